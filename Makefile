@@ -1,0 +1,46 @@
+# make demo    set up and run the main job, to a WER table
+# make test    set up and run every test
+# make lint    ruff, mypy, shellcheck
+# make bench   the measurements in benchmarks/
+# make clean   remove the environment, caches and what recipes made
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+VENV := .venv
+BIN := $(VENV)/bin
+SHELL_SCRIPTS = $(shell git ls-files '*.sh' .ci/run)
+
+.PHONY: demo test lint bench setup clean
+.DEFAULT_GOAL := help
+
+help:
+	@sed -n 's/^# //p' Makefile | head -5
+.PHONY: help
+
+setup: $(VENV)/.complete
+
+# The stamp is written last: an interrupted set-up is done again.
+$(VENV)/.complete: requirements.lock setup.py
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10) and "Python 3.10 or newer is needed")'
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --requirement requirements.lock
+	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable .
+	@touch $@
+
+demo: setup
+	bash egs/mini/run.sh
+	@cat egs/mini/results/test.md
+
+test: setup
+	$(BIN)/python -m pytest
+
+lint: setup
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/shellcheck -x $(SHELL_SCRIPTS)
+
+bench: setup
+	$(BIN)/python benchmarks/run.py
+
+clean:
+	rm -rf $(VENV) build *.egg-info .mypy_cache .ruff_cache .pytest_cache
+	rm -rf egs/*/data egs/*/exp egs/*/results

@@ -1,0 +1,33 @@
+"""`asr config`: check a conf file."""
+
+from __future__ import annotations
+
+import shlex
+from pathlib import Path
+
+import click
+
+from asr.cli.options import PATH, set_option
+from asr.config.loading import dump_config, load_config
+from asr.config.reference import render_reference
+from asr.config.stages import stage_settings
+
+
+@click.command("config")
+@click.argument("conf", type=PATH, required=False)
+@set_option
+@click.option("--recipe", is_flag=True, help="Print what the stages of a recipe depend on.")
+@click.option("--reference", is_flag=True, help="Print the reference of all keys instead.")
+def command(conf: Path | None, overrides: tuple[str, ...], recipe: bool, reference: bool) -> None:
+    """Print CONF with every default filled in."""
+    if reference:
+        click.echo(render_reference().rstrip())
+        return
+    if conf is None:
+        raise click.UsageError("give a conf file, or --reference")
+    config = load_config(conf, overrides)
+    if not recipe:
+        click.echo(dump_config(config).rstrip())
+        return
+    for name, value in stage_settings(config).items():
+        click.echo(f"{name}={shlex.quote(value)}")

@@ -1,0 +1,55 @@
+"""`asr decode`: decode a split with a bundle."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from asr.cli.options import PATH, bundle_option, device_option
+from asr.errors import UserError
+
+
+@click.command("decode")
+@bundle_option
+@click.option("--cuts", type=PATH, required=True, help="lhotse cuts of the split.")
+@click.option("--split", required=True, help="The split's name in the results.")
+@click.option("--output-dir", type=PATH, required=True, help="Gets a folder a method.")
+@click.option("--method", "methods", multiple=True, help="May be repeated; default: the best.")
+@click.option("--set", "overrides", multiple=True, metavar="A=B", help="Override decoding options.")
+@click.option("--chunk-size", type=click.IntRange(1), help="Simulate streaming; encoder frames.")
+@click.option("--left-chunks", type=click.IntRange(-1), default=-1, show_default=True)
+@click.option("--batch-duration", type=float, default=200.0, show_default=True, help="Seconds.")
+@device_option
+def command(
+    bundle: Path,
+    cuts: Path,
+    split: str,
+    output_dir: Path,
+    methods: tuple[str, ...],
+    overrides: tuple[str, ...],
+    chunk_size: int | None,
+    left_chunks: int,
+    batch_duration: float,
+    device: str,
+) -> None:
+    """Write OUTPUT_DIR/<method>/{hyps.jsonl,hyps.trn,summary.json}."""
+    if batch_duration <= 0:
+        raise UserError("must be above 0", where="--batch-duration")
+    from asr.bundle import load_bundle
+    from asr.config.loading import override_section
+    from asr.decoding.corpus import decode_split
+    from asr.decoding.recognizer import Recognizer
+    from asr.devices import pick_device
+    from asr.models import Chunking
+
+    loaded = load_bundle(bundle, pick_device(device))
+    options = override_section(loaded.config.decoding, overrides)
+    chunking = Chunking(chunk_size, left_chunks) if chunk_size else None
+    for method in methods or (None,):
+        recognizer = Recognizer(loaded, method, options, chunking)
+        done = decode_split(recognizer, cuts, output_dir, split, batch_duration, bundle)
+        click.echo(
+            f"{split} {recognizer.method}: {done.audio_seconds:.0f} s of audio, "
+            f"real-time factor {done.rtf:.4f}, in {done.folder}"
+        )

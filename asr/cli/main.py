@@ -1,0 +1,93 @@
+"""The `asr` command: finds the command's module, runs it, turns errors into exit codes."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+from collections.abc import Sequence
+
+import click
+
+from asr import __version__
+from asr.errors import EXIT_OUR_FAULT, EXIT_USER_MISTAKE, UserError, did_you_mean
+
+# Two threads that spin for each other on two busy cores slow training by a factor of fifty; waiting
+# asleep costs a quarter on idle ones. Read once, when torch loads its thread library.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+
+# Name -> what it does. The module is `asr.cli.<name with _>` and its click command is `command`;
+# it is imported only when called, so that `asr score` never waits for torch.
+COMMANDS = {
+    "average": "choose checkpoints on dev, average them, write the bundle",
+    "config": "check a conf file and print it resolved",
+    "decode": "decode a split with a bundle",
+    "doctor": "print versions, devices and what is missing for what",
+    "export": "pack a bundle into one file and check it",
+    "features": "compute and store fbank features",
+    "prepare": "turn a table of recordings into lhotse manifests",
+    "score": "WER and CER tables from decoded hypotheses",
+    "tokenizer": "train or build a tokenizer",
+    "train": "train a model under torchrun",
+    "transcribe": "transcribe audio files with a bundle",
+    "validate": "check manifests, set bad utterances aside with reasons",
+}
+
+
+class LazyGroup(click.Group):
+    """A click group that imports a command's module on its first use."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return sorted(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in COMMANDS:
+            return None
+        module = importlib.import_module(f"asr.cli.{cmd_name.replace('-', '_')}")
+        command: click.Command = module.command
+        return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        if args and args[0] not in COMMANDS:
+            todo = did_you_mean(args[0], COMMANDS)
+            raise UserError(f"no command '{args[0]}'", where="asr", todo=todo)
+        return super().resolve_command(ctx, args)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl(sorted(COMMANDS.items()))
+
+
+@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="asr")
+def cli() -> None:
+    """Train, decode, score and use speech recognition models."""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line; returns 0, 1 for a fault of ours, 2 for a user's mistake."""
+    try:
+        code = cli.main(args=arguments, prog_name="asr", standalone_mode=False)
+    except UserError as error:
+        return _user_mistake(str(error))
+    except click.UsageError as error:
+        hint = f" Try '{error.ctx.command_path} --help'." if error.ctx else ""
+        return _user_mistake(f"{error.format_message()}{hint}")
+    except (click.Abort, KeyboardInterrupt):
+        print("asr: interrupted", file=sys.stderr)
+        return 130
+    except BrokenPipeError:  # `asr … | head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return EXIT_OUR_FAULT
+    return code if isinstance(code, int) else 0  # click hands an Exit's code back as the result
+
+
+def _user_mistake(message: str) -> int:
+    print(f"asr: error: {' '.join(message.split())}", file=sys.stderr, flush=True)
+    return EXIT_USER_MISTAKE
+
+
+if __name__ == "__main__":
+    sys.exit(main())

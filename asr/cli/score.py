@@ -1,0 +1,62 @@
+"""`asr score`: tables of error rates, or a paired comparison of two decodings."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import get_args
+
+import click
+
+from asr.errors import UserError
+from asr.scoring.alignment import Unit
+from asr.scoring.comparison import compare_decodes
+from asr.scoring.results import score_directories
+
+_PATH = click.Path(path_type=Path)
+
+
+@click.command("score")
+@click.argument("decode_dirs", nargs=-1, type=_PATH)
+@click.option(
+    "--results-dir",
+    type=_PATH,
+    default=Path("results"),
+    show_default=True,
+    help="where <split>.md and <split>.json are kept",
+)
+@click.option(
+    "--unit",
+    type=click.Choice(get_args(Unit)),
+    default="word",
+    show_default=True,
+    help="headline figure: WER over words or CER over characters; both are computed",
+)
+@click.option(
+    "--compare",
+    nargs=2,
+    type=_PATH,
+    metavar="A B",
+    help="test two decodings (folders or hyps.jsonl) of one split against each other",
+)
+def command(
+    decode_dirs: tuple[Path, ...],
+    results_dir: Path,
+    unit: Unit,
+    compare: tuple[Path, Path] | None,
+) -> None:
+    """Score exp/<experiment>/decode/<split>/<method> folders.
+
+    Their rows go into the tables of their splits; a row of the same experiment and method is
+    replaced.
+    """
+    if bool(decode_dirs) == bool(compare):
+        raise UserError(
+            "give either decode folders or --compare A B",
+            where="asr score",
+            todo="Run 'asr score --help' for both forms.",
+        )
+    if compare:
+        click.echo(compare_decodes(*compare, unit))
+        return
+    for table in score_directories(decode_dirs, results_dir, unit):
+        click.echo(f"{table.rates}{table.path}\n")

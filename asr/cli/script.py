@@ -1,0 +1,61 @@
+"""What the recipes' local scripts share: folders, and one line with exit code 2 on a mistake."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import NoReturn
+
+from asr.errors import EXIT_USER_MISTAKE, UserError
+from asr.files import disk_errors
+
+
+def run_script(main: Callable[[], None]) -> NoReturn:
+    """Run `main` and exit: 0 when it returns, 2 after a `UserError`, 130 when interrupted."""
+    program = Path(sys.argv[0]).name
+    try:
+        main()
+    except UserError as error:
+        print(f"{program}: error: {error}", file=sys.stderr, flush=True)
+        sys.exit(EXIT_USER_MISTAKE)
+    except KeyboardInterrupt:
+        print(f"{program}: interrupted", file=sys.stderr)
+        sys.exit(130)
+    sys.exit(0)
+
+
+def find_corpus(corpus_dir: Path, name: str, download: str) -> Path:
+    """Return the absolute path of the folder `name`: `corpus_dir` itself or a folder in it.
+
+    Args:
+        corpus_dir: what the user gave as --corpus-dir.
+        name: the folder's name inside the corpus.
+        download: the script that fetches the corpus, named when the folder is missing.
+
+    Raises:
+        UserError: there is no such folder.
+    """
+    corpus_dir = corpus_dir.absolute()
+    for folder in (corpus_dir / name, corpus_dir):
+        if folder.name == name and folder.is_dir():
+            return folder
+    problem = f"holds no folder {name}" if corpus_dir.is_dir() else "no such folder"
+    raise UserError(
+        problem, where=str(corpus_dir), todo=f"Give --corpus-dir, or fetch it with {download}"
+    )
+
+
+def make_output_folder(path: Path) -> None:
+    """Make the folder `path` when it is missing.
+
+    Raises:
+        UserError: there is a file at `path` or above it, or the folder may not be written to.
+    """
+    try:
+        with disk_errors(path):
+            path.mkdir(parents=True, exist_ok=True)
+    except (FileExistsError, NotADirectoryError) as error:
+        raise UserError(
+            "is not a folder", where=str(error.filename), todo="Choose another --output-dir."
+        ) from error

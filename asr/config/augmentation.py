@@ -1,0 +1,64 @@
+"""Parameters of the training-time augmentation; every part is off unless written down."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field, model_validator
+
+from asr.config.base import Params
+
+
+class SpeedPerturb(Params):
+    """Speed perturbation (Ko et al. 2015): resampled copies of every training utterance.
+
+    `draw: all` trains on every copy in each epoch (Kaldi's three-way perturbation);
+    `draw: one` draws one copy an utterance anew for each epoch.
+    """
+
+    factors: list[float] = Field([0.9, 1.0, 1.1], min_length=1)
+    draw: Literal["all", "one"] = "one"
+
+    @model_validator(mode="after")
+    def _factors_are_speeds(self) -> SpeedPerturb:
+        if any(not 0.5 <= factor <= 2.0 for factor in self.factors):
+            raise ValueError("factors must lie between 0.5 and 2.0")
+        if len(set(self.factors)) != len(self.factors):
+            raise ValueError("factors must differ from each other")
+        return self
+
+
+class VolumePerturb(Params):
+    """A gain drawn for each utterance, uniform in decibels."""
+
+    min_gain_db: float = -10.0
+    max_gain_db: float = 6.0
+    probability: float = Field(1.0, ge=0, le=1)
+
+    @model_validator(mode="after")
+    def _range_is_ordered(self) -> VolumePerturb:
+        if self.min_gain_db > self.max_gain_db:
+            raise ValueError("min_gain_db must not exceed max_gain_db")
+        return self
+
+
+class SpecAugment(Params):
+    """SpecAugment (Park et al. 2019): time warping, frequency masks, time masks."""
+
+    time_warp_factor: int = Field(80, ge=0, description="frames; 0 turns warping off")
+    num_feature_masks: int = Field(2, ge=0)
+    features_mask_size: int = Field(27, ge=0, description="mel bins, the widest mask")
+    num_frame_masks: int = Field(10, ge=0)
+    frames_mask_size: int = Field(100, ge=0, description="frames, the longest mask")
+    max_frames_mask_fraction: float = Field(
+        0.15, ge=0, le=1, description="of the utterance, all frame masks together"
+    )
+    probability: float = Field(0.9, ge=0, le=1)
+
+
+class Augmentation(Params):
+    """What is done to training utterances, all of it seeded by utterance and epoch."""
+
+    speed_perturb: SpeedPerturb | None = None
+    volume_perturb: VolumePerturb | None = None
+    spec_augment: SpecAugment | None = None

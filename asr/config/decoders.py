@@ -1,0 +1,77 @@
+"""Parameters of the heads and decoders on top of the encoder."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from pydantic import Field, SerializeAsAny, model_validator
+
+from asr.config.base import Params
+
+
+class CTCDecoderParams(Params):
+    """A linear layer and a softmax over the vocabulary."""
+
+    dropout: float = Field(0.1, ge=0, lt=1)
+
+
+class TransformerDecoderParams(Params):
+    """Pre-norm Transformer decoder; its width is the encoder's."""
+
+    hidden_layers: int = Field(6, ge=1)
+    num_heads: int = Field(4, ge=1)
+    feedforward_size: int = Field(2048, ge=8)
+    dropout: float = Field(0.1, ge=0, lt=1)
+
+
+class JointCTCAttentionDecoderParams(Params):
+    """A CTC head and an attention decoder on one encoder (Watanabe et al. 2017)."""
+
+    pairs: ClassVar[dict[str, dict[str, type[Params]]]] = {
+        "ctc_decoder": {"CTCDecoder": CTCDecoderParams},
+        "attn_decoder": {"TransformerDecoder": TransformerDecoderParams},
+    }
+
+    ctc_decoder: str = "CTCDecoder"
+    ctc_decoder_params: SerializeAsAny[Params] = CTCDecoderParams()
+    attn_decoder: str = "TransformerDecoder"
+    attn_decoder_params: SerializeAsAny[Params] = TransformerDecoderParams()
+
+
+DECODERS: dict[str, type[Params]] = {
+    "CTCDecoder": CTCDecoderParams,
+    "JointCTCAttentionDecoder": JointCTCAttentionDecoderParams,
+}
+
+
+class CTCLossParams(Params):
+    """CTC (Graves et al. 2006), optionally with what follows.
+
+    `intermediate_weight`: share of the loss taken by the intermediate CTC layers (Lee & Watanabe
+    2021). `consistency_weight`: CR-CTC (Yao et al. 2024), the weight of the symmetric KL term
+    between two differently masked views of each utterance; 0 trains on one view.
+    """
+
+    intermediate_weight: float = Field(0.3, ge=0, lt=1)
+    consistency_weight: float = Field(0.0, ge=0)
+
+
+class MultiTaskCTCEntropyLossParams(CTCLossParams):
+    """`lambda_value * CTC + (1 - lambda_value) * cross entropy` (Watanabe et al. 2017, eq. 13)."""
+
+    lambda_value: float = Field(0.3, ge=0, le=1)
+    label_smoothing: float = Field(0.1, ge=0, lt=1)
+
+    @model_validator(mode="after")
+    def _ctc_is_trained(self) -> MultiTaskCTCEntropyLossParams:
+        if self.consistency_weight > 0 and self.lambda_value == 0:
+            raise ValueError(
+                "consistency_weight needs lambda_value above 0: it compares CTC outputs"
+            )
+        return self
+
+
+LOSSES: dict[str, type[Params]] = {
+    "CTCLoss": CTCLossParams,
+    "MultiTaskCTCEntropyLoss": MultiTaskCTCEntropyLossParams,
+}

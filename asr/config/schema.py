@@ -1,0 +1,76 @@
+"""The whole configuration of an experiment."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from pydantic import SerializeAsAny, model_validator
+
+from asr.config.augmentation import Augmentation
+from asr.config.base import Params
+from asr.config.decoders import DECODERS, LOSSES, CTCLossParams, JointCTCAttentionDecoderParams
+from asr.config.decoders import MultiTaskCTCEntropyLossParams as MultiTaskParams
+from asr.config.decoding import DecodingOptions
+from asr.config.encoders import ENCODERS, ConformerEncoderParams, EncoderParams
+from asr.config.features import FEATURES, FbankParams
+from asr.config.tokenizer import TOKENIZERS, BpeTokenizerParams
+from asr.config.training import (
+    OPTIMIZERS,
+    SCHEDULERS,
+    AdamWParams,
+    TrainingParams,
+    WarmupNoamParams,
+)
+
+
+class ExperimentConfig(Params):
+    """Everything that decides what is trained and how.
+
+    Each pluggable part is a pair of keys: `<part>` names a class, `<part>_params` holds that
+    class's own typed parameters.
+    """
+
+    pairs: ClassVar[dict[str, dict[str, type[Params]]]] = {
+        "features": FEATURES,
+        "tokenizer": TOKENIZERS,
+        "encoder": ENCODERS,
+        "decoder": DECODERS,
+        "loss": LOSSES,
+        "optimizer": OPTIMIZERS,
+        "scheduler": SCHEDULERS,
+    }
+
+    features: str = "Fbank"
+    features_params: SerializeAsAny[FbankParams] = FbankParams()
+    tokenizer: str = "BpeTokenizer"
+    tokenizer_params: SerializeAsAny[Params] = BpeTokenizerParams()
+    augmentation: Augmentation = Augmentation()
+    encoder: str = "ConformerEncoder"
+    encoder_params: SerializeAsAny[EncoderParams] = ConformerEncoderParams()
+    decoder: str = "JointCTCAttentionDecoder"
+    decoder_params: SerializeAsAny[Params] = JointCTCAttentionDecoderParams()
+    loss: str = "MultiTaskCTCEntropyLoss"
+    loss_params: SerializeAsAny[CTCLossParams] = MultiTaskParams()
+    optimizer: str = "AdamW"
+    optimizer_params: SerializeAsAny[AdamWParams] = AdamWParams()
+    scheduler: str = "WarmupNoam"
+    scheduler_params: SerializeAsAny[Params] = WarmupNoamParams()
+    training: TrainingParams = TrainingParams()
+    decoding: DecodingOptions = DecodingOptions()
+
+    @model_validator(mode="after")
+    def _parts_fit(self) -> ExperimentConfig:
+        joint = isinstance(self.decoder_params, JointCTCAttentionDecoderParams)
+        multi_task = isinstance(self.loss_params, MultiTaskParams)
+        if joint != multi_task:
+            raise ValueError(
+                f"loss {self.loss} does not fit decoder {self.decoder}: JointCTCAttentionDecoder "
+                "goes with MultiTaskCTCEntropyLoss, CTCDecoder with CTCLoss"
+            )
+        if joint:
+            heads = self.decoder_params.attn_decoder_params.num_heads  # type: ignore[attr-defined]
+            if self.encoder_params.hidden_size % heads:
+                raise ValueError(
+                    f"the decoder's num_heads {heads} must divide the encoder's hidden_size"
+                )
+        return self

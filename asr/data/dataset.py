@@ -1,0 +1,132 @@
+"""From cuts to padded batches of features and labels."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from lhotse.cut import Cut
+from torch import Tensor
+from torch.nn.utils.rnn import pad_sequence
+from torch.utils.data import Dataset
+
+from asr.config.augmentation import Augmentation, VolumePerturb
+from asr.data.feasibility import cut_text
+from asr.data.features import FbankExtractor, load_features
+from asr.data.sampling import BatchPlan, utterance_rng
+from asr.data.spec_augment import augmented_views
+from asr.text.tokenizers import Tokenizer
+
+
+@dataclass(frozen=True)
+class Batch:
+    """B utterances, V views of each.
+
+    Attributes:
+        features: (V * B, T, F), view by view; feature_lengths (V * B,) frames.
+        tokens: (B, U); token_lengths (B,).
+        ids, texts: of the B utterances.
+        is_filler: see `BatchPlan`.
+    """
+
+    features: Tensor
+    feature_lengths: Tensor
+    tokens: Tensor
+    token_lengths: Tensor
+    ids: list[str]
+    texts: list[str]
+    is_filler: bool = False
+
+    def to(self, device: torch.device) -> Batch:
+        """Return the batch on `device`."""
+        return self._map(lambda tensor: tensor.to(device, non_blocking=True))
+
+    def pin_memory(self) -> Batch:
+        """Return the batch in page-locked memory (the data loader calls this)."""
+        return self._map(lambda tensor: tensor.pin_memory())
+
+    @property
+    def padding_share(self) -> float:
+        """Share of the feature frames that are padding."""
+        total = self.features.size(0) * self.features.size(1)
+        return 1.0 - float(self.feature_lengths.sum()) / max(total, 1)
+
+    def _map(self, move: Callable[[Tensor], Tensor]) -> Batch:
+        return dataclasses.replace(
+            self,
+            features=move(self.features),
+            feature_lengths=move(self.feature_lengths),
+            tokens=move(self.tokens),
+            token_lengths=move(self.token_lengths),
+        )
+
+
+class SpeechDataset(Dataset[Batch]):
+    """Loads and augments the cuts of a `BatchPlan`.
+
+    What is random about an utterance depends on the seed, the epoch and its id alone: not on the
+    batch it is in, the process or the loader worker.
+
+    Args:
+        augmentation: None for evaluation.
+        num_views: 2 for CR-CTC.
+    """
+
+    def __init__(
+        self,
+        extractor: FbankExtractor,
+        tokenizer: Tokenizer,
+        augmentation: Augmentation | None = None,
+        num_views: int = 1,
+        seed: int = 0,
+    ) -> None:
+        self.extractor = extractor
+        self.tokenizer = tokenizer
+        self.augmentation = augmentation
+        self.num_views = num_views
+        self.seed = seed
+
+    def __getitem__(self, plan: BatchPlan) -> Batch:
+        views = [self._views(cut, plan.epoch) for cut in plan.cuts]
+        ordered = [utterance[view] for view in range(self.num_views) for utterance in views]
+        texts = [cut_text(cut) for cut in plan.cuts]
+        features, feature_lengths = collate_features(ordered)
+        tokens = [torch.tensor(self.tokenizer.encode(text), dtype=torch.long) for text in texts]
+        return Batch(
+            features=features,
+            feature_lengths=feature_lengths,
+            tokens=pad_sequence(tokens, batch_first=True),
+            token_lengths=torch.tensor([len(t) for t in tokens]),
+            ids=[cut.id for cut in plan.cuts],
+            texts=texts,
+            is_filler=plan.is_filler,
+        )
+
+    def _views(self, cut: Cut, epoch: int) -> list[Tensor]:
+        features = load_features(cut, self.extractor)
+        if self.augmentation is None:
+            return [features] * self.num_views
+        rng = utterance_rng(self.seed, epoch, cut.id)
+        if self.augmentation.volume_perturb is not None:
+            features = features + _log_power_gain(self.augmentation.volume_perturb, rng)
+        if self.augmentation.spec_augment is None:
+            return [features] * self.num_views
+        return augmented_views(features, self.augmentation.spec_augment, self.num_views, rng)
+
+
+def collate_features(features: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
+    """Pad features (T, F) with zeros: (B, T, F) and lengths (B,)."""
+    lengths = torch.tensor([len(item) for item in features])
+    return pad_sequence(list(features), batch_first=True), lengths
+
+
+def _log_power_gain(params: VolumePerturb, rng: np.random.Generator) -> float:
+    """A gain on samples is a constant on log filter banks, so stored features take it as well."""
+    if rng.random() >= params.probability:
+        return 0.0
+    decibels = rng.uniform(params.min_gain_db, params.max_gain_db)
+    return float(decibels / 10.0 * math.log(10.0))

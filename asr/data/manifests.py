@@ -1,0 +1,217 @@
+"""From a table of utterances to lhotse's recordings and supervisions."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TypeVar
+
+from lhotse import Recording, SupervisionSegment
+from lhotse.audio import AudioSource
+
+from asr.data.audio import AudioError, AudioHeader, read_header
+from asr.data.reasons import Reason
+from asr.data.rejections import (
+    Rejection,
+    count_reasons,
+    nothing_usable,
+    read_rejections,
+    write_rejections,
+)
+from asr.data.tables import TableRow, read_table
+from asr.errors import UserError
+from asr.files import PathLike, read_jsonl, write_jsonl
+
+T = TypeVar("T", Recording, SupervisionSegment)
+_Fault = tuple[Reason, str]
+# fmt: off
+_AUDIO_SUFFIXES = {
+    ".aif", ".aifc", ".aiff", ".amr", ".au", ".caf", ".flac", ".m4a", ".mp3", ".mp4", ".nist",
+    ".oga", ".ogg", ".opus", ".rf64", ".snd", ".sph", ".w64", ".wav", ".wma",
+}
+# fmt: on
+
+
+@dataclass(frozen=True)
+class ManifestPaths:
+    """Where the manifests of one split lie."""
+
+    recordings: Path
+    supervisions: Path
+    rejected: Path
+
+    @classmethod
+    def of(cls, folder: PathLike, split: str) -> ManifestPaths:
+        kinds = ("recordings", "supervisions", "rejected")
+        return cls(*(Path(folder) / f"{kind}_{split}.jsonl" for kind in kinds))
+
+
+@dataclass
+class Manifests:
+    """The recordings and supervisions of one split, and the utterances set aside."""
+
+    recordings: list[Recording] = field(default_factory=list)
+    supervisions: list[SupervisionSegment] = field(default_factory=list)
+    rejected: list[Rejection] = field(default_factory=list)
+
+    def summary(self) -> str:
+        """Return what was found, in one line and one more for each reason of rejection."""
+        hours = sum(supervision.duration for supervision in self.supervisions) / 3600
+        lines = [
+            f"{len(self.supervisions)} utterances in {len(self.recordings)} recordings,"
+            f" {hours:.2f} hours; {len(self.rejected)} set aside"
+        ]
+        reasons = count_reasons(self.rejected)
+        lines += [f"  {count:8d} {reason}" for reason, count in reasons.items()]
+        return "\n".join(lines)
+
+
+def prepare_manifests(
+    table: PathLike, split: str, output_dir: PathLike, audio_dir: PathLike | None = None
+) -> Manifests:
+    """Turn a table of utterances (`asr.data.tables`) into manifests and write them.
+
+    Only headers are read. The same table over the same audio gives the same bytes.
+
+    Args:
+        audio_dir: every audio file under it must be named by the table; those that are not are
+            listed as audio without a transcript.
+
+    Raises:
+        UserError: the table is malformed, a folder is missing, or no utterance is usable; nothing
+            is written then.
+    """
+    rows = read_table(Path(table))
+    untranscribed = _untranscribed(Path(audio_dir), rows) if audio_dir is not None else []
+    manifests = _build(rows)
+    manifests.rejected += untranscribed
+    if not manifests.supervisions:
+        raise nothing_usable(manifests.rejected, where=str(table))
+    paths = ManifestPaths.of(output_dir, split)
+    write_jsonl(paths.recordings, (item.to_dict() for item in manifests.recordings))
+    write_jsonl(paths.supervisions, (item.to_dict() for item in manifests.supervisions))
+    write_rejections(paths.rejected, manifests.rejected)
+    return manifests
+
+
+def read_manifests(folder: PathLike, split: str) -> Manifests:
+    """Read the manifests of one split, by `prepare_manifests` or by a recipe of lhotse's.
+
+    Raises:
+        UserError: a file is missing or malformed.
+    """
+    paths = ManifestPaths.of(folder, split)
+    for path in (paths.recordings, paths.supervisions):
+        if not path.is_file():
+            raise UserError("does not exist", where=str(path), todo="Run `asr prepare` first.")
+    return Manifests(
+        _read_items(paths.recordings, Recording),
+        _read_items(paths.supervisions, SupervisionSegment),
+        read_rejections(paths.rejected) if paths.rejected.exists() else [],
+    )
+
+
+def is_one_file(recording: Recording) -> bool:
+    """Whether a recording is a file, not a command, an address, or a file for each channel."""
+    return len(recording.sources) == 1 and recording.sources[0].type == "file"
+
+
+def audio_path(recording: Recording) -> str:
+    """Return where a recording's audio is, for a file its path."""
+    return str(recording.sources[0].source)
+
+
+def _read_items(path: Path, kind: type[T]) -> list[T]:
+    try:
+        return [kind.from_dict(row) for row in read_jsonl(path)]
+    except (KeyError, TypeError, ValueError) as error:
+        raise UserError(f"is not a manifest of {kind.__name__}s", where=str(path)) from error
+
+
+def _build(rows: list[TableRow]) -> Manifests:
+    """Part the rows into those whose audio has a readable header and the rest."""
+    manifests = Manifests()
+    headers: dict[str, AudioHeader | _Fault] = {}
+    ids: set[str] = set()
+    usable: list[tuple[TableRow, AudioHeader]] = []
+    for row in rows:
+        if row.path not in headers:
+            headers[row.path] = _header_or_fault(row.path)
+        found = headers[row.path]
+        if row.id in ids:
+            found = Reason.DUPLICATE_ID, "an earlier row of the table has this id"
+        elif row.text is None:
+            found = Reason.MISSING_TRANSCRIPT, "audio without a transcript"
+        ids.add(row.id)
+        if isinstance(found, AudioHeader):
+            usable.append((row, found))
+        else:
+            manifests.rejected.append(Rejection(row.id, row.path, *found, row.duration or 0.0))
+    recording_ids = _recording_ids({row.path for row, _ in usable})
+    recordings = {row.path: _recording(row.path, recording_ids, header) for row, header in usable}
+    manifests.recordings = sorted(recordings.values(), key=lambda item: item.id)
+    supervisions = (_supervision(row, recordings[row.path]) for row, _ in usable)
+    manifests.supervisions = sorted(supervisions, key=lambda item: item.id)
+    return manifests
+
+
+def _header_or_fault(path: str) -> AudioHeader | _Fault:
+    if not Path(path).is_file():
+        return Reason.MISSING_AUDIO, "transcript without audio"
+    try:
+        header = read_header(path)
+    except AudioError as error:
+        return Reason.UNREADABLE_AUDIO, str(error)
+    if header.num_samples == 0:
+        return Reason.EMPTY_AUDIO, "the file holds no samples"
+    return header
+
+
+def _recording_ids(paths: set[str]) -> dict[str, str]:
+    """Name every file by its path below the deepest folder that holds them all."""
+    if not paths:
+        return {}
+    root = os.path.commonpath([Path(path).parent for path in paths])
+    return {path: os.path.relpath(path, root) for path in paths}
+
+
+def _recording(path: str, ids: dict[str, str], header: AudioHeader) -> Recording:
+    channels = list(range(header.num_channels))
+    return Recording(
+        id=ids[path],
+        sources=[AudioSource(type="file", channels=channels, source=path)],
+        sampling_rate=header.sampling_rate,
+        num_samples=header.num_samples,
+        duration=header.num_samples / header.sampling_rate,
+    )
+
+
+def _supervision(row: TableRow, recording: Recording) -> SupervisionSegment:
+    duration = recording.duration - row.start if row.duration is None else row.duration
+    channels = recording.channel_ids
+    return SupervisionSegment(
+        id=row.id,
+        recording_id=recording.id,
+        start=row.start,
+        duration=duration,
+        channel=channels if len(channels) > 1 else channels[0],
+        text=row.text,
+        language=row.language,
+        speaker=row.speaker,
+    )
+
+
+def _untranscribed(folder: Path, rows: list[TableRow]) -> list[Rejection]:
+    """List the audio files under `folder` that no row names."""
+    if not folder.is_dir():
+        raise UserError("the audio folder does not exist", where=str(folder))
+    named = {os.path.realpath(row.path) for row in rows}
+    files = (path for path in folder.rglob("*") if path.suffix.lower() in _AUDIO_SUFFIXES)
+    return [
+        Rejection(
+            None, str(path.absolute()), Reason.MISSING_TRANSCRIPT, "the table does not name it"
+        )
+        for path in sorted(files)
+        if os.path.realpath(path) not in named
+    ]

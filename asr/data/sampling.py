@@ -1,0 +1,138 @@
+"""Batches that depend on the seed and the epoch alone, not on how many processes train.
+
+Every process draws the same sequence of global batches from lhotse's bucketing sampler and takes
+its own part of each. All processes therefore take the same number of steps, work on utterances of
+like duration at the same time, and any number of processes trains on the same data in the same
+order.
+"""
+
+from __future__ import annotations
+
+import warnings
+import zlib
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from lhotse import CutSet
+from lhotse.cut import Cut
+from lhotse.dataset import DynamicBucketingSampler
+from torch.utils.data import Sampler
+
+from asr.config.augmentation import SpeedPerturb
+
+
+@dataclass(frozen=True)
+class BatchPlan:
+    """The cuts of one forward pass.
+
+    Attributes:
+        epoch: seeds their augmentation.
+        is_filler: the global batch had no cut left for this part; it repeats one that another
+            part trains on, and must not count.
+    """
+
+    epoch: int
+    cuts: list[Cut]
+    is_filler: bool = False
+
+
+def utterance_rng(seed: int, epoch: int, utterance: str) -> np.random.Generator:
+    """Return the generator of everything random about one utterance in one epoch."""
+    return np.random.default_rng([seed, epoch, zlib.crc32(utterance.encode())])
+
+
+class GlobalBatchSampler(Sampler[BatchPlan]):
+    """Yields one process's parts of every global batch of an epoch.
+
+    Args:
+        cuts: the training set, speed copies included.
+        batch_duration: seconds of audio in a global batch.
+        num_buckets: of like duration; fewer are used where there are few cuts.
+        speed: with `draw: one`, each epoch keeps one speed copy of every utterance.
+        world_size, rank: the processes.
+        accumulation: parts of each global batch that one process takes in turn.
+    """
+
+    def __init__(
+        self,
+        cuts: Sequence[Cut],
+        batch_duration: float,
+        num_buckets: int,
+        seed: int,
+        speed: SpeedPerturb | None = None,
+        world_size: int = 1,
+        rank: int = 0,
+        accumulation: int = 1,
+    ) -> None:
+        self.cuts = cuts
+        self.batch_duration = batch_duration
+        self.num_buckets = num_buckets
+        self.seed = seed
+        self.speed = speed
+        self.num_parts = world_size * accumulation
+        self.own_parts = [rank + world_size * turn for turn in range(accumulation)]
+        self.epoch = 0
+        self.first_batch = 0
+
+    def set_position(self, epoch: int, first_batch: int) -> None:
+        """Start the next iteration at global batch `first_batch` of `epoch`."""
+        self.epoch = epoch
+        self.first_batch = first_batch
+
+    def __iter__(self) -> Iterator[BatchPlan]:
+        for index, batch in enumerate(self.global_batches(self.epoch)):
+            if index < self.first_batch:
+                continue
+            for part in self.own_parts:
+                cuts = batch[part :: self.num_parts]
+                yield BatchPlan(self.epoch, cuts or batch[-1:], is_filler=not cuts)
+
+    def count_batches(self, epoch: int) -> int:
+        """Return the number of global batches in an epoch."""
+        return sum(1 for _ in self.global_batches(epoch))
+
+    def global_batches(self, epoch: int) -> Iterator[list[Cut]]:
+        """Yield an epoch's global batches, longest cut first."""
+        cuts = self._epoch_cuts(epoch)
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", message=".*eagerly read CutSet.*")
+            sampler = DynamicBucketingSampler(
+                CutSet.from_cuts(cuts),
+                max_duration=self.batch_duration,
+                num_buckets=max(1, min(self.num_buckets, len(cuts) // 10)),
+                shuffle=True,
+                seed=self.seed,
+                world_size=1,
+                rank=0,
+            )
+        sampler.set_epoch(epoch)
+        for batch in sampler:
+            yield sorted(batch, key=lambda cut: (-cut.duration, cut.id))
+
+    def _epoch_cuts(self, epoch: int) -> list[Cut]:
+        if self.speed is None or self.speed.draw == "all":
+            return list(self.cuts)
+        return [cut for cut in self.cuts if self._is_drawn(cut, epoch)]
+
+    def _is_drawn(self, cut: Cut, epoch: int) -> bool:
+        assert self.speed is not None
+        source = cut.custom["source_id"]
+        drawn = utterance_rng(self.seed, epoch, source).choice(self.speed.factors)
+        return bool(cut.id == speed_copy_id(source, float(drawn)))
+
+
+def speed_copy_id(source_id: str, factor: float) -> str:
+    """Return the id of an utterance's copy at another speed, as lhotse names it."""
+    return source_id if factor == 1.0 else f"{source_id}_sp{factor}"
+
+
+def duration_batches(cuts: Iterable[Cut], max_duration: float) -> list[list[Cut]]:
+    """Group cuts for evaluation: longest first, at most `max_duration` padded seconds a batch."""
+    batches: list[list[Cut]] = []
+    for cut in sorted(cuts, key=lambda cut: (-cut.duration, cut.id)):
+        if batches and batches[-1][0].duration * (len(batches[-1]) + 1) <= max_duration:
+            batches[-1].append(cut)
+        else:
+            batches.append([cut])
+    return batches

@@ -1,0 +1,58 @@
+"""Stored features: float16 matrices, one after the other in a file, read by offset.
+
+Log filter banks between -16 and 16 lose at most 0.004 to float16. Reading is one seek and one
+copy, which takes a tenth of the time that unpacking lilcom does; the price is twice its size.
+"""
+
+from __future__ import annotations
+
+from typing import IO
+
+import numpy as np
+import torch
+from lhotse.features.io import FeaturesReader, register_reader
+
+from asr.errors import UserError
+
+BYTES_A_VALUE = 2
+
+
+def append_features(stream: IO[bytes], features: np.ndarray) -> str:
+    """Append features (T, F) to an open file; returns the key that `Float16Reader` takes."""
+    offset = stream.tell()
+    stream.write(features.astype("<f2").tobytes())
+    frames, bins = features.shape
+    return f"{offset}:{frames}:{bins}"
+
+
+@register_reader
+class Float16Reader(FeaturesReader):
+    """Reads, for lhotse, matrices that `append_features` wrote."""
+
+    name = "float16_matrices"
+
+    def __init__(self, storage_path: str, *args: object, **kwargs: object) -> None:
+        super().__init__()
+        self.path = storage_path
+
+    def read(
+        self, key: str, left_offset_frames: int = 0, right_offset_frames: int | None = None
+    ) -> np.ndarray:
+        """Return float32 (T, F), or the frames between two offsets.
+
+        Raises:
+            UserError: the file is gone or shorter than it was.
+        """
+        offset, frames, bins = map(int, key.split(":"))
+        start, stop, _ = slice(left_offset_frames, right_offset_frames).indices(frames)
+        count = max(stop - start, 0) * bins
+        try:
+            values = np.fromfile(
+                self.path, "<f2", count, offset=offset + start * bins * BYTES_A_VALUE
+            )
+        except FileNotFoundError:
+            values = np.empty(0)
+        if len(values) < count:
+            todo = "Run `asr features` again."
+            raise UserError("stored features are missing", where=self.path, todo=todo)
+        return torch.from_numpy(values.reshape(-1, bins)).float().numpy()  # numpy takes 4x as long

@@ -1,0 +1,100 @@
+"""The table a recipe's local script writes: one utterance a line, `<split>.jsonl`."""
+
+from __future__ import annotations
+
+import math
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from asr.errors import UserError, did_you_mean
+from asr.files import read_jsonl
+
+_STRINGS = ("id", "path", "speaker", "language")
+_NUMBERS = ("start", "duration")
+_KEYS = (*_STRINGS, "text", *_NUMBERS)
+
+
+@dataclass(frozen=True)
+class TableRow:
+    """One utterance.
+
+    Attributes:
+        path: of its audio file, absolute.
+        text: None when it has no transcript.
+        start: seconds from the start of the file.
+        duration: seconds; None for all from `start`.
+    """
+
+    id: str
+    path: str
+    text: str | None
+    speaker: str
+    language: str
+    start: float = 0.0
+    duration: float | None = None
+
+
+def read_table(path: Path) -> list[TableRow]:
+    """Read a table of utterances.
+
+    Every line is an object with `id`, `path` (absolute, or relative to the table), `text`,
+    `speaker`, `language`, and, for a segment of a longer file, `start` and `duration` in seconds.
+    A `text` that is null or left out means that there is no transcript.
+
+    Raises:
+        UserError: the table is missing or empty, or a line is malformed; file and line are named.
+    """
+    rows = []
+    try:
+        for index, data in enumerate(read_jsonl(path)):
+            problem, todo = _problem(data)
+            if problem:
+                raise UserError(problem, where=f"{path}:{_line_number(path, index)}", todo=todo)
+            rows.append(_row(data, path.parent))
+    except UnicodeDecodeError as error:
+        raise UserError("is not UTF-8 text", where=str(path)) from error
+    if not rows:
+        raise UserError("the table holds no utterances", where=str(path))
+    return rows
+
+
+def _problem(data: dict[str, Any]) -> tuple[str, str]:
+    """Say what is wrong with a row and what to do; two empty strings when it is fine."""
+    for key in data:
+        if key not in _KEYS:
+            return f"unknown key '{key}'", did_you_mean(key, _KEYS)
+    for key in _STRINGS:
+        if key not in data:
+            return f"no '{key}'", f"A row needs {', '.join(_STRINGS)} and text."
+        if not isinstance(data[key], str) or not data[key]:
+            return f"'{key}' must be a non-empty string, not {data[key]!r}", ""
+    if not isinstance(data.get("text"), str | None):
+        return f"'text' must be a string, not {data['text']!r}", ""
+    for key in _NUMBERS:
+        if not (data.get(key) is None or _is_number(data[key])):
+            return f"'{key}' must be a number of seconds, not {data[key]!r}", ""
+    return "", ""
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+
+
+def _row(data: dict[str, Any], folder: Path) -> TableRow:
+    return TableRow(
+        id=data["id"],
+        path=os.path.normpath((folder / data["path"]).absolute()),
+        text=data.get("text"),
+        speaker=data["speaker"],
+        language=data["language"],
+        start=data.get("start") or 0.0,
+        duration=data.get("duration"),
+    )
+
+
+def _line_number(path: Path, index: int) -> int:
+    """Return the line of the row `index`, which differs where there are blank lines."""
+    with open(path, encoding="utf-8") as stream:
+        return [number for number, line in enumerate(stream, start=1) if line.strip()][index]

@@ -1,0 +1,1 @@
+"""From encodings to token sequences: the decoding methods and what they share."""

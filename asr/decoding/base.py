@@ -1,0 +1,54 @@
+"""What decoding needs of a model."""
+
+from __future__ import annotations
+
+from typing import Any, Protocol
+
+from torch import Tensor
+
+from asr.config.decoding import DecodingOptions
+from asr.decoding.hypothesis import TokenPath
+
+BLANK_ID = 0
+SOS_EOS_ID = 1
+
+
+class AttentionDecoder(Protocol):
+    """A label-synchronous decoder over encodings; U counts labels, V the vocabulary."""
+
+    def __call__(
+        self, encodings: Tensor, encoding_lengths: Tensor, tokens: Tensor, token_lengths: Tensor
+    ) -> Any:
+        """Return logits (B, U, V) for encodings (B, T', D) and tokens (B, U).
+
+        The tokens start with `<sos/eos>`; position u predicts token u + 1.
+        """
+
+    def initial_state(self, encodings: Tensor, encoding_lengths: Tensor) -> Any:
+        """Return the state before the first label."""
+
+    def step(self, tokens: Tensor, state: Any) -> tuple[Tensor, Any]:
+        """Take one label (B,) a row; return log-probabilities (B, V) of the next and the state."""
+
+    def select(self, state: Any, indices: Tensor) -> Any:
+        """Return the state whose row n is row `indices[n]` of `state`."""
+
+
+class DecodableModel(Protocol):
+    """A model with a CTC head and possibly an attention decoder."""
+
+    @property
+    def decoder(self) -> AttentionDecoder | None:
+        """The attention decoder, where the model has one."""
+
+    def ctc_log_probs(self, encodings: Tensor) -> Tensor:
+        """Return log-softmax scores (B, T', V) for encodings (B, T', D)."""
+
+
+class Search(Protocol):
+    """A decoding method's search: n-best paths of each utterance, best first."""
+
+    def __call__(
+        self, model: Any, encodings: Tensor, lengths: Tensor, options: DecodingOptions
+    ) -> list[list[TokenPath]]:
+        """Decode encodings (B, T', D) of which the first `lengths` (B,) frames are real."""

@@ -1,0 +1,140 @@
+"""Decoding a split of a corpus into files that scoring reads."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from lhotse import CutSet
+from lhotse.cut import Cut
+from tqdm import tqdm
+
+from asr.data.feasibility import cut_text
+from asr.data.features import load_features
+from asr.data.sampling import duration_batches
+from asr.decoding.hypothesis import Hypothesis
+from asr.decoding.recognizer import Recognizer
+from asr.errors import UserError
+from asr.files import write_json, write_jsonl
+from asr.provenance import git_commit
+from asr.scoring.hypotheses import decode_folder, write_trn
+
+
+@dataclass(frozen=True)
+class Decoded:
+    """An utterance and what was recognised."""
+
+    cut: Cut
+    n_best: list[Hypothesis]
+
+
+@dataclass(frozen=True)
+class DecodedSplit:
+    """Where a decoded split is, how long it was, and decoding time / audio time."""
+
+    folder: Path
+    audio_seconds: float
+    rtf: float
+
+
+def decode_split(
+    recognizer: Recognizer,
+    cuts_path: Path,
+    split_dir: Path,
+    split: str,
+    batch_duration: float,
+    bundle_path: Path,
+) -> DecodedSplit:
+    """Decode every cut into a folder of `split_dir`: `hyps.jsonl`, `hyps.trn`, `summary.json`.
+
+    The summary's real-time factor counts encoding and search, not reading files or computing
+    features.
+
+    Args:
+        batch_duration: padded seconds decoded at once.
+
+    Raises:
+        UserError: the cuts are missing or empty, or the disk is full.
+    """
+    if not cuts_path.exists():
+        raise UserError("the cuts do not exist", where=str(cuts_path), todo="Run stage 1 first.")
+    cuts = list(CutSet.from_file(cuts_path))
+    if not cuts:
+        raise UserError("holds no cuts", where=str(cuts_path))
+    decoded: list[Decoded] = []
+    seconds = 0.0
+    with tqdm(total=len(cuts), desc=f"{split} {recognizer.method}", unit="utt") as bar:
+        for batch in duration_batches(cuts, batch_duration):
+            features = [load_features(cut, recognizer.extractor) for cut in batch]
+            start = time.perf_counter()
+            n_best = recognizer.decode_features(features)
+            seconds += time.perf_counter() - start
+            decoded += [Decoded(*pair) for pair in zip(batch, n_best, strict=True)]
+            bar.update(len(batch))
+    decoded.sort(key=lambda item: item.cut.id)
+    audio_seconds = sum(cut.duration for cut in cuts)
+    summary = {
+        "split": split,
+        "method": recognizer.method,
+        "bundle": str(bundle_path),
+        "batch_duration": batch_duration,
+        "audio_seconds": round(audio_seconds, 3),
+        "decode_seconds": round(seconds, 3),
+        "rtf": round(seconds / max(audio_seconds, 1e-9), 6),
+        **_describe(recognizer),
+    }
+    chunk_size = recognizer.chunking.chunk_size if recognizer.chunking else None
+    folder = split_dir / decode_folder(recognizer.method, chunk_size)
+    _write(decoded, recognizer, folder)
+    write_json(folder / "summary.json", summary)
+    return DecodedSplit(folder, audio_seconds, seconds / max(audio_seconds, 1e-9))
+
+
+def _describe(recognizer: Recognizer) -> dict[str, Any]:
+    provenance = recognizer.bundle.provenance
+    device = next(recognizer.bundle.model.parameters()).device
+    chunking = recognizer.chunking
+    return {
+        "options": recognizer.options.model_dump(mode="json"),
+        "chunk_size": chunking.chunk_size if chunking else None,
+        "left_chunks": chunking.left_chunks if chunking else None,
+        "parameters": recognizer.bundle.model.num_parameters,
+        "epochs": provenance.get("epochs"),
+        "weights": provenance.get("weights"),
+        "training_seconds": provenance.get("training_seconds"),
+        "training_device": provenance.get("device"),
+        "world_size": provenance.get("world_size"),
+        "device": torch.cuda.get_device_name(device) if device.type == "cuda" else device.type,
+        "num_threads": torch.get_num_threads(),
+        "git_commit": git_commit(),
+        "command": " ".join(sys.argv),
+        "date": time.strftime("%Y-%m-%d %H:%M:%S"),
+    }
+
+
+def _write(decoded: Iterable[Decoded], recognizer: Recognizer, output_dir: Path) -> None:
+    decoded = list(decoded)
+    tokens = recognizer.bundle.tokenizer.tokens
+    rows: list[dict[str, Any]] = []
+    for item in decoded:
+        best = item.n_best[0]
+        rows.append(
+            {
+                "id": item.cut.id,
+                "speaker": item.cut.supervisions[0].speaker or "unknown",
+                "duration": round(item.cut.duration, 3),
+                "reference": recognizer.bundle.tokenizer.canonical(cut_text(item.cut)),
+                "text": best.text,
+                "score": best.score,
+                "tokens": [tokens[token] for token in best.tokens],
+                "timestamps": [round(second, 3) for second in best.timestamps],
+                "nbest": [{"text": h.text, "score": h.score} for h in item.n_best],
+            }
+        )
+    write_jsonl(output_dir / "hyps.jsonl", rows)
+    write_trn(output_dir / "hyps.trn", [(row["id"], row["text"]) for row in rows])

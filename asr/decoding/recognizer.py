@@ -1,0 +1,106 @@
+"""From audio or features to text with a bundle."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from asr.bundle import Bundle, load_bundle
+from asr.config.decoding import DecodingOptions
+from asr.data.audio import read_audio
+from asr.data.dataset import collate_features
+from asr.data.features import FbankExtractor
+from asr.decoding.hypothesis import Hypothesis
+from asr.decoding.registry import ATTENTION_DECODER, decode, find_method, list_methods
+from asr.files import PathLike
+from asr.models import Chunking
+
+
+class Recognizer:
+    """Decodes with one model, one method and one set of options.
+
+    Args:
+        bundle: the model with its tokenizer and feature settings.
+        method: a name of `asr.decoding.registry.METHODS`; the default is `attention-rescoring`
+            where the model has a decoder, else `ctc-prefix-beam`.
+        options: the default is what the training configuration says.
+        chunking: simulate streaming with chunks of encoder frames; None sees everything.
+
+    Raises:
+        UserError: the model lacks what the method needs.
+    """
+
+    def __init__(
+        self,
+        bundle: Bundle,
+        method: str | None = None,
+        options: DecodingOptions | None = None,
+        chunking: Chunking | None = None,
+    ) -> None:
+        self.bundle = bundle
+        self.method = method or _best_method(bundle)
+        find_method(self.method, bundle.model)
+        self.options = options or bundle.config.decoding
+        self.chunking = chunking
+        self.extractor = FbankExtractor(bundle.config.features_params)
+
+    @classmethod
+    def load(
+        cls,
+        directory: PathLike,
+        method: str | None = None,
+        device: str | torch.device = "cpu",
+    ) -> Recognizer:
+        """Load a bundle directory and decode with it."""
+        return cls(load_bundle(directory, device), method)
+
+    def transcribe(
+        self, audio: PathLike | np.ndarray, sampling_rate: int | None = None
+    ) -> Hypothesis:
+        """Transcribe one recording.
+
+        Args:
+            audio: a file that libsndfile reads, of any rate and number of channels, or samples
+                (N,) or (N, channels): floats within +-1, or integers.
+            sampling_rate: of the samples; the model's own when left out.
+
+        Raises:
+            UserError: the file is missing, is no audio, holds no samples or values that are no
+                numbers.
+        """
+        wanted = self.bundle.config.features_params.sampling_rate
+        samples = read_audio(audio, wanted, sampling_rate)
+        return self.decode_features([self.extractor.extract(samples)])[0][0]
+
+    def transcribe_files(self, paths: Sequence[Path]) -> list[Hypothesis]:
+        """Transcribe files one by one, so that memory is that of the longest."""
+        return [self.transcribe(path) for path in paths]
+
+    @torch.inference_mode()
+    def decode_features(self, features: Sequence[Tensor]) -> list[list[Hypothesis]]:
+        """Decode a batch of feature matrices, each (T, F): n-best hypotheses, texts filled in."""
+        model = self.bundle.model
+        batch, lengths = collate_features(features)
+        device = next(model.parameters()).device
+        encodings, lengths = model.encode(batch.to(device), lengths.to(device), self.chunking)
+        results = decode(
+            self.method,
+            model,
+            encodings,
+            lengths,
+            self.options,
+            seconds_per_frame=self.bundle.seconds_per_encoding,
+        )
+        for hypothesis in (h for n_best in results for h in n_best):
+            hypothesis.text = self.bundle.tokenizer.decode(hypothesis.tokens)
+        return results
+
+
+def _best_method(bundle: Bundle) -> str:
+    has_decoder = bundle.model.decoder is not None
+    usable = [m.name for m in list_methods() if has_decoder or ATTENTION_DECODER not in m.needs]
+    return usable[-1]

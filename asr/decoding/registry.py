@@ -1,0 +1,117 @@
+"""The decoding methods by name.
+
+| name | score of a hypothesis (natural log) |
+|---|---|
+| `ctc-greedy` | the best CTC alignment |
+| `ctc-prefix-beam` | all CTC alignments of the tokens within the beam |
+| `attention` | the tokens and eos by the decoder, plus `length_bonus` a token |
+| `attention-rescoring` | `ctc_weight * ctc + (1 - ctc_weight) * attention` |
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from asr.config.decoding import DecodingOptions
+from asr.decoding.attention import attention
+from asr.decoding.base import DecodableModel, Search
+from asr.decoding.greedy import greedy
+from asr.decoding.hypothesis import Hypothesis, TokenPath
+from asr.decoding.prefix_beam import prefix_beam
+from asr.decoding.rescoring import rescoring
+from asr.errors import UserError, did_you_mean
+
+ATTENTION_DECODER = "attention decoder"
+
+
+@dataclass(frozen=True)
+class DecodingMethod:
+    """A way to decode, and the parts it needs of a model beside the CTC head."""
+
+    name: str
+    search: Search
+    needs: tuple[str, ...] = ()
+
+
+_ALL = (
+    DecodingMethod("ctc-greedy", greedy),
+    DecodingMethod("ctc-prefix-beam", prefix_beam),
+    DecodingMethod("attention", attention, needs=(ATTENTION_DECODER,)),
+    DecodingMethod("attention-rescoring", rescoring, needs=(ATTENTION_DECODER,)),
+)
+METHODS: dict[str, DecodingMethod] = {method.name: method for method in _ALL}
+
+
+def list_methods() -> list[DecodingMethod]:
+    """Return every decoding method, simplest first."""
+    return list(METHODS.values())
+
+
+def find_method(name: str, model: DecodableModel) -> DecodingMethod:
+    """Return the method called `name`, if `model` has what it needs.
+
+    Raises:
+        UserError: there is no such method, or the model lacks a part.
+    """
+    if name not in METHODS:
+        raise UserError(f"no decoding method '{name}'", todo=did_you_mean(name, METHODS))
+    method = METHODS[name]
+    if ATTENTION_DECODER in method.needs and model.decoder is None:
+        without = [other.name for other in list_methods() if ATTENTION_DECODER not in other.needs]
+        raise UserError(
+            f"decoding method '{name}' needs an {ATTENTION_DECODER}, which this model has not",
+            todo=f"Use one of: {', '.join(without)}.",
+        )
+    return method
+
+
+@torch.inference_mode()
+def decode(
+    method: str,
+    model: DecodableModel,
+    encodings: Tensor,
+    lengths: Tensor,
+    options: DecodingOptions,
+    *,
+    seconds_per_frame: float,
+) -> list[list[Hypothesis]]:
+    """Decode a batch of encoded utterances.
+
+    Args:
+        method: a name in `METHODS`.
+        model: in evaluation mode.
+        encodings: (B, T', D).
+        lengths: (B,), frames that are real; the others change nothing.
+        options: see `DecodingOptions`.
+        seconds_per_frame: duration of one encoder frame, for the timestamps.
+
+    Returns:
+        For each utterance at least one and at most `options.n_best` hypotheses, best first. An
+        utterance without frames has one, empty, with score 0.
+
+    Raises:
+        UserError: there is no such method, the model lacks what it needs, or a score is not finite.
+    """
+    search = find_method(method, model).search
+    results = [[TokenPath([], 0.0)] for _ in range(encodings.size(0))]
+    heard = lengths.nonzero()[:, 0]
+    if heard.numel():
+        rows = heard.to(encodings.device)
+        found = search(model, encodings[rows], lengths[heard], options)
+        for row, paths in zip(heard.tolist(), found, strict=True):
+            results[row] = _checked(paths, row)[: options.n_best]
+    return [[path.to_hypothesis(seconds_per_frame) for path in paths] for paths in results]
+
+
+def _checked(paths: list[TokenPath], row: int) -> list[TokenPath]:
+    if not paths or not all(math.isfinite(path.score) for path in paths):
+        raise UserError(
+            f"the model's scores for utterance {row} of the batch are not finite numbers",
+            todo="Look for bad values in its features, or use a checkpoint from before training "
+            "diverged.",
+        )
+    return paths

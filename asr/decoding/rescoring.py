@@ -1,0 +1,68 @@
+"""Two-pass decoding: the attention decoder rescores what CTC proposes (Sainath et al. 2019)."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+from torch.nn.functional import cross_entropy
+from torch.nn.utils.rnn import pad_sequence
+
+from asr.config.decoding import DecodingOptions
+from asr.decoding.base import SOS_EOS_ID, AttentionDecoder, DecodableModel
+from asr.decoding.hypothesis import TokenPath
+from asr.decoding.prefix_beam import prefix_beam
+
+_PADDING = -100
+
+
+def rescoring(
+    model: DecodableModel, encodings: Tensor, lengths: Tensor, options: DecodingOptions
+) -> list[list[TokenPath]]:
+    """`attention-rescoring`: sort the CTC prefix beam by CTC and attention together.
+
+    A score is `ctc_weight * ctc + (1 - ctc_weight) * attention`; the frames are those of CTC.
+    """
+    assert model.decoder is not None
+    proposed = prefix_beam(model, encodings, lengths, options)
+    sequences = [[path.tokens for path in paths] for paths in proposed]
+    attention = attention_scores(model.decoder, encodings, lengths, sequences)
+    weight = options.ctc_weight
+    rescored = [
+        [
+            TokenPath(path.tokens, weight * path.score + (1 - weight) * score, path.frames)
+            for path, score in zip(paths, scores, strict=True)
+        ]
+        for paths, scores in zip(proposed, attention, strict=True)
+    ]
+    return [sorted(paths, key=lambda path: path.score, reverse=True) for paths in rescored]
+
+
+def attention_scores(
+    decoder: AttentionDecoder,
+    encodings: Tensor,
+    lengths: Tensor,
+    sequences: list[list[list[int]]],
+    sos_eos_id: int = SOS_EOS_ID,
+) -> list[list[float]]:
+    """Return the decoder's log-probability of each token sequence and eos, in one forward pass.
+
+    Args:
+        decoder: the attention decoder.
+        encodings: (B, T', D).
+        lengths: (B,), frames that are real, at least one an utterance.
+        sequences: any number of token sequences for each utterance; one may be empty.
+        sos_eos_id: id of the symbol that begins and ends a sequence.
+    """
+    counts = [len(candidates) for candidates in sequences]
+    ends = [sos_eos_id]
+    flat = [torch.tensor(ends + tokens + ends) for candidates in sequences for tokens in candidates]
+    device = encodings.device
+    sizes = torch.tensor([tokens.numel() - 1 for tokens in flat], device=device)
+    inputs = pad_sequence([tokens[:-1] for tokens in flat], batch_first=True)
+    targets = pad_sequence([tokens[1:] for tokens in flat], True, _PADDING).to(device)
+    rows = torch.arange(len(counts)).repeat_interleave(torch.tensor(counts)).to(device)
+
+    logits = decoder(encodings[rows], lengths.to(device)[rows], inputs.to(device), sizes)
+    losses = cross_entropy(logits.float().mT, targets, reduction="none", ignore_index=_PADDING)
+    scores = (-losses.sum(dim=1)).split(counts)
+    return [group.tolist() for group in scores]

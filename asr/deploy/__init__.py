@@ -1,0 +1,1 @@
+"""Handing trained models out."""

@@ -1,0 +1,106 @@
+"""What this machine has: versions, devices, optional parts and what each is for."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import platform
+import shutil
+from dataclasses import dataclass
+from importlib import metadata
+
+REQUIRED = {
+    "torch": "torch",
+    "torchaudio": "torchaudio",
+    "lhotse": "lhotse",
+    "urllib3": "urllib3",
+    "lilcom": "lilcom",
+    "numpy": "numpy",
+    "soundfile": "soundfile",
+    "sentencepiece": "sentencepiece",
+    "kaldialign": "kaldialign",
+    "tensorboard": "tensorboard",
+    "pydantic": "pydantic",
+    "PyYAML": "yaml",
+    "click": "click",
+    "tqdm": "tqdm",
+}
+
+
+@dataclass(frozen=True)
+class Optional:
+    """A part the toolkit can do without."""
+
+    package: str
+    module: str
+    purpose: str
+    install: str
+
+
+OPTIONAL = (
+    Optional("espeakng-loader", "espeakng_loader", "egs/mini", "pip install espeakng-loader"),
+    Optional("matplotlib", "matplotlib", "pictures of training curves", "pip install matplotlib"),
+    Optional("k2", "k2", "lattices", "a wheel that fits torch, from k2's wheel page"),
+)
+
+
+@dataclass(frozen=True)
+class Report:
+    """What `asr doctor` prints, and whether every required part is there."""
+
+    text: str
+    healthy: bool
+
+
+def examine() -> Report:
+    """Import every part, so that one that is installed but broken is found as well."""
+    lines = [f"Python {platform.python_version()} on {platform.platform()}"]
+    lines += [f"{os.cpu_count()} processors", ""]
+    broken = []
+    for package, module in REQUIRED.items():
+        fault = _fault(module)
+        lines.append(f"{package:<16} {_version(package) if fault is None else fault}")
+        if fault is not None:
+            broken.append(package)
+    lines += ["", *_devices(), ""]
+    for part in OPTIONAL:
+        fault = _fault(part.module)
+        state = _version(part.package) if fault is None else f"missing: {part.install}"
+        lines.append(f"{part.package:<16} {state} (for {part.purpose})")
+    for program, purpose in (("git", "the commit in results"), ("make", "make demo, make test")):
+        lines.append(f"{program:<16} {shutil.which(program) or 'missing'} (for {purpose})")
+    verdict = "everything required is here"
+    if broken:
+        verdict = f"missing or broken: {', '.join(broken)}; run make setup"
+    return Report("\n".join([*lines, "", verdict]), healthy=not broken)
+
+
+def _fault(module: str) -> str | None:
+    try:
+        importlib.import_module(module)
+    except Exception as error:  # a broken binary can raise anything
+        return f"cannot be imported ({type(error).__name__}: {str(error).splitlines()[0][:80]})"
+    return None
+
+
+def _version(package: str) -> str:
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return "unknown version"
+
+
+def _devices() -> list[str]:
+    try:
+        import torch
+    except Exception:  # told above
+        return ["devices          unknown without torch"]
+    if not torch.cuda.is_available():
+        return [f"devices          cpu, {torch.get_num_threads()} threads (torch sees no GPU)"]
+    lines = []
+    for index in range(torch.cuda.device_count()):
+        properties = torch.cuda.get_device_properties(index)
+        memory = properties.total_memory / 2**30
+        bf16 = "yes" if torch.cuda.is_bf16_supported() else "no"
+        lines.append(f"cuda:{index}           {properties.name}, {memory:.0f} GiB, bf16 {bf16}")
+    return lines

@@ -1,0 +1,38 @@
+"""Errors that are the user's to mend, told in one line."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+EXIT_OUR_FAULT = 1
+EXIT_USER_MISTAKE = 2
+
+
+class UserError(Exception):
+    """A mistake the user can mend.
+
+    The command line prints it as one line and exits with code 2, without a traceback.
+
+    Args:
+        what: what is wrong, in a few words.
+        where: the file, key path or option it is about.
+        todo: what to do about it.
+    """
+
+    def __init__(self, what: str, *, where: str = "", todo: str = "") -> None:
+        self.what = what
+        self.where = where
+        self.todo = todo
+        located = f"{where}: {what}" if where else what
+        message = f"{located}. {todo}" if todo else located
+        super().__init__(" ".join(message.split()))
+
+
+def did_you_mean(name: str, known: Iterable[str]) -> str:
+    """Return a sentence that names the entry of `known` nearest to `name`, or all of them."""
+    choices = sorted(known)
+    nearest = difflib.get_close_matches(name, choices, n=1, cutoff=0.5)
+    if nearest:
+        return f"Did you mean '{nearest[0]}'?"
+    return f"Known: {', '.join(choices)}."

@@ -1,0 +1,117 @@
+"""Writing files so that a killed process leaves either the old file or the new one."""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+import tempfile
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO, Any
+
+from asr.errors import UserError
+
+PathLike = str | os.PathLike[str]
+
+
+@contextmanager
+def atomic_writer(path: PathLike, mode: str = "w") -> Iterator[IO[Any]]:
+    """Open a temporary file beside `path` and rename it to `path` when the block succeeds.
+
+    The content is flushed to disk before the rename. When the block raises, the temporary file is
+    removed and `path` is untouched.
+
+    Raises:
+        UserError: the disk is full or the folder may not be written to.
+    """
+    target = Path(path)
+    with disk_errors(target):
+        target.parent.mkdir(parents=True, exist_ok=True)
+        descriptor, temporary = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)
+        try:
+            encoding = None if "b" in mode else "utf-8"
+            with os.fdopen(descriptor, mode, encoding=encoding) as stream:
+                yield stream
+                stream.flush()
+                os.fsync(stream.fileno())
+            os.chmod(temporary, 0o644)
+            os.replace(temporary, target)
+        except BaseException:
+            Path(temporary).unlink(missing_ok=True)
+            raise
+
+
+@contextmanager
+def disk_errors(path: PathLike) -> Iterator[None]:
+    """Turn the operating system's disk-full and permission errors into a `UserError`."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise UserError(
+                "the disk is full",
+                where=str(path),
+                todo="Free space or choose another output folder, then run the same command again.",
+            ) from error
+        if error.errno in (errno.EACCES, errno.EROFS, errno.EPERM):
+            raise UserError(
+                "may not be written to", where=str(path), todo="Choose another output folder."
+            ) from error
+        raise
+
+
+def write_text(path: PathLike, text: str) -> None:
+    """Write `text` to `path` atomically."""
+    with atomic_writer(path) as stream:
+        stream.write(text)
+
+
+def write_json(path: PathLike, value: Any) -> None:
+    """Write `value` as indented JSON, atomically."""
+    write_text(path, json.dumps(value, indent=2, ensure_ascii=False) + "\n")
+
+
+def write_jsonl(path: PathLike, rows: Iterable[dict[str, Any]]) -> None:
+    """Write one JSON object a line, atomically."""
+    with atomic_writer(path) as stream:
+        for row in rows:
+            stream.write(json.dumps(row, ensure_ascii=False) + "\n")
+
+
+def read_json(path: PathLike) -> Any:
+    """Read a JSON file.
+
+    Raises:
+        UserError: the file is missing or is not JSON.
+    """
+    try:
+        return json.loads(Path(path).read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise UserError("the file does not exist", where=str(path)) from error
+    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        raise UserError(f"not valid JSON ({error})", where=str(path)) from error
+
+
+def read_jsonl(path: PathLike) -> Iterator[dict[str, Any]]:
+    """Yield the objects of a JSON-lines file.
+
+    Raises:
+        UserError: the file is missing, or a line is not a JSON object; the line is named.
+    """
+    try:
+        stream = open(path, encoding="utf-8")  # noqa: SIM115 - closed by the `with` below
+    except FileNotFoundError as error:
+        raise UserError("the file does not exist", where=str(path)) from error
+    with stream:
+        for number, line in enumerate(stream, start=1):
+            if not line.strip():
+                continue
+            try:
+                row = json.loads(line)
+            except json.JSONDecodeError as error:
+                raise UserError(f"not valid JSON ({error})", where=f"{path}:{number}") from error
+            if not isinstance(row, dict):
+                raise UserError("a line must be a JSON object", where=f"{path}:{number}")
+            yield row

@@ -1,0 +1,6 @@
+"""Acoustic models: encoders, decoders, losses."""
+
+from asr.models.asr_model import AsrModel
+from asr.models.chunking import Chunking
+
+__all__ = ["AsrModel", "Chunking"]

@@ -1,0 +1,150 @@
+"""An encoder with a CTC head and, optionally, an attention decoder."""
+
+from __future__ import annotations
+
+from typing import cast
+
+import torch
+from torch import Tensor, nn
+
+from asr.config.decoders import (
+    CTCDecoderParams,
+    CTCLossParams,
+    JointCTCAttentionDecoderParams,
+    MultiTaskCTCEntropyLossParams,
+    TransformerDecoderParams,
+)
+from asr.config.schema import ExperimentConfig
+from asr.models.chunking import Chunking
+from asr.models.decoders import CTCDecoder, TransformerDecoder
+from asr.models.encoders import ENCODER_CLASSES
+from asr.models.encoders.base import EncoderState
+from asr.models.losses import (
+    attention_loss,
+    attention_targets,
+    consistency_loss,
+    ctc_loss,
+)
+
+SOS_EOS = 1
+
+
+class FeatureNormaliser(nn.Module):
+    """Global mean and variance normalisation; the statistics are part of the model."""
+
+    mean: Tensor
+    inverse_deviation: Tensor
+
+    def __init__(self, num_features: int) -> None:
+        super().__init__()
+        self.register_buffer("mean", torch.zeros(num_features))
+        self.register_buffer("inverse_deviation", torch.ones(num_features))
+
+    def set_statistics(self, mean: Tensor, deviation: Tensor) -> None:
+        """Set the training data's mean (F,) and standard deviation (F,)."""
+        self.mean.copy_(mean)
+        self.inverse_deviation.copy_(1.0 / deviation.clamp(min=1e-5))
+
+    def forward(self, features: Tensor) -> Tensor:
+        return (features - self.mean) * self.inverse_deviation
+
+
+class AsrModel(nn.Module):
+    """Speech features to label posteriors.
+
+    Args:
+        config: the experiment; encoder, decoder and loss are read.
+        vocab_size: V, blank (0), `<sos/eos>` (1) and `<unk>` (2) included.
+    """
+
+    def __init__(self, config: ExperimentConfig, vocab_size: int) -> None:
+        super().__init__()
+        num_features = config.features_params.num_mel_bins
+        self.vocab_size = vocab_size
+        self.loss_params: CTCLossParams = config.loss_params
+        self.normaliser = FeatureNormaliser(num_features)
+        encoder_class = ENCODER_CLASSES[config.encoder]
+        self.encoder = encoder_class(num_features, config.encoder_params)
+        size = self.encoder.output_size
+        params = config.decoder_params
+        self.decoder: TransformerDecoder | None = None
+        if isinstance(params, JointCTCAttentionDecoderParams):
+            ctc_params = cast(CTCDecoderParams, params.ctc_decoder_params)
+            decoder_params = cast(TransformerDecoderParams, params.attn_decoder_params)
+            self.decoder = TransformerDecoder(size, vocab_size, decoder_params)
+        else:
+            ctc_params = cast(CTCDecoderParams, params)
+        self.ctc = CTCDecoder(size, vocab_size, ctc_params)
+
+    @property
+    def num_parameters(self) -> int:
+        """Trainable parameters."""
+        return sum(p.numel() for p in self.parameters() if p.requires_grad)
+
+    def encode(
+        self, features: Tensor, lengths: Tensor, chunking: Chunking | None = None
+    ) -> tuple[Tensor, Tensor]:
+        """Encode raw features (B, T, F) with lengths (B,): encodings (B, T', D), lengths (B,)."""
+        encoded: tuple[Tensor, Tensor] = self.encoder(self.normaliser(features), lengths, chunking)
+        return encoded
+
+    def encode_step(
+        self, features: Tensor, state: EncoderState, lengths: Tensor | None = None
+    ) -> tuple[Tensor, EncoderState]:
+        """Encode the next chunk of raw features (B, C, F); see `Encoder.step`."""
+        return self.encoder.step(self.normaliser(features), state, lengths)
+
+    def ctc_log_probs(self, encodings: Tensor) -> Tensor:
+        """Return log posteriors (B, T', V) of encodings (B, T', D)."""
+        log_probs: Tensor = self.ctc(encodings)
+        return log_probs
+
+    def forward(
+        self, features: Tensor, lengths: Tensor, tokens: Tensor, token_lengths: Tensor
+    ) -> dict[str, Tensor]:
+        """Return the losses of a batch, each summed over its utterances.
+
+        Args:
+            features: raw (B, T, F), or (2 * B, T, F) when two views of each utterance are trained.
+            lengths: (B,) or (2 * B,) frames.
+            tokens: (B, U) labels with token_lengths (B,).
+
+        Returns:
+            `loss`, what to minimise, and its parts: `ctc`, `attention`, `consistency`,
+            `intermediate`, those that are trained. Two views count half each.
+        """
+        views = len(features) // len(tokens)
+        tokens, token_lengths = tokens.repeat(views, 1), token_lengths.repeat(views)
+        chunking = self.encoder.training_chunking(features.size(1))
+        encodings, lengths, intermediates = self.encoder.forward_with_intermediates(
+            self.normaliser(features), lengths, chunking
+        )
+        log_probs = self.ctc_log_probs(encodings)
+        parts = {"ctc": ctc_loss(log_probs, lengths, tokens, token_lengths) / views}
+        if intermediates:
+            losses = [
+                ctc_loss(self.ctc_log_probs(x), lengths, tokens, token_lengths)
+                for x in intermediates
+            ]
+            parts["intermediate"] = torch.stack(losses).mean() / views
+        if views == 2 and self.loss_params.consistency_weight:
+            parts["consistency"] = consistency_loss(log_probs, lengths)
+        if self.decoder is not None:
+            inputs, targets = attention_targets(tokens, token_lengths, SOS_EOS)
+            logits = self.decoder(encodings, lengths, inputs, token_lengths + 1)
+            smoothing = cast(MultiTaskCTCEntropyLossParams, self.loss_params).label_smoothing
+            parts["attention"] = attention_loss(logits, targets, smoothing) / views
+        return {"loss": self._combine(parts), **{k: v.detach() for k, v in parts.items()}}
+
+    def _combine(self, parts: dict[str, Tensor]) -> Tensor:
+        params = self.loss_params
+        loss = parts["ctc"]
+        if "intermediate" in parts:
+            share = params.intermediate_weight
+            loss = (1.0 - share) * loss + share * parts["intermediate"]
+        if "consistency" in parts:
+            loss = loss + params.consistency_weight * parts["consistency"]
+        if "attention" in parts:
+            weight = cast(MultiTaskCTCEntropyLossParams, params).lambda_value
+            loss = weight * loss + (1.0 - weight) * parts["attention"]
+        return loss

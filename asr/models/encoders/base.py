@@ -1,0 +1,262 @@
+"""The encoder contract and what the Transformer and the Conformer share of it."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from asr.config.encoders import EncoderParams
+from asr.models.chunking import Chunking, attention_mask, draw_chunking, padding_mask
+from asr.models.layers.attention import KeysValues, MultiHeadAttention
+from asr.models.layers.positions import Rotation, relative_distances, sinusoids
+from asr.models.layers.subsampling import Conv2dSubsampling
+
+
+@dataclass(frozen=True)
+class BlockCache:
+    """One block's past: keys and values (B, H, L, head size), convolution input (B, left, D)."""
+
+    keys_values: KeysValues
+    convolution: Tensor | None
+
+
+@dataclass(frozen=True)
+class EncoderState:
+    """Everything a stream remembers between two chunks.
+
+    Attributes:
+        subsampling: the last input frames of each subsampling layer.
+        blocks: each block's cache.
+        offset: (B,) encoder frames given out so far.
+        left_context: encoder frames of keys and values to keep; -1 keeps all.
+    """
+
+    subsampling: list[Tensor]
+    blocks: list[BlockCache]
+    offset: Tensor
+    left_context: int
+
+
+@dataclass(frozen=True)
+class View:
+    """What a block may see of the frames it gets.
+
+    Attributes:
+        mask: bool, broadcastable to (B, H, Q, K), True = visible; None hides nothing.
+        padding: bool (B, T), True beyond an utterance's end; None for no padding.
+        chunk_size: frames a chunk, when `forward` simulates streaming.
+        rotation, distances: positions, as the attention wants them.
+    """
+
+    mask: Tensor | None
+    padding: Tensor | None
+    chunk_size: int | None
+    rotation: Rotation | None
+    distances: Tensor | None
+
+
+class Encoder(nn.Module, ABC):
+    """Features (B, T, F) to encodings (B, T', D), whole or chunk by chunk.
+
+    For every chunking, the outputs of `step`, joined, equal `forward(…, chunking)`.
+    """
+
+    output_size: int
+    subsampling_factor: int
+
+    @abstractmethod
+    def output_lengths(self, lengths: Tensor) -> Tensor:
+        """Return the exact number of encodings for feature lengths (B,)."""
+
+    @abstractmethod
+    def forward(
+        self, features: Tensor, lengths: Tensor, chunking: Chunking | None = None
+    ) -> tuple[Tensor, Tensor]:
+        """Encode features (B, T, F) with lengths (B,): encodings (B, T', D), lengths (B,)."""
+
+    @abstractmethod
+    def initial_state(self, batch_size: int, chunking: Chunking | None = None) -> EncoderState:
+        """Return the state of `batch_size` streams before their first frame."""
+
+    @abstractmethod
+    def step(
+        self, features: Tensor, state: EncoderState, lengths: Tensor | None = None
+    ) -> tuple[Tensor, EncoderState]:
+        """Encode the next chunk of every stream.
+
+        Args:
+            features: (B, C, F); C is `chunk_size * subsampling_factor`, or less in the last step.
+            lengths: (B,) valid frames, where some streams end within this chunk.
+
+        Returns:
+            (B, C // subsampling_factor, D) and the next state.
+        """
+
+
+class BlockEncoder(Encoder):
+    """Subsampling, then a stack of attention blocks, then a norm.
+
+    Subclasses fill `blocks`; a block maps (x, View, BlockCache | None) to (x, BlockCache | None).
+    """
+
+    def __init__(self, num_features: int, params: EncoderParams) -> None:
+        super().__init__()
+        self.params = params
+        self.output_size = params.hidden_size
+        self.subsampling_factor = params.subsampling_factor
+        self.subsampling = Conv2dSubsampling(
+            num_features, params.hidden_size, params.subsampling_factor, params.subsampling_channels
+        )
+        self.dropout = nn.Dropout(params.dropout)
+        self.blocks = nn.ModuleList(self.make_block() for _ in range(params.encoder_layers))
+        self.norm = nn.LayerNorm(params.hidden_size)
+
+    @abstractmethod
+    def make_block(self) -> nn.Module:
+        """Return one block of the stack."""
+
+    @abstractmethod
+    def convolution_cache(self, batch_size: int, block: nn.Module, like: Tensor) -> Tensor | None:
+        """Return the block's empty convolution cache, None where it has no convolution."""
+
+    def output_lengths(self, lengths: Tensor) -> Tensor:
+        return self.subsampling.output_lengths(lengths)
+
+    def forward(
+        self, features: Tensor, lengths: Tensor, chunking: Chunking | None = None
+    ) -> tuple[Tensor, Tensor]:
+        encodings, lengths, _ = self.forward_with_intermediates(features, lengths, chunking)
+        return encodings, lengths
+
+    def forward_with_intermediates(
+        self, features: Tensor, lengths: Tensor, chunking: Chunking | None = None
+    ) -> tuple[Tensor, Tensor, list[Tensor]]:
+        """As `forward`, and the normed outputs of `intermediate_ctc_layers`, each (B, T', D)."""
+        x = self.subsampling(features)
+        lengths = self.output_lengths(lengths)
+        num_frames = x.size(1)
+        if num_frames == 0:
+            return x, lengths, [x for _ in self.params.intermediate_ctc_layers]
+        positions = torch.arange(num_frames, device=x.device)[None]
+        mask = attention_mask(lengths, num_frames, chunking)
+        padding = None if mask is None else padding_mask(lengths, num_frames)
+        chunk_size = chunking.chunk_size if chunking else None
+        view = self._view(positions, num_frames, x, mask, padding, chunk_size)
+        x = self._embed(x, positions)
+        intermediates = []
+        for number, block in enumerate(self.blocks, start=1):
+            x, _ = block(x, view, None)
+            if number in self.params.intermediate_ctc_layers:
+                intermediates.append(self.norm(x))
+        return self.norm(x), lengths, intermediates
+
+    def training_chunking(self, num_features: int) -> Chunking | None:
+        """Return the chunking for a training batch of T feature frames."""
+        return draw_chunking(self.params.chunking, num_features // self.subsampling_factor)
+
+    def initial_state(self, batch_size: int, chunking: Chunking | None = None) -> EncoderState:
+        like = self.subsampling.project.weight
+        heads = self.params.num_heads
+        empty = like.new_zeros(batch_size, heads, 0, self.output_size // heads)
+        return EncoderState(
+            subsampling=self.subsampling.initial_cache(batch_size, like),
+            blocks=[
+                BlockCache((empty, empty), self.convolution_cache(batch_size, block, like))
+                for block in self.blocks
+            ],
+            offset=torch.zeros(batch_size, dtype=torch.long, device=like.device),
+            left_context=chunking.left_context if chunking else -1,
+        )
+
+    def step(
+        self, features: Tensor, state: EncoderState, lengths: Tensor | None = None
+    ) -> tuple[Tensor, EncoderState]:
+        x, subsampling = self.subsampling.step(features, state.subsampling)
+        num_frames = x.size(1)
+        if num_frames == 0:
+            return x, state
+        positions = state.offset[:, None] + torch.arange(num_frames, device=x.device)
+        num_cached = state.blocks[0].keys_values[0].size(2)
+        mask, padding = self._step_mask(state, num_cached, num_frames, lengths)
+        view = self._view(positions, num_cached + num_frames, x, mask, padding, None)
+        x = self._embed(x, positions)
+        caches = []
+        for block, cache in zip(self.blocks, state.blocks, strict=True):
+            x, cache = block(x, view, cache)
+            caches.append(_trim(cache, state.left_context))
+        following = EncoderState(subsampling, caches, state.offset + num_frames, state.left_context)
+        return self.norm(x), following
+
+    def _step_mask(
+        self, state: EncoderState, num_cached: int, num_frames: int, lengths: Tensor | None
+    ) -> tuple[Tensor | None, Tensor | None]:
+        """Hide what streams with a shorter past, or with an end in this chunk, do not have."""
+        padding = None
+        device = state.offset.device
+        visible = torch.ones(
+            len(state.offset), num_cached + num_frames, dtype=torch.bool, device=device
+        )
+        if lengths is not None:
+            padding = padding_mask(self.output_lengths(lengths), num_frames)
+            visible[:, num_cached:] = ~padding
+        past = torch.arange(num_cached, device=device)[None]
+        visible[:, :num_cached] = past >= num_cached - state.offset[:, None]
+        if bool(visible.all()):
+            return None, padding
+        visible[:, num_cached] = True  # a stream that has ended still needs one key
+        return visible[:, None, None, :], padding
+
+    def _embed(self, x: Tensor, positions: Tensor) -> Tensor:
+        if self.params.position == "absolute":
+            x = x * self.output_size**0.5 + sinusoids(positions, self.output_size, x.dtype)
+        return self.dropout(x)
+
+    def _view(
+        self,
+        positions: Tensor,
+        num_keys: int,
+        x: Tensor,
+        mask: Tensor | None,
+        padding: Tensor | None,
+        chunk_size: int | None,
+    ) -> View:
+        rotation, distances = None, None
+        if self.params.position == "rotary":
+            head_size = self.output_size // self.params.num_heads
+            rotation = Rotation.of(positions, head_size, x.dtype)
+        elif self.params.position == "relative":
+            steps = relative_distances(positions.size(1), num_keys, x.device)
+            distances = sinusoids(steps, self.output_size, x.dtype)
+        return View(mask, padding, chunk_size, rotation, distances)
+
+    def make_attention(self) -> MultiHeadAttention:
+        """Return the self-attention that fits the position type."""
+        return MultiHeadAttention(
+            self.output_size,
+            self.params.num_heads,
+            self.params.attention_dropout,
+            relative=self.params.position == "relative",
+        )
+
+
+def attend(
+    attention: MultiHeadAttention, x: Tensor, view: View, cache: BlockCache | None
+) -> tuple[Tensor, KeysValues | None]:
+    """Self-attention of (B, T, D) to itself and the cached past; returns the grown cache."""
+    keys, values = attention.project(x, view.rotation)
+    if cache is not None:
+        keys = torch.cat([cache.keys_values[0], keys], dim=2)
+        values = torch.cat([cache.keys_values[1], values], dim=2)
+    attended = attention(x, (keys, values), view.mask, view.rotation, view.distances)
+    return attended, None if cache is None else (keys, values)
+
+
+def _trim(cache: BlockCache, left_context: int) -> BlockCache:
+    if left_context < 0:
+        return cache
+    keys, values = cache.keys_values
+    start = max(keys.size(2) - left_context, 0)
+    return BlockCache((keys[:, :, start:], values[:, :, start:]), cache.convolution)

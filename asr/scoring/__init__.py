@@ -1,0 +1,1 @@
+"""Scoring decoded hypotheses: alignment, error rates, intervals, paired tests, tables. No torch."""

@@ -1,0 +1,138 @@
+"""What decoding leaves in its folder, `hyps.jsonl` and `summary.json`, and sclite's trn form."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any, TypeVar
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from asr.errors import UserError
+from asr.files import PathLike, read_json, read_jsonl, write_text
+
+R = TypeVar("R", bound="Record")
+
+_TODO = "Decode the split again with 'asr decode'."
+
+
+class Record(BaseModel):
+    """A typed JSON object read from disk: no silent coercion, keys it does not name are ignored."""
+
+    model_config = ConfigDict(extra="ignore", frozen=True, strict=True)
+
+    @classmethod
+    def parse(cls: type[R], value: Any, where: str, todo: str) -> R:
+        """Validate plain data; `where` and `todo` go into the error.
+
+        Raises:
+            UserError: a field is missing or has the wrong type; the field is named.
+        """
+        try:
+            return cls.model_validate(value)
+        except ValidationError as error:
+            first = error.errors()[0]
+            field = ".".join(str(part) for part in first["loc"])
+            message = f"field '{field}': {first['msg']}" if field else str(first["msg"])
+            raise UserError(message, where=where, todo=todo) from error
+
+
+class DecodedUtterance(Record):
+    """One line of `hyps.jsonl`, as far as scoring needs it."""
+
+    id: str
+    speaker: str
+    reference: str
+    text: str
+
+
+class DecodeSummary(Record):
+    """`summary.json`, as far as results rows need it; null where a figure is not known.
+
+    `chunk_size` is in encoder frames, null when the whole utterance was seen at once. `device` is
+    what decoded, `training_device` and `world_size` what trained.
+    """
+
+    split: str
+    method: str
+    chunk_size: int | None
+    parameters: int
+    epochs: float | None
+    device: str
+    num_threads: int
+    rtf: float
+    training_seconds: float | None
+    world_size: int | None
+    training_device: str | None
+    git_commit: str | None
+    command: str
+
+
+def decode_folder(method: str, chunk_size: int | None) -> str:
+    """Return the name of a decode folder: the method, and the chunk size in simulated streaming."""
+    return method if chunk_size is None else f"{method}-chunk{chunk_size}"
+
+
+def read_hypotheses(path: PathLike) -> list[DecodedUtterance]:
+    """Read `hyps.jsonl`.
+
+    Raises:
+        UserError: the file is missing, empty or malformed, a field is missing or has the wrong
+            type, or an utterance stands twice.
+    """
+    seen: set[str] = set()
+    utterances = []
+    try:
+        for number, row in enumerate(read_jsonl(path), start=1):
+            utterance = DecodedUtterance.parse(row, f"{path}: utterance {number}", _TODO)
+            if utterance.id in seen:
+                raise UserError(
+                    f"utterance '{utterance.id}' stands twice",
+                    where=str(path),
+                    todo=_TODO,
+                )
+            seen.add(utterance.id)
+            utterances.append(utterance)
+    except UnicodeDecodeError as error:
+        raise UserError("is not UTF-8 text", where=str(path), todo=_TODO) from error
+    if not utterances:
+        raise UserError("holds no utterances", where=str(path), todo=_TODO)
+    return utterances
+
+
+def read_summary(path: PathLike) -> DecodeSummary:
+    """Read `summary.json`.
+
+    Raises:
+        UserError: the file is missing or malformed, a field is missing or has the wrong type.
+    """
+    return DecodeSummary.parse(read_json(path), str(path), _TODO)
+
+
+def write_trn(path: PathLike, transcripts: Iterable[tuple[str, str]]) -> None:
+    """Write (utterance id, text) pairs as sclite's trn: `text (id)`, one a line.
+
+    sclite takes the last round brackets of a line for the id, so round brackets inside an id are
+    written as square ones.
+    """
+    brackets = str.maketrans("()", "[]")
+    lines = []
+    for utterance_id, text in transcripts:
+        words = [*text.split(), f"({utterance_id.translate(brackets)})"]
+        lines.append(" ".join(words) + "\n")
+    write_text(path, "".join(lines))
+
+
+def hypotheses_path(path: Path) -> Path:
+    """Return the `hyps.jsonl` of a decode folder, or `path` itself when it is a file.
+
+    Raises:
+        UserError: there is nothing at `path`.
+    """
+    if not path.exists():
+        raise UserError(
+            "no such decode folder",
+            where=str(path),
+            todo="Run 'asr decode' first, or mend the path.",
+        )
+    return path / "hyps.jsonl" if path.is_dir() else path

@@ -1,0 +1,128 @@
+"""One row of a results table, made from a decode folder."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from asr.errors import UserError
+from asr.scoring.alignment import ErrorCounts, Unit
+from asr.scoring.corpus import CorpusScore, score_corpus
+from asr.scoring.hypotheses import (
+    DecodedUtterance,
+    DecodeSummary,
+    Record,
+    decode_folder,
+    hypotheses_path,
+    read_hypotheses,
+    read_summary,
+)
+from asr.scoring.significance import Interval
+
+
+class ErrorRate(Record):
+    """A rate with the counts it comes from and its 95 % interval; None without reference tokens."""
+
+    errors: int
+    reference_tokens: int
+    correct: int
+    substitutions: int
+    deletions: int
+    insertions: int
+    rate: float | None
+    low: float | None
+    high: float | None
+
+    @classmethod
+    def of(cls, score: CorpusScore) -> ErrorRate:
+        """Return the total of a scored split."""
+        interval = score.interval
+        return cls(
+            errors=score.total.errors,
+            reference_tokens=score.total.reference_tokens,
+            rate=score.total.rate,
+            low=interval.low if interval else None,
+            high=interval.high if interval else None,
+            **asdict(score.total),
+        )
+
+    @property
+    def counts(self) -> ErrorCounts:
+        return ErrorCounts(self.correct, self.substitutions, self.deletions, self.insertions)
+
+    @property
+    def interval(self) -> Interval | None:
+        if self.low is None or self.high is None:
+            return None
+        return Interval(self.low, self.high)
+
+
+class ResultRow(DecodeSummary):
+    """What a decode folder shows: both rates, and from its summary how they came about."""
+
+    experiment: str
+    utterances: int
+    wer: ErrorRate
+    cer: ErrorRate
+
+    @property
+    def key(self) -> tuple[str, str, int]:
+        """What a table holds one row of: experiment, method, chunk size (0: none)."""
+        return self.experiment, self.method, self.chunk_size or 0
+
+    def rate(self, unit: Unit) -> ErrorRate:
+        return self.wer if unit == "word" else self.cer
+
+
+@dataclass(frozen=True)
+class ScoredDecode:
+    """A decode folder with its utterances, its scores in both units and its results row."""
+
+    directory: Path
+    utterances: list[DecodedUtterance]
+    scores: dict[Unit, CorpusScore]
+    row: ResultRow
+
+
+def score_decode(directory: Path) -> ScoredDecode:
+    """Score `exp/<experiment>/decode/<split>/<method>`; nothing is written.
+
+    Raises:
+        UserError: the folder or one of its files is missing or malformed, or the folder's path does
+            not agree with its summary.
+    """
+    if directory.is_file():
+        raise UserError("is not a decode folder", where=str(directory), todo="Give its folder.")
+    utterances = read_hypotheses(hypotheses_path(directory))
+    summary = read_summary(directory / "summary.json")
+    experiment = _experiment(directory, summary)
+    scores: dict[Unit, CorpusScore] = {
+        "word": score_corpus(utterances, "word"),
+        "char": score_corpus(utterances, "char"),
+    }
+    row = ResultRow(
+        **summary.model_dump(),
+        experiment=experiment,
+        utterances=len(utterances),
+        wer=ErrorRate.of(scores["word"]),
+        cer=ErrorRate.of(scores["char"]),
+    )
+    return ScoredDecode(directory, utterances, scores, row)
+
+
+def _experiment(directory: Path, summary: DecodeSummary) -> str:
+    # Not resolve(): a link in exp/ keeps the name that the user gave it.
+    parts = Path(os.path.abspath(directory)).parts  # noqa: PTH100
+    if len(parts) < 5 or parts[-3] != "decode":
+        raise UserError(
+            "is not laid out as exp/<experiment>/decode/<split>/<method>", where=str(directory)
+        )
+    expected = (summary.split, decode_folder(summary.method, summary.chunk_size))
+    if parts[-2:] != expected:
+        raise UserError(
+            f"summary.json belongs to {'/'.join(expected)}, the folder is {'/'.join(parts[-2:])}",
+            where=str(directory),
+            todo="Give the folder its name back, or decode again.",
+        )
+    return parts[-4]

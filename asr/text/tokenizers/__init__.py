@@ -1,0 +1,120 @@
+"""Tokenizers by name: training one, loading one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from asr.config.base import Params
+from asr.config.loading import build
+from asr.config.tokenizer import TOKENIZERS
+from asr.errors import UserError, did_you_mean
+from asr.files import PathLike, read_json
+from asr.text.tokenizers.base import (
+    DESCRIPTION_FILE,
+    FORMAT_VERSION,
+    SPECIAL_TOKENS,
+    TOKENS_FILE,
+    Tokenizer,
+    unknown_characters,
+)
+from asr.text.tokenizers.bpe import BpeTokenizer
+from asr.text.tokenizers.char import CharTokenizer
+from asr.text.tokenizers.mixed import MixedTokenizer
+
+__all__ = [
+    "BpeTokenizer",
+    "CharTokenizer",
+    "MixedTokenizer",
+    "Tokenizer",
+    "load_tokenizer",
+    "train_tokenizer",
+    "unknown_characters",
+]
+
+_CLASSES: dict[str, type[Tokenizer[Any]]] = {
+    "CharTokenizer": CharTokenizer,
+    "BpeTokenizer": BpeTokenizer,
+    "MixedTokenizer": MixedTokenizer,
+}
+
+
+def train_tokenizer(name: str, params: Params, texts: Iterable[str]) -> Tokenizer[Any]:
+    """Train the tokenizer called `name` on transcripts.
+
+    Args:
+        name: a key of `asr.config.tokenizer.TOKENIZERS`.
+        params: that tokenizer's parameters.
+        texts: one transcript each.
+
+    Raises:
+        UserError: there is no tokenizer of that name, no text, or `params` do not fit the text.
+    """
+    return _find_class(name, source="").train(texts, params)
+
+
+def load_tokenizer(directory: PathLike) -> Tokenizer[Any]:
+    """Load what `Tokenizer.save` wrote.
+
+    Raises:
+        UserError: a file is missing or damaged, the files do not fit together, or the tokenizer
+            was made by a newer version.
+    """
+    folder = Path(directory)
+    description = _read_description(folder)
+    source = str(folder / DESCRIPTION_FILE)
+    kind = str(description.get("kind"))
+    cls = _find_class(kind, source)
+    params = build(TOKENIZERS[kind], description.get("params"), source, ("params",))
+    tokens = _read_tokens(folder / TOKENS_FILE)
+    tokenizer = cls.restore(folder, params, tokens)
+    models = tokenizer.model_digests()
+    if tokenizer.tokens != tokens or models != description.get("models_sha256"):
+        what = f"{', '.join([TOKENS_FILE, *models])} are not as they were saved"
+        raise UserError(what, where=str(folder), todo="Make the tokenizer again.")
+    return tokenizer
+
+
+def _find_class(name: str, source: str) -> type[Tokenizer[Any]]:
+    if name not in _CLASSES:
+        raise UserError(f"no tokenizer '{name}'", where=source, todo=did_you_mean(name, _CLASSES))
+    return _CLASSES[name]
+
+
+def _read_description(folder: Path) -> dict[str, Any]:
+    """Read `tokenizer.json`, refusing formats this version does not know."""
+    path = folder / DESCRIPTION_FILE
+    if not path.exists():
+        todo = "`asr tokenizer` makes one."
+        raise UserError(f"no tokenizer here ({DESCRIPTION_FILE})", where=str(folder), todo=todo)
+    description = read_json(path)
+    if not isinstance(description, dict) or not isinstance(description.get("format_version"), int):
+        raise UserError("not a tokenizer's description", where=str(path))
+    version = description["format_version"]
+    if version > FORMAT_VERSION:
+        raise UserError(
+            f"made by a newer version (format {version}, this one reads up to {FORMAT_VERSION})",
+            where=str(path),
+            todo="Update this package.",
+        )
+    return description
+
+
+def _read_tokens(path: Path) -> list[str]:
+    """Read `token id` lines whose ids count up from 0."""
+    try:
+        lines = path.read_text(encoding="utf-8").removesuffix("\n").split("\n")
+    except FileNotFoundError as error:
+        raise UserError("the file does not exist", where=str(path)) from error
+    except UnicodeDecodeError as error:
+        raise UserError("is not a UTF-8 text file", where=str(path)) from error
+    tokens = []
+    for number, line in enumerate(lines):
+        token, _, token_id = line.rpartition(" ")
+        if not token or token_id != str(number):
+            raise UserError(f"expected `token {number}`", where=f"{path}:{number + 1}")
+        tokens.append(token)
+    if tokens[: len(SPECIAL_TOKENS)] != SPECIAL_TOKENS:
+        raise UserError(f"must begin with {', '.join(SPECIAL_TOKENS)}", where=str(path))
+    return tokens

@@ -1,0 +1,76 @@
+"""Reading transcripts from plain text or from lhotse's manifests."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import re
+import zlib
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from asr.errors import UserError
+from asr.files import PathLike
+
+_HOLDERS = {"text", "supervisions", "tracks"}  # of a supervision, a cut, a mixed cut
+_SURROGATE = re.compile("[\ud800-\udfff]")  # JSON can spell it, UTF-8 cannot
+
+
+def read_transcripts(paths: Iterable[PathLike]) -> Iterator[str]:
+    """Yield the transcripts of several files, one after the other.
+
+    Args:
+        paths: `.jsonl` files hold one lhotse cut or supervision a line, any other file one
+            transcript a line; a further `.gz` means compressed.
+
+    Raises:
+        UserError: a file is missing, is not UTF-8, or a line is not what it should be.
+    """
+    for path in paths:
+        is_manifest = str(path).removesuffix(".gz").endswith(".jsonl")
+        yield from _manifest_texts(path) if is_manifest else (line for _, line in _lines(path))
+
+
+def _lines(path: PathLike) -> Iterator[tuple[str, str]]:
+    """Yield `path:number` and content of the lines that are not blank."""
+    opener = gzip.open if str(path).endswith(".gz") else open
+    try:
+        with opener(path, "rt", encoding="utf-8") as stream:
+            for number, line in enumerate(stream, start=1):
+                if line.strip():
+                    yield f"{path}:{number}", line.strip()
+    except FileNotFoundError as error:
+        raise UserError("the file does not exist", where=str(path)) from error
+    except IsADirectoryError as error:
+        raise UserError("is a folder, not a file of transcripts", where=str(path)) from error
+    except UnicodeDecodeError as error:
+        todo = "Convert it, for instance with `iconv -f GB18030 -t UTF-8`."
+        raise UserError("is not UTF-8 text", where=str(path), todo=todo) from error
+    except (gzip.BadGzipFile, EOFError, zlib.error) as error:
+        raise UserError("is not a whole gzip file", where=str(path)) from error
+
+
+def _manifest_texts(path: PathLike) -> Iterator[str]:
+    for where, line in _lines(path):
+        try:
+            row = json.loads(line)
+        except json.JSONDecodeError as error:
+            raise UserError(f"not valid JSON ({error})", where=where) from error
+        if not isinstance(row, dict) or not _HOLDERS & row.keys():
+            todo = "Give a manifest of cuts or supervisions."
+            raise UserError(f"none of {', '.join(sorted(_HOLDERS))} here", where=where, todo=todo)
+        for supervision in [row] if "text" in row else _supervisions(row):
+            text = supervision.get("text")
+            if text is not None and not isinstance(text, str):
+                raise UserError(f"the text must be a string, not {text!r}", where=where)
+            if text and _SURROGATE.search(text):
+                raise UserError("the text holds half a surrogate pair", where=where)
+            if text:
+                yield text
+
+
+def _supervisions(cut: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """The supervisions of a cut, which may be mixed from the cuts of several tracks."""
+    yield from cut.get("supervisions", [])
+    for track in cut.get("tracks", []):
+        yield from _supervisions(track["cut"])

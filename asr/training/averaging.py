@@ -1,0 +1,147 @@
+"""Choosing weights on dev: the best checkpoint, averages of the best, the running average."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from lhotse import CutSet
+from torch import Tensor
+
+from asr.bundle import save_bundle
+from asr.config.decoding import DecodingOptions
+from asr.data.dataset import SpeechDataset
+from asr.data.feasibility import split_feasible
+from asr.data.features import FbankExtractor
+from asr.errors import UserError
+from asr.files import read_json, write_json
+from asr.models import AsrModel
+from asr.tensors import load_tensors
+from asr.training.checkpoints import Candidate, Checkpoints
+from asr.training.distributed import Processes
+from asr.training.experiment import Experiment, load_experiment
+from asr.training.validation import DevSet
+
+logger = logging.getLogger("asr.training")
+
+
+@dataclass(frozen=True)
+class Choice:
+    """Weights measured on dev with greedy CTC.
+
+    Attributes:
+        name: `best-1`, `best-5` (an average of five), `ema`, …
+        steps: the training steps of the checkpoints in it.
+    """
+
+    name: str
+    steps: list[int]
+    errors: int
+    reference_tokens: int
+    loss: float
+
+
+def choose_weights(
+    directory: Path,
+    dev_cuts: Path,
+    device: torch.device,
+    decoding: DecodingOptions | None = None,
+) -> list[Choice]:
+    """Measure every candidate on dev, write the best as `bundle/` and the table as `average.json`.
+
+    Candidates are the averages of the best 1, 2, 3, 5, 10, … kept checkpoints, and the running
+    average where the training kept one. Fewer errors win, then a lower loss; test sets play no
+    part.
+
+    Args:
+        decoding: the bundle's decoding options; those of the training where left out.
+
+    Returns:
+        the candidates, best first.
+
+    Raises:
+        UserError: nothing was trained yet, or dev cannot be measured.
+    """
+    experiment = load_experiment(directory)
+    params = experiment.config.training
+    checkpoints = Checkpoints(experiment.checkpoint_directory, params.keep_last, params.keep_best)
+    ranked = checkpoints.candidates()
+    if not ranked:
+        raise UserError(
+            "no checkpoint was measured on dev yet",
+            where=str(experiment.checkpoint_directory),
+            todo="Train first: stage 4 of the recipe, or asr train.",
+        )
+    model = AsrModel(experiment.config, experiment.tokenizer.vocab_size).to(device)
+    dev = _dev_set(experiment, model, dev_cuts, device)
+    choices: list[Choice] = []
+    best: dict[str, Tensor] = {}
+    for name, steps, weights in _weightings(checkpoints, ranked):
+        model.load_state_dict(weights)
+        result = dev.evaluate(model)
+        logger.info("%s: %s", name, result)
+        choices.append(Choice(name, steps, result.errors, result.reference_tokens, result.loss))
+        if choices[-1] == min(choices, key=_rank):
+            best = weights
+    choices.sort(key=_rank)
+    write_json(directory / "average.json", [asdict(choice) for choice in choices])
+    config = experiment.config
+    if decoding is not None:
+        config = config.model_copy(update={"decoding": decoding})
+    provenance = _provenance(experiment, choices[0])
+    save_bundle(directory / "bundle", best, config, experiment.tokenizer, provenance)
+    return choices
+
+
+def average(weights: Sequence[dict[str, Tensor]]) -> dict[str, Tensor]:
+    """Return the mean of several models' tensors, summed in float64."""
+    total = {name: value.double() for name, value in weights[0].items()}
+    for other in weights[1:]:
+        for name, value in other.items():
+            total[name] += value
+    return {name: (total[name] / len(weights)).to(weights[0][name].dtype) for name in total}
+
+
+def _weightings(
+    checkpoints: Checkpoints, ranked: Sequence[Candidate]
+) -> Iterator[tuple[str, list[int], dict[str, Tensor]]]:
+    """Yield name, steps and tensors of each candidate."""
+    sizes = {size for size in (1, 2, 3, 5, 10, 20, 30) if size <= len(ranked)} | {len(ranked)}
+    for size in sorted(sizes):
+        chosen = ranked[:size]
+        steps = [candidate.step for candidate in chosen]
+        yield f"best-{size}", steps, average([checkpoints.weights(c) for c in chosen])
+    newest = load_tensors(checkpoints.newest_state())
+    if newest["ema"] is not None:
+        yield "ema", [newest["counters"]["step"]], newest["ema"]
+
+
+def _rank(choice: Choice) -> tuple[int, float]:
+    return choice.errors, choice.loss
+
+
+def _dev_set(
+    experiment: Experiment, model: AsrModel, dev_cuts: Path, device: torch.device
+) -> DevSet:
+    if not dev_cuts.exists():
+        raise UserError("the dev cuts do not exist", where=str(dev_cuts))
+    config = experiment.config
+    cuts, _ = split_feasible(
+        CutSet.from_file(dev_cuts),
+        experiment.tokenizer,
+        config.features_params,
+        model.encoder.output_lengths,
+        unknown_tokens="keep",
+    )
+    dataset = SpeechDataset(FbankExtractor(config.features_params), experiment.tokenizer)
+    return DevSet(cuts, dataset, Processes(0, 1, device))
+
+
+def _provenance(experiment: Experiment, choice: Choice) -> dict[str, Any]:
+    summary = experiment.directory / "summary.json"
+    trained = read_json(summary) if summary.exists() else {}
+    return {**trained, "weights": choice.name, "dev": asdict(choice)}

@@ -1,0 +1,139 @@
+"""An experiment's folder: what a run writes where, and whether it continues an earlier one."""
+
+from __future__ import annotations
+
+import logging
+import platform
+import sys
+import time
+from dataclasses import dataclass
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from asr.config.loading import dump_config, load_config
+from asr.config.schema import ExperimentConfig
+from asr.errors import UserError
+from asr.files import write_json, write_text
+from asr.provenance import git_commit
+from asr.text.tokenizers import Tokenizer, load_tokenizer
+
+logger = logging.getLogger("asr.training")
+
+# A run may go on after these change: they do not alter the steps already taken.
+RESUMABLE = {
+    "max_epochs", "max_steps", "num_workers", "validate_every_steps", "checkpoint_every_steps",
+    "checkpoint_every_minutes", "keep_best", "keep_last", "early_stop_patience",
+    "max_nonfinite_in_a_row", "log_every_seconds", "device_batch_duration",
+}  # fmt: skip
+RUN_FILES = (
+    "config.yaml", "tokenizer", "checkpoints", "tensorboard", "metrics.jsonl", "train.log",
+    "environment.json", "rejected_train.jsonl", "rejected_dev.jsonl", "summary.json",
+    "nonfinite", "bundle", "average.json", "decode",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """`exp/<name>` and what its run is made of."""
+
+    directory: Path
+    config: ExperimentConfig
+    tokenizer: Tokenizer[Any]
+
+    @property
+    def checkpoint_directory(self) -> Path:
+        return self.directory / "checkpoints"
+
+    def rejections(self, split: str) -> Path:
+        """Return where the utterances of a split that CTC cannot train on are listed."""
+        return self.directory / f"rejected_{split}.jsonl"
+
+
+def open_experiment(
+    directory: Path, config: ExperimentConfig, tokenizer: Tokenizer[Any], restart: bool
+) -> Experiment:
+    """Create an experiment's folder, or go on with an earlier run of the same configuration.
+
+    A run of another configuration, or any run with `restart`, is moved to `previous/<time>/`:
+    nothing is deleted.
+    """
+    earlier = directory / "config.yaml"
+    if earlier.exists():
+        reason = "a restart was asked for" if restart else _difference(directory, config, tokenizer)
+        if reason:
+            moved = _set_aside(directory)
+            logger.info("%s: the earlier run is now in %s", reason, moved)
+    directory.mkdir(parents=True, exist_ok=True)
+    write_text(earlier, dump_config(config))
+    tokenizer.save(directory / "tokenizer")
+    write_json(directory / "environment.json", describe_environment())
+    return Experiment(directory, config, tokenizer)
+
+
+def load_experiment(directory: Path) -> Experiment:
+    """Open the folder of a run that has started.
+
+    Raises:
+        UserError: there is none.
+    """
+    if not (directory / "config.yaml").exists():
+        raise UserError(
+            "no training run here (config.yaml is missing)",
+            where=str(directory),
+            todo="Train first: stage 4 of the recipe, or asr train.",
+        )
+    config = load_config(directory / "config.yaml")
+    return Experiment(directory, config, load_tokenizer(directory / "tokenizer"))
+
+
+def _difference(directory: Path, config: ExperimentConfig, tokenizer: Tokenizer[Any]) -> str | None:
+    """Say why the run in `directory` cannot go on with this configuration, or None."""
+    try:
+        earlier = load_config(directory / "config.yaml")
+        earlier_tokens = load_tokenizer(directory / "tokenizer").tokens
+    except UserError as error:
+        return f"the earlier run cannot be read ({error})"
+    if earlier_tokens != tokenizer.tokens:
+        return "the tokenizer has changed"
+    before, now = _deciding(earlier), _deciding(config)
+    changed = sorted(key for key in now if before.get(key) != now[key])
+    return f"{', '.join(changed)} changed" if changed else None
+
+
+def _deciding(config: ExperimentConfig) -> dict[str, Any]:
+    """The configuration, flattened a level, without what a run may go on after changing."""
+    data = config.model_dump(mode="json", exclude={"decoding"})
+    training = data.pop("training")
+    rest = {f"training.{k}": v for k, v in training.items() if k not in RESUMABLE}
+    return {**data, **rest}
+
+
+def _set_aside(directory: Path) -> Path:
+    stamp = time.strftime("%Y%m%d-%H%M%S")
+    target = directory / "previous" / stamp
+    number = 1
+    while target.exists():
+        number += 1
+        target = directory / "previous" / f"{stamp}-{number}"
+    target.mkdir(parents=True)
+    for name in RUN_FILES:
+        if (directory / name).exists():
+            (directory / name).rename(target / name)
+    return target
+
+
+def describe_environment() -> dict[str, Any]:
+    """Return versions, machine and commit, for `environment.json`."""
+    packages = ("torch", "torchaudio", "lhotse", "sentencepiece", "kaldialign", "numpy")
+    return {
+        "command": " ".join(sys.argv),
+        "date": time.strftime("%Y-%m-%d %H:%M:%S"),
+        "git_commit": git_commit(),
+        "python": platform.python_version(),
+        "platform": platform.platform(),
+        "packages": {name: metadata.version(name) for name in packages},
+        "gpus": [torch.cuda.get_device_name(index) for index in range(torch.cuda.device_count())],
+    }

@@ -1,0 +1,122 @@
+"""What a training run tells: a line a step, TensorBoard, progress with an ETA."""
+
+from __future__ import annotations
+
+import json
+import logging
+import time
+from pathlib import Path
+from typing import Any
+
+from torch.utils.tensorboard import SummaryWriter
+
+from asr.files import disk_errors, read_jsonl, write_jsonl
+
+logger = logging.getLogger("asr.training")
+
+
+def set_up_logging(log_file: Path | None) -> None:
+    """Log to the terminal and, for the main process, to `train.log`."""
+    handlers: list[logging.Handler] = [logging.StreamHandler()]
+    if log_file is not None:
+        handlers.append(logging.FileHandler(log_file, encoding="utf-8"))
+    logging.basicConfig(
+        level=logging.INFO if log_file else logging.WARNING,
+        format="%(asctime)s %(levelname).1s %(message)s",
+        datefmt="%Y-%m-%d %H:%M:%S",
+        handlers=handlers,
+        force=True,
+    )
+
+
+class MetricsLog:
+    """`metrics.jsonl`, one object a step, and the same scalars in TensorBoard.
+
+    Opened at a step, it first drops the lines of later steps, which a killed run may have left:
+    they will be trained again.
+    """
+
+    def __init__(self, directory: Path, step: int) -> None:
+        self.path = directory / "metrics.jsonl"
+        if self.path.exists():
+            write_jsonl(self.path, (r for r in _whole_lines(self.path) if r["step"] <= step))
+        self.stream = self.path.open("a", encoding="utf-8")
+        self.board = SummaryWriter(str(directory / "tensorboard"), purge_step=step + 1)
+
+    def write(self, kind: str, step: int, values: dict[str, Any]) -> None:
+        """Write one line; numbers also go to TensorBoard as `<kind>/<name>`."""
+        with disk_errors(self.path):
+            self.stream.write(json.dumps({"kind": kind, "step": step, **values}) + "\n")
+            self.stream.flush()
+        for name, value in values.items():
+            if isinstance(value, int | float):
+                self.board.add_scalar(f"{kind}/{name}", value, step)
+
+    def close(self) -> None:
+        """Flush and close both."""
+        self.stream.close()
+        self.board.close()
+
+
+def _whole_lines(path: Path) -> list[dict[str, Any]]:
+    """The lines of a file whose last one a kill may have cut short."""
+    text = path.read_text(encoding="utf-8")
+    if not text.endswith("\n"):
+        write_complete = text[: text.rfind("\n") + 1]
+        path.write_text(write_complete, encoding="utf-8")
+    return list(read_jsonl(path))
+
+
+class Progress:
+    """Says every few seconds how far the training is and when it should end.
+
+    Args:
+        total_steps: the expected length of the training.
+        step: where it starts.
+        every_seconds: between two lines.
+    """
+
+    def __init__(self, total_steps: int, step: int, every_seconds: float) -> None:
+        self.total_steps = total_steps
+        self.first_step = step
+        self.every_seconds = every_seconds
+        self.start = self.last = time.monotonic()
+        self.sums: dict[str, float] = {}
+        self.count = 0
+
+    def update(self, step: int, epoch: int, values: dict[str, float]) -> None:
+        """Take in one step's numbers and log their means when it is time."""
+        self.count += 1
+        for name in ("loss", "frames", "step_seconds", "data_wait_seconds", "padding_share"):
+            self.sums[name] = self.sums.get(name, 0.0) + values[name]
+        now = time.monotonic()
+        if now - self.last < self.every_seconds and step > self.first_step + 1:
+            return
+        self.last = now
+        seconds = max(self.sums["step_seconds"], 1e-9)
+        per_step = (now - self.start) / max(step - self.first_step, 1)
+        remaining = max(self.total_steps - step, 0) * per_step
+        logger.info(
+            "epoch %d, step %d of about %d, loss %.4f, rate %.2e, %.0f frames/s, "
+            "waiting for data %.0f %%, padding %.0f %%, about %s to go",
+            epoch + 1,
+            step,
+            self.total_steps,
+            self.sums["loss"] / self.count,
+            values["learning_rate"],
+            self.sums["frames"] / seconds,
+            100 * self.sums["data_wait_seconds"] / seconds,
+            100 * self.sums["padding_share"] / self.count,
+            duration(remaining),
+        )
+        self.sums, self.count = {}, 0
+
+
+def duration(seconds: float) -> str:
+    """Return `1 h 02 min`, `3 min 05 s` or `12 s`."""
+    whole = round(seconds)
+    if whole >= 3600:
+        return f"{whole // 3600} h {whole % 3600 // 60:02d} min"
+    if whole >= 60:
+        return f"{whole // 60} min {whole % 60:02d} s"
+    return f"{whole} s"

@@ -1,0 +1,284 @@
+"""A training run from files to files: read this first."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import torch
+from lhotse import CutSet
+from lhotse.cut import Cut
+from torch.utils.data import DataLoader
+
+from asr.config.loading import load_config
+from asr.config.schema import ExperimentConfig
+from asr.data.dataset import Batch, SpeechDataset
+from asr.data.feasibility import split_feasible
+from asr.data.features import FbankExtractor, compute_statistics, speed_copies
+from asr.data.rejections import Rejection, count_reasons, write_rejections
+from asr.data.sampling import GlobalBatchSampler
+from asr.errors import UserError
+from asr.files import write_json
+from asr.models import AsrModel
+from asr.provenance import git_commit
+from asr.text.tokenizers import load_tokenizer
+from asr.training.checkpoints import Checkpoints
+from asr.training.distributed import Processes, joined_processes
+from asr.training.experiment import Experiment, open_experiment
+from asr.training.metrics import duration, set_up_logging
+from asr.training.optimisation import make_optimizer, make_scheduler
+from asr.training.state import TrainState, seed_everything, set_rng_state
+from asr.training.trainer import Trainer
+from asr.training.validation import DevSet
+
+logger = logging.getLogger("asr.training")
+
+
+@dataclass(frozen=True)
+class TrainingRequest:
+    """What `asr train` is asked for.
+
+    Attributes:
+        config: conf file, with `overrides` (`a.b=value`) applied.
+        train_cuts, dev_cuts: lhotse cuts, with stored features or without.
+        tokenizer: folder of the tokenizer.
+        directory: `exp/<name>`; a run that stands there already is continued.
+        restart: set an earlier run aside and start anew.
+    """
+
+    config: Path
+    overrides: tuple[str, ...]
+    train_cuts: Path
+    dev_cuts: Path
+    tokenizer: Path
+    directory: Path
+    restart: bool = False
+
+
+def train(request: TrainingRequest) -> bool:
+    """Train as one of torchrun's processes; returns False when a signal stopped the run.
+
+    Raises:
+        UserError: inputs are missing or unfit, too many utterances cannot be trained on, or the
+            loss stays non-finite.
+    """
+    config = load_config(request.config, request.overrides)
+    tokenizer = load_tokenizer(request.tokenizer)
+    train_cuts, dev_cuts = _load_cuts(request.train_cuts), _load_cuts(request.dev_cuts)
+    with joined_processes() as processes:
+        if processes.is_main:
+            open_experiment(request.directory, config, tokenizer, request.restart)
+        processes.broadcast(None)  # the others wait for the folder
+        experiment = Experiment(request.directory, config, tokenizer)
+        set_up_logging(experiment.directory / "train.log" if processes.is_main else None)
+        seed_everything(config.training.seed, rank=0)  # equal weights everywhere
+        model = AsrModel(config, tokenizer.vocab_size)
+        trainable = _trainable(train_cuts, dev_cuts, experiment, model, processes)
+        return _train(experiment, model, *trainable, processes)
+
+
+def _train(
+    experiment: Experiment,
+    model: AsrModel,
+    train_cuts: list[Cut],
+    dev_cuts: list[Cut],
+    processes: Processes,
+) -> bool:
+    config = experiment.config
+    extractor = FbankExtractor(config.features_params)
+    sampler = make_sampler(train_cuts, config, processes)
+    steps_an_epoch = sampler.count_batches(epoch=0)
+    total_steps = config.training.max_steps or config.training.max_epochs * steps_an_epoch
+    newest = next(iter(_checkpoints(experiment).states()), None)
+    if newest is None and processes.is_main:
+        model.normaliser.set_statistics(
+            *compute_statistics(
+                CutSet.from_cuts(train_cuts),
+                extractor,
+                config.features_params.stats_utterances,
+                config.training.seed,
+            )
+        )
+    model.to(processes.device)
+    state = make_state(config, model, total_steps)
+    seed_everything(config.training.seed, processes.rank)
+    rng_states = state.load(newest) if newest else None
+    logger.info(
+        "%s: %.2f M parameters, %d utterances, about %d steps an epoch, %d process(es) on %s, %s",
+        experiment.directory,
+        model.num_parameters / 1e6,
+        len(train_cuts),
+        steps_an_epoch,
+        processes.world_size,
+        processes.device.type,
+        f"going on after step {state.counters.step}" if newest else "from the start",
+    )
+    dev = DevSet(dev_cuts, SpeechDataset(extractor, experiment.tokenizer), processes)
+    loader = make_loader(experiment, extractor, sampler, processes)
+    trainer = Trainer(
+        experiment.directory, config, state, loader, sampler, dev, processes, total_steps
+    )
+    if rng_states and processes.rank < len(rng_states):
+        set_rng_state(rng_states[processes.rank])
+    finished = trainer.run()
+    if finished and processes.is_main:
+        _summarise(experiment, state, model, processes)
+    return finished
+
+
+def make_state(config: ExperimentConfig, model: AsrModel, total_steps: int) -> TrainState:
+    """Return the state of a training that has not begun."""
+    optimizer = make_optimizer(config, model)
+    device = next(model.parameters()).device.type
+    return TrainState(
+        model=model,
+        optimizer=optimizer,
+        scheduler=make_scheduler(config, optimizer, total_steps),
+        scaler=torch.amp.GradScaler(device, enabled=config.training.precision == "fp16"),
+    )
+
+
+def make_sampler(
+    cuts: list[Cut], config: ExperimentConfig, processes: Processes
+) -> GlobalBatchSampler:
+    """Return the sampler; accumulation follows from what one device may hold at once."""
+    params = config.training
+    accumulation = 1
+    if params.device_batch_duration is not None:
+        at_once = params.device_batch_duration * processes.world_size
+        accumulation = max(1, -int(-params.batch_duration // at_once))
+    return GlobalBatchSampler(
+        cuts,
+        params.batch_duration,
+        params.num_buckets,
+        params.seed,
+        config.augmentation.speed_perturb,
+        processes.world_size,
+        processes.rank,
+        accumulation,
+    )
+
+
+def make_loader(
+    experiment: Experiment,
+    extractor: FbankExtractor,
+    sampler: GlobalBatchSampler,
+    processes: Processes,
+) -> DataLoader[Batch]:
+    """Return the loader of training batches."""
+    config = experiment.config
+    workers = config.training.num_workers
+    dataset = SpeechDataset(
+        extractor,
+        experiment.tokenizer,
+        config.augmentation,
+        num_views=2 if config.loss_params.consistency_weight > 0 else 1,
+        seed=config.training.seed,
+    )
+    return DataLoader(
+        dataset,
+        sampler=sampler,  # its items are the dataset's keys
+        batch_size=None,
+        num_workers=workers,
+        persistent_workers=workers > 0,
+        prefetch_factor=4 if workers else None,
+        pin_memory=processes.device.type == "cuda",
+        # The loader draws from its generator at every epoch; not from the one dropout uses.
+        generator=torch.Generator().manual_seed(config.training.seed),
+    )
+
+
+def _trainable(
+    train_cuts: list[Cut],
+    dev_cuts: list[Cut],
+    experiment: Experiment,
+    model: AsrModel,
+    processes: Processes,
+) -> tuple[list[Cut], list[Cut]]:
+    """Set aside what CTC cannot train on, write it down, refuse when it is too much."""
+    config = experiment.config
+    speed = config.augmentation.speed_perturb
+    if speed is not None and not any(cut.has_features for cut in train_cuts):
+        train_cuts = list(speed_copies(CutSet.from_cuts(train_cuts), speed))
+    splits: list[tuple[str, list[Cut], Literal["reject", "keep"]]] = [
+        ("train", train_cuts, config.training.unknown_tokens),
+        ("dev", dev_cuts, "keep"),
+    ]
+    kept: dict[str, list[Cut]] = {}
+    for split, cuts, unknown_tokens in splits:
+        kept[split], rejected = split_feasible(
+            cuts,
+            experiment.tokenizer,
+            config.features_params,
+            model.encoder.output_lengths,
+            unknown_tokens,
+        )
+        if processes.is_main:
+            write_rejections(experiment.rejections(split), rejected)
+        _check_share(split, rejected, len(cuts), experiment)
+    return kept["train"], kept["dev"]
+
+
+def _check_share(split: str, rejected: list[Rejection], total: int, experiment: Experiment) -> None:
+    if not rejected:
+        return
+    reasons = ", ".join(f"{n} {reason}" for reason, n in count_reasons(rejected).items())
+    told = f"{len(rejected)} of {total} {split} utterances cannot be trained on ({reasons})"
+    if len(rejected) > experiment.config.training.max_rejected_share * total:
+        examples = "; ".join(f"{r.id}: {r.detail}" for r in rejected[:3])
+        raise UserError(
+            f"{told}, e.g. {examples}",
+            where=str(experiment.directory),
+            todo="Mend the data, lower the subsampling factor or the vocabulary size, or raise "
+            "training.max_rejected_share.",
+        )
+    logger.warning("%s: see %s", told, experiment.rejections(split))
+
+
+def _load_cuts(path: Path) -> list[Cut]:
+    if not path.exists():
+        raise UserError(
+            "the cuts do not exist", where=str(path), todo="Run stages 1 and 2 of the recipe first."
+        )
+    cuts = list(CutSet.from_file(path))
+    if not cuts:
+        raise UserError("holds no cuts", where=str(path))
+    return cuts
+
+
+def _checkpoints(experiment: Experiment) -> Checkpoints:
+    params = experiment.config.training
+    return Checkpoints(experiment.checkpoint_directory, params.keep_last, params.keep_best)
+
+
+def _summarise(
+    experiment: Experiment, state: TrainState, model: AsrModel, processes: Processes
+) -> None:
+    counters = state.counters
+    device = "cpu"
+    if processes.device.type == "cuda":
+        device = torch.cuda.get_device_name(processes.device)
+    write_json(
+        experiment.directory / "summary.json",
+        {
+            "parameters": model.num_parameters,
+            "steps": counters.step,
+            "epochs": counters.epoch,
+            "training_seconds": round(counters.seconds, 1),
+            "audio_hours_seen": round(counters.audio_seconds / 3600, 3),
+            "best_dev_wer": counters.best_wer,
+            "world_size": processes.world_size,
+            "device": device,
+            "git_commit": git_commit(),
+        },
+    )
+    logger.info(
+        "trained %d epochs, %d steps in %s; best greedy dev error rate %.2f %%; all in %s",
+        counters.epoch,
+        counters.step,
+        duration(counters.seconds),
+        100 * counters.best_wer,
+        experiment.directory,
+    )

@@ -1,0 +1,49 @@
+#!/usr/bin/env bash
+# Spoken digits of six speakers: single, and joined to strings.
+#
+#   bash egs/fsdd/run.sh                              downloads the corpus (16 MB)
+#   bash egs/fsdd/run.sh --corpus-dir DIR             DIR holds recordings/
+#
+# Options of this recipe:
+#   --protocols "A B"       official: the corpus' own test clips, of speakers heard in training;
+#                           unseen: strings of speakers that are not
+#   --unseen-speakers "A B" left out of training in the second protocol
+set -euo pipefail
+. "$(dirname "$0")/../../utils/recipe.sh"
+
+protocols="official unseen"
+unseen_speakers="george lucas"
+. "$recipe_root/utils/parse_options.sh"
+recipe_begin "$@"
+
+marker_dir=data/.stages
+log_dir=data/log
+if [ -z "$corpus_dir" ]; then
+  corpus_dir=data/download
+  run_stage 0 "download" --out "$corpus_dir/recordings" -- local/download.sh "$corpus_dir"
+fi
+# shellcheck disable=SC2086  # the speakers are words
+run_stage 1 "tables" --in "$corpus_dir" --in local/prepare_tables.py \
+  --out data/tables/official/train.jsonl --out data/tables/unseen/train.jsonl \
+  -- python local/prepare_tables.py --corpus-dir "$corpus_dir" --output-dir data/tables \
+  --unseen-speakers $unseen_speakers
+
+base_name=$exp_name
+for protocol in $protocols; do
+  case $protocol in
+    official) tests=(test_isolated test_strings) ;;
+    unseen) tests=(test_strings_unseen) ;;
+    *) option_error "--protocols takes official and unseen, not '$protocol'" ;;
+  esac
+  data=data/$protocol
+  exp_name=${protocol}_$base_name
+  recipe_folders
+  prepare_splits "data/tables/$protocol" train dev "${tests[@]}"
+  store_features train dev "${tests[@]}"
+  build_tokenizer train
+  train_model train dev
+  choose_weights dev
+  decode_splits "${tests[@]}"
+  score_splits "${tests[@]}"
+  pack_bundle "${tests[0]}"
+done

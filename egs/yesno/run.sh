@@ -1,0 +1,26 @@
+#!/usr/bin/env bash
+# One speaker says YES or NO, eight times a recording: the smallest corpus of real speech.
+#
+#   bash egs/yesno/run.sh                             downloads the corpus (4 MB)
+#   bash egs/yesno/run.sh --corpus-dir DIR            DIR holds waves_yesno
+set -euo pipefail
+. "$(dirname "$0")/../../utils/recipe.sh"
+. "$recipe_root/utils/parse_options.sh"
+recipe_begin "$@"
+
+marker_dir=$data/.stages
+if [ -z "$corpus_dir" ]; then
+  corpus_dir=$data/download
+  run_stage 0 "download" --out "$corpus_dir/waves_yesno" -- local/download.sh "$corpus_dir"
+fi
+run_stage 1 "tables" --in "$corpus_dir" --in local/prepare_table.py \
+  --out "$data/tables/train.jsonl" --out "$data/tables/dev.jsonl" --out "$data/tables/test.jsonl" \
+  -- python local/prepare_table.py --corpus-dir "$corpus_dir" --output-dir "$data/tables"
+prepare_splits "$data/tables" train dev test
+store_features train dev test
+build_tokenizer train
+train_model train dev
+choose_weights dev
+decode_splits dev test
+score_splits dev test
+pack_bundle test

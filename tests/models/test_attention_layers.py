@@ -1,0 +1,145 @@
+"""Attention and positions against torch's own module and plain loops."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+import torch
+
+from asr.config.decoders import TransformerDecoderParams
+from asr.config.encoders import ChunkingParams
+from asr.models.chunking import Chunking, attention_mask, draw_chunking
+from asr.models.decoders import TransformerDecoder
+from asr.models.layers.attention import MultiHeadAttention
+from asr.models.layers.positions import Rotation, relative_distances, sinusoids
+
+
+def test_attention_equals_torch() -> None:
+    torch.manual_seed(0)
+    ours = MultiHeadAttention(24, 3, dropout=0.0)
+    theirs = torch.nn.MultiheadAttention(24, 3, batch_first=True)
+    with torch.no_grad():
+        theirs.in_proj_weight.copy_(torch.cat([ours.query.weight, ours.key_value.weight]))
+        theirs.in_proj_bias.copy_(torch.cat([ours.query.bias, ours.key_value.bias]))
+        theirs.out_proj.weight.copy_(ours.output.weight)
+        theirs.out_proj.bias.copy_(ours.output.bias)
+    x, memory = torch.randn(2, 5, 24), torch.randn(2, 9, 24)
+    hidden = torch.zeros(2, 9, dtype=torch.bool)
+    hidden[1, 6:] = True
+    found = ours(x, ours.project(memory), ~hidden[:, None, None, :])
+    expected, _ = theirs(x, memory, memory, key_padding_mask=hidden)
+    torch.testing.assert_close(found, expected)
+
+
+def test_relative_attention_equals_the_formula() -> None:
+    """Dai et al. 2019, eq. in section 3.3, one query and key at a time; 3 frames are cached."""
+    torch.manual_seed(1)
+    heads, size, num_queries, num_keys = 2, 8, 4, 7
+    layer = MultiHeadAttention(size, heads, dropout=0.0, relative=True)
+    for parameter in layer.parameters():
+        torch.nn.init.normal_(parameter, std=0.5)
+    memory = torch.randn(1, num_keys, size)
+    x = memory[:, -num_queries:]
+    steps = relative_distances(num_queries, num_keys, memory.device)
+    found = layer(x, layer.project(memory), None, distances=sinusoids(steps, size))
+
+    keys, values = layer.project(memory)
+    queries = layer.query(x).view(num_queries, heads, size // heads)
+    outputs = torch.zeros(num_queries, size)
+    for head in range(heads):
+        for i in range(num_queries):
+            scores = []
+            for j in range(num_keys):
+                distance = num_keys - num_queries + i - j
+                embedded = layer.distance(sinusoids(torch.tensor(distance), size))
+                embedded = embedded.view(heads, -1)[head]
+                content = (queries[i, head] + layer.content_bias[head, 0]) @ keys[0, head, j]
+                position = (queries[i, head] + layer.distance_bias[head, 0]) @ embedded
+                scores.append((content + position) / math.sqrt(size // heads))
+            weights = torch.stack(scores).softmax(0)
+            outputs[i, head * size // heads : (head + 1) * size // heads] = (
+                weights @ values[0, head]
+            )
+    torch.testing.assert_close(found[0], layer.output(outputs), atol=1e-5, rtol=1e-5)
+
+
+def test_rotation_depends_on_distance_alone() -> None:
+    torch.manual_seed(2)
+    query, key = torch.randn(1, 1, 1, 16), torch.randn(1, 1, 1, 16)
+
+    def score(query_position: int, key_position: int) -> torch.Tensor:
+        at = [
+            Rotation.of(torch.tensor([[p]]), 16, torch.float64)
+            for p in (query_position, key_position)
+        ]
+        return (at[0](query.double()) * at[1](key.double())).sum()
+
+    assert score(7, 3) == pytest.approx(score(104, 100).item(), abs=1e-9)
+    assert score(7, 3) != pytest.approx(score(7, 4).item(), abs=1e-3)
+    hour = 90_000  # encoder frames of 40 ms: the angles must not lose precision
+    assert score(hour + 4, hour) == pytest.approx(score(4, 0).item(), abs=1e-8)
+
+
+@pytest.mark.parametrize(
+    "chunking", [None, Chunking(1, -1), Chunking(3, 0), Chunking(4, 1)], ids=str
+)
+def test_mask_equals_its_definition(chunking: Chunking | None) -> None:
+    lengths = torch.tensor([11, 6])
+    mask = attention_mask(lengths, 11, chunking)
+    assert mask is not None
+    mask = mask.expand(2, 1, 11, 11)[:, 0]
+    for row, length in enumerate(lengths.tolist()):
+        for query in range(length):
+            for key in range(11):
+                visible = key < length
+                if chunking is not None:
+                    chunk = query // chunking.chunk_size
+                    first = 0 if chunking.left_chunks < 0 else chunk - chunking.left_chunks
+                    visible = visible and first <= key // chunking.chunk_size <= chunk
+                assert mask[row, query, key] == visible or (key == query and mask[row, query, key])
+    assert mask.any(dim=-1).all()
+
+
+def test_dynamic_chunking_draws_whole_and_small() -> None:
+    torch.manual_seed(3)
+    params = ChunkingParams(mode="dynamic", max_chunk_size=10, dynamic_left_chunks=True)
+    drawn = [draw_chunking(params, 60) for _ in range(400)]
+    whole = sum(chunking is None for chunking in drawn)
+    assert 150 < whole < 250
+    sizes = {chunking.chunk_size for chunking in drawn if chunking}
+    assert sizes == set(range(1, 11))
+    assert all(chunking.left_chunks >= 0 for chunking in drawn if chunking)
+
+
+@torch.no_grad()
+def test_decoder_steps_equal_teacher_forcing() -> None:
+    torch.manual_seed(4)
+    decoder = TransformerDecoder(
+        16, 11, TransformerDecoderParams(hidden_layers=2, num_heads=2)
+    ).eval()
+    encodings, lengths = torch.randn(3, 9, 16), torch.tensor([9, 4, 6])
+    tokens = torch.randint(3, 11, (3, 6))
+    tokens[:, 0] = 1
+    expected = decoder(encodings, lengths, tokens, torch.full((3,), 6)).log_softmax(-1)
+    state = decoder.initial_state(encodings, lengths)
+    for position in range(6):
+        log_probs, state = decoder.step(tokens[:, position], state)
+        torch.testing.assert_close(log_probs, expected[:, position], atol=1e-5, rtol=1e-5)
+
+
+@torch.no_grad()
+def test_decoder_rows_can_be_chosen() -> None:
+    torch.manual_seed(5)
+    decoder = TransformerDecoder(
+        16, 11, TransformerDecoderParams(hidden_layers=2, num_heads=2)
+    ).eval()
+    encodings, lengths = torch.randn(3, 9, 16), torch.tensor([9, 4, 6])
+    tokens = torch.tensor([1, 1, 1])
+    _, state = decoder.step(tokens, decoder.initial_state(encodings, lengths))
+    rows = torch.tensor([2, 0, 0, 1])
+    following = torch.tensor([5, 6, 7, 8])
+    found, _ = decoder.step(following, decoder.select(state, rows))
+    both = torch.stack([tokens[rows], following], dim=1)
+    expected = decoder(encodings[rows], lengths[rows], both, torch.full((4,), 2)).log_softmax(-1)
+    torch.testing.assert_close(found, expected[:, 1], atol=1e-5, rtol=1e-5)

@@ -1,0 +1,44 @@
+"""The number of processes and of parts a step is cut into does not change what is learned."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.tone_corpus import ToneCorpus
+
+STEPS = 20
+
+
+def losses(corpus: ToneCorpus, exp_dir: Path, processes: int, *overrides: str) -> list[float]:
+    overrides = (*overrides, f"training.max_steps={STEPS}", "training.max_epochs=100")
+    arguments = corpus.train_arguments(exp_dir, *overrides)
+    arguments[arguments.index("--num-processes") + 1] = str(processes)
+    subprocess.run([sys.executable, "-m", "asr", *arguments], check=True, timeout=240)
+    rows = [json.loads(line) for line in (exp_dir / "metrics.jsonl").read_text().splitlines()]
+    return [row["loss"] for row in rows if row["kind"] == "train"]
+
+
+@pytest.fixture(scope="module")
+def one_process(tone_corpus: ToneCorpus, tmp_path_factory: pytest.TempPathFactory) -> list[float]:
+    found = losses(tone_corpus, tmp_path_factory.mktemp("one") / "exp", 1)
+    assert len(found) == STEPS
+    assert found[-1] < 0.9 * found[0]  # it learns: equality of constants would show nothing
+    return found
+
+
+def test_two_processes_equal_one(
+    tone_corpus: ToneCorpus, tmp_path: Path, one_process: list[float]
+) -> None:
+    assert losses(tone_corpus, tmp_path / "exp", 2) == pytest.approx(one_process, abs=1e-5)
+
+
+def test_accumulation_equals_one_batch(
+    tone_corpus: ToneCorpus, tmp_path: Path, one_process: list[float]
+) -> None:
+    found = losses(tone_corpus, tmp_path / "exp", 1, "training.device_batch_duration=4.0")
+    assert found == pytest.approx(one_process, abs=1e-5)

@@ -1,0 +1,217 @@
+# Options that every recipe has:
+#   --stage N             first stage to run: 0 download, 1 manifests, 2 fbank, 3 tokenizer,
+#                         4 training, 5 decoding, 6 scoring, 7 check of the bundle
+#   --stop-stage N        last stage to run
+#   --force               redo stages that are up to date
+#   --corpus-dir DIR      the corpus, where it is on disk already; never written to
+#   --train-config FILE   what to train and how (conf/conformer.yaml)
+#   --overrides "A=B …"   override keys of that file, e.g. "training.max_epochs=5"
+#   --exp-name NAME       experiment folder exp/NAME (the conf file's name)
+#   --features WHAT       stored, or on-the-fly (skips stage 2)
+#   --methods "A B …"     decoding methods
+#   --chunk-size N        also decode in simulated streaming, N encoder frames a chunk (0: do not)
+#   --num-gpus N          training processes a machine (0: one a GPU, or one without GPUs)
+#   --num-nodes N         machines, with --node-rank N on each and --master HOST:PORT of the first
+#
+# shellcheck shell=bash
+# To be sourced by egs/<corpus>/run.sh before its own options. It defines the stages that all
+# recipes share, one function each; `asr` does the work. A recipe sets
+#   data        where its manifests and features go        (data)
+#   unit        what its results count, word or char        (word)
+# shellcheck disable=SC2034  # the options are read by functions and by the recipes
+
+caller_dir=$PWD
+recipe_dir=$(cd "$(dirname "$0")" && pwd)
+recipe_root=$(cd "$recipe_dir/../.." && pwd)
+readonly recipe_dir recipe_root
+cd "$recipe_dir" || exit 1
+# shellcheck source=utils/stages.sh
+. "$recipe_root/utils/stages.sh"
+help_files=$recipe_root/utils/recipe.sh
+
+stage=0
+stop_stage=7
+force=false
+corpus_dir=
+train_config=conf/conformer.yaml
+overrides=
+exp_name=
+features=stored
+methods="ctc-greedy ctc-prefix-beam attention attention-rescoring"
+chunk_size=0
+num_gpus=0
+num_nodes=1
+node_rank=0
+master=localhost:0
+data=data
+unit=word
+
+# To be called after utils/parse_options.sh: resolves paths, reads the conf file.
+recipe_begin() {
+  recipe_find_asr
+  if [ -n "$corpus_dir" ]; then resolve_path corpus_dir --corpus-dir; fi
+  resolve_path train_config --train-config
+  case $features in
+    stored | on-the-fly) ;;
+    *) option_error "--features takes stored or on-the-fly, not '$features'" ;;
+  esac
+  if [ "$#" -gt 0 ]; then option_error "takes options only, not '$1'"; fi
+  config_options=()
+  local override
+  for override in $overrides; do config_options+=(--set "$override"); done
+  local settings
+  settings=$(asr config "$train_config" "${config_options[@]}" --recipe) || exit $?
+  eval "$settings" # lang, features_hash, tokenizer_hash, training_hash, decoding_hash
+  exp_name=${exp_name:-$(basename "${train_config%.*}")}
+  recipe_folders
+}
+
+# Sets the folders that follow from $data and $exp_name; call it again after changing them.
+recipe_folders() {
+  exp_dir=exp/$exp_name
+  lang_dir=$data/$lang
+  log_dir=$exp_dir/log
+}
+
+# Puts the project's own environment first; makes it when there is none.
+recipe_find_asr() {
+  local bin=$recipe_root/.venv/bin
+  if [ ! -x "$bin/asr" ] && ! command -v asr > /dev/null; then
+    echo "${0##*/}: the toolkit is not set up yet: running make setup"
+    make --no-print-directory -C "$recipe_root" setup
+  fi
+  if [ -x "$bin/asr" ]; then PATH=$bin:$PATH; fi
+}
+
+# The cuts that training and decoding read of split $1.
+cuts_of() {
+  case $features in
+    stored) printf '%s/%s/cuts_fbank.jsonl' "$data" "$1" ;;
+    *) printf '%s/%s/cuts.jsonl' "$data" "$1" ;;
+  esac
+}
+
+# Stage 1. prepare_splits TABLE_DIR SPLIT…: manifests, validated.
+prepare_splits() {
+  local tables=$1 split
+  shift
+  marker_dir=$data/.stages
+  for split in "$@"; do
+    run_stage 1 "manifests of $split" --in "$tables/$split.jsonl" \
+      --out "$data/manifests/recordings_$split.jsonl" \
+      --out "$data/manifests/supervisions_$split.jsonl" \
+      -- asr prepare --table "$tables/$split.jsonl" --split "$split" --output-dir "$data/manifests"
+    run_stage 1 "validation of $split" \
+      --in "$data/manifests/recordings_$split.jsonl" \
+      --in "$data/manifests/supervisions_$split.jsonl" --in-text "features $features_hash" \
+      --out "$data/$split/cuts.jsonl" \
+      -- asr validate --config "$train_config" "${config_options[@]}" \
+      --manifests "$data/manifests" --split "$split" --output-dir "$data"
+  done
+}
+
+# Stage 2. store_features TRAIN SPLIT…: fbank; the training split with its speed copies.
+store_features() {
+  local train=$1 split copies
+  if [ "$features" != stored ]; then return; fi
+  marker_dir=$data/.stages
+  for split in "$@"; do
+    copies=()
+    if [ "$split" = "$train" ]; then copies=(--speed-copies); fi
+    run_stage 2 "fbank of $split" --in "$data/$split/cuts.jsonl" \
+      --in-text "features $features_hash" --out "$data/$split/cuts_fbank.jsonl" \
+      -- asr features --config "$train_config" "${config_options[@]}" "${copies[@]}" \
+      --cuts "$data/$split/cuts.jsonl" --output-dir "$data/$split/fbank"
+  done
+}
+
+# Stage 3. build_tokenizer TRAIN.
+build_tokenizer() {
+  marker_dir=$data/.stages
+  run_stage 3 "tokenizer" --in "$data/$1/cuts.jsonl" --in-text "tokenizer $tokenizer_hash" \
+    --out "$lang_dir/tokenizer.json" \
+    -- asr tokenizer --config "$train_config" "${config_options[@]}" \
+    --text "$data/$1/cuts.jsonl" --output-dir "$lang_dir"
+}
+
+# Stage 4. train_model TRAIN DEV.
+train_model() {
+  marker_dir=$exp_dir/.stages
+  run_stage 4 "training" --in "$(cuts_of "$1")" --in "$(cuts_of "$2")" \
+    --in "$lang_dir/tokenizer.json" --in-text "training $training_hash" \
+    --out "$exp_dir/summary.json" --out "$exp_dir/checkpoints/best.json" \
+    -- recipe_train --train-cuts "$(cuts_of "$1")" --dev-cuts "$(cuts_of "$2")" \
+    --tokenizer "$lang_dir" --exp-dir "$exp_dir"
+}
+
+# How many processes train is not part of what the stage depends on: it does not change the result.
+recipe_train() {
+  local more=()
+  if [ "$force" = true ]; then more+=(--restart); fi
+  asr train --config "$train_config" "${config_options[@]}" "$@" "${more[@]}" \
+    --num-processes "$num_gpus" --num-nodes "$num_nodes" --node-rank "$node_rank" \
+    --master "$master"
+}
+
+# Stage 5. choose_weights DEV, then decode_splits SPLIT….
+choose_weights() {
+  marker_dir=$exp_dir/.stages
+  run_stage 5 "choice of weights on $1" --in "$exp_dir/checkpoints/best.json" \
+    --in "$(cuts_of "$1")" --in-text "decoding $decoding_hash" \
+    --out "$exp_dir/bundle/bundle.json" \
+    -- asr average --config "$train_config" "${config_options[@]}" \
+    --exp-dir "$exp_dir" --dev-cuts "$(cuts_of "$1")"
+}
+
+decode_splits() {
+  local split
+  marker_dir=$exp_dir/.stages
+  for split in "$@"; do
+    recipe_decode "decoding of $split" "$split"
+    if [ "$chunk_size" -gt 0 ]; then
+      recipe_decode "decoding of $split in chunks" "$split" --chunk-size "$chunk_size"
+    fi
+  done
+}
+
+# recipe_decode TITLE SPLIT [OPTION…]
+recipe_decode() {
+  local title=$1 split=$2 suffix='' method arguments=() outputs=()
+  shift 2
+  if [ "$#" -gt 0 ]; then suffix=-chunk$chunk_size; fi
+  for method in $methods; do
+    arguments+=(--method "$method")
+    outputs+=(--out "$exp_dir/decode/$split/$method$suffix/summary.json")
+  done
+  run_stage 5 "$title" --in "$exp_dir/bundle" --in "$(cuts_of "$split")" "${outputs[@]}" \
+    -- asr decode --bundle "$exp_dir/bundle" --cuts "$(cuts_of "$split")" --split "$split" \
+    --output-dir "$exp_dir/decode/$split" "${arguments[@]}" "$@"
+}
+
+# Stage 6. score_splits SPLIT…: results/<split>.md.
+score_splits() {
+  local split method folder inputs=() folders=() outputs=()
+  marker_dir=$exp_dir/.stages
+  for split in "$@"; do
+    outputs+=(--out "results/$split.md")
+    for method in $methods; do
+      folder=$exp_dir/decode/$split/$method
+      inputs+=(--in "$folder/hyps.jsonl") folders+=("$folder")
+      if [ "$chunk_size" -gt 0 ]; then
+        folder+=-chunk$chunk_size
+        inputs+=(--in "$folder/hyps.jsonl") folders+=("$folder")
+      fi
+    done
+  done
+  run_stage 6 "scoring" "${inputs[@]}" "${outputs[@]}" \
+    -- asr score --results-dir results --unit "$unit" "${folders[@]}"
+}
+
+# Stage 7. pack_bundle SPLIT: one file to hand out, checked against what stage 5 decoded.
+pack_bundle() {
+  marker_dir=$exp_dir/.stages
+  run_stage 7 "check and packing of the bundle" --in "$exp_dir/bundle" --in "$(cuts_of "$1")" \
+    --out "$exp_dir/$exp_name.tar.gz" \
+    -- asr export --bundle "$exp_dir/bundle" --cuts "$data/$1/cuts.jsonl" \
+    --output "$exp_dir/$exp_name.tar.gz"
+}
