@@ -10,7 +10,8 @@
 #   --features WHAT       stored, or on-the-fly (skips stage 2)
 #   --methods "A B …"     decoding methods
 #   --chunk-size N        also decode in simulated streaming, N encoder frames a chunk (0: do not)
-#   --num-gpus N          training processes a machine (0: one a GPU, or one without GPUs)
+#   --num-gpus N          training processes a machine (0: one a GPU; without GPUs one a core, up
+#                         to four). Their number changes the speed, not the result
 #   --num-nodes N         machines, with --node-rank N on each and --master HOST:PORT of the first
 #
 # shellcheck shell=bash
@@ -48,7 +49,6 @@ unit=word
 
 # To be called after utils/parse_options.sh: resolves paths, reads the conf file.
 recipe_begin() {
-  recipe_find_asr
   if [ -n "$corpus_dir" ]; then resolve_path corpus_dir --corpus-dir; fi
   resolve_path train_config --train-config
   case $features in
@@ -56,12 +56,14 @@ recipe_begin() {
     *) option_error "--features takes stored or on-the-fly, not '$features'" ;;
   esac
   if [ "$#" -gt 0 ]; then option_error "takes options only, not '$1'"; fi
+  recipe_find_asr
+  export PYTHONUNBUFFERED=1 # a stage's output is a pipe, and progress should be seen as it is made
   config_options=()
   local override
   for override in $overrides; do config_options+=(--set "$override"); done
   local settings
   settings=$(asr config "$train_config" "${config_options[@]}" --recipe) || exit $?
-  eval "$settings" # lang, features_hash, tokenizer_hash, training_hash, decoding_hash
+  eval "$settings" # lang, has_speed_copies, features_hash, tokenizer_hash, training_hash, decoding_hash
   exp_name=${exp_name:-$(basename "${train_config%.*}")}
   recipe_folders
 }
@@ -117,7 +119,7 @@ store_features() {
   marker_dir=$data/.stages
   for split in "$@"; do
     copies=()
-    if [ "$split" = "$train" ]; then copies=(--speed-copies); fi
+    if [ "$split" = "$train" ] && [ "$has_speed_copies" = true ]; then copies=(--speed-copies); fi
     run_stage 2 "fbank of $split" --in "$data/$split/cuts.jsonl" \
       --in-text "features $features_hash" --out "$data/$split/cuts_fbank.jsonl" \
       -- asr features --config "$train_config" "${config_options[@]}" "${copies[@]}" \

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import click
 
+from asr.cli.options import PATH, set_option
 from asr.config.features import FbankParams
 from asr.config.loading import load_config
 from asr.data.reasons import ValidationOptions
@@ -11,16 +14,21 @@ from asr.data.validation import validate_split
 
 
 @click.command("validate")
-@click.option("--manifests", metavar="DIR", required=True, help="Written by `asr prepare`.")
+@click.option(
+    "--manifests", type=PATH, metavar="DIR", required=True, help="Written by `asr prepare`."
+)
 @click.option("--split", metavar="NAME", required=True, help="train, dev, test, ...")
-@click.option("--output-dir", metavar="DIR", required=True, help="Results go to DIR/NAME.")
+@click.option(
+    "--output-dir", type=PATH, metavar="DIR", required=True, help="Results go to DIR/NAME."
+)
 @click.option(
     "--config",
     "config_path",
+    type=PATH,
     metavar="CONF",
-    help="Its features.sampling_rate is that of the cuts.",
+    help="Its features_params.sampling_rate is that of the cuts; 16000 Hz without CONF.",
 )
-@click.option("--set", "overrides", metavar="A.B=C", multiple=True, help="Override a key of CONF.")
+@set_option
 @click.option("--min-duration", default=0.1, show_default=True, help="Seconds.")
 @click.option("--max-duration", default=60.0, show_default=True, help="Seconds.")
 @click.option("--num-jobs", type=click.IntRange(min=1), default=2, show_default=True)
@@ -32,10 +40,10 @@ from asr.data.validation import validate_split
     help="Fail when more of the utterances are rejected.",
 )
 def command(
-    manifests: str,
+    manifests: Path,
     split: str,
-    output_dir: str,
-    config_path: str | None,
+    output_dir: Path,
+    config_path: Path | None,
     overrides: tuple[str, ...],
     min_duration: float,
     max_duration: float,

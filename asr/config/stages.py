@@ -17,13 +17,15 @@ TRAINING_PARTS = (
 def stage_settings(config: ExperimentConfig) -> dict[str, str]:
     """Return the shell variables that `utils/recipe.sh` works with.
 
-    `lang` names the tokenizer's folder. The hashes change exactly when the keys change that the
+    `lang` names the tokenizer's folder, `has_speed_copies` says whether training perturbs speed.
+    The hashes change exactly when the keys change that the
     stage of that name reads, so that an edit of a conf file redoes no other stage.
     """
     data = config.model_dump(mode="json")
     speed = config.augmentation.speed_perturb
     return {
         "lang": _tokenizer_folder(config),
+        "has_speed_copies": "true" if speed else "false",
         "features_hash": _hash([*_pair(data, "features"), speed.factors if speed else []]),
         "tokenizer_hash": _hash(_pair(data, "tokenizer")),
         "training_hash": _hash([_pair(data, part) for part in TRAINING_PARTS]),

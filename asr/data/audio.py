@@ -13,6 +13,7 @@ import numpy as np
 import soundfile
 import torch
 from lhotse.audio import set_current_audio_backend
+from lhotse.audio.backend import CompositeAudioBackend, LibsndfileBackend
 from lhotse.augmentation import AudioTransform
 from torchaudio.functional import resample as _resample
 
@@ -22,7 +23,8 @@ from asr.files import PathLike
 # lhotse's own choice hands every .sph file to a program that is rarely installed. What
 # libsndfile could read when a corpus was validated, it shall read in training as well.
 if "LHOTSE_AUDIO_BACKEND" not in os.environ:
-    set_current_audio_backend("LibsndfileBackend")
+    # Inside a composite, what libsndfile raises becomes lhotse's AudioLoadingError.
+    set_current_audio_backend(CompositeAudioBackend([LibsndfileBackend()]))
 
 _FULL_SCALE = {np.dtype(np.int16): 2.0**15, np.dtype(np.int32): 2.0**31}
 # libsndfile's log of a WAV, AIFF or AU file whose samples end before the header says.
@@ -70,7 +72,7 @@ def header_of(stream: soundfile.SoundFile) -> AudioHeader:
     cut_short = _CUT_SHORT.search(stream.extra_info)
     if cut_short:
         stated, available = int(cut_short[1]), int(cut_short[2])
-        if available < stated < _LENGTH_UNKNOWN:
+        if 0 < available < stated < _LENGTH_UNKNOWN:
             declared = round(stream.frames * stated / available)
     return AudioHeader(stream.samplerate, stream.channels, stream.frames, declared)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -11,7 +12,7 @@ import numpy as np
 import soundfile
 
 from asr.data.audio import AudioError, header_of, libsndfile_message, open_audio
-from asr.data.jobs import progress_bar, worker_threads
+from asr.data.jobs import dropping_work, progress_bar
 from asr.files import read_jsonl, write_jsonl
 
 Segment = tuple[int, int]  # first sample and the one after the last, at the file's own rate
@@ -113,7 +114,7 @@ def check_files(
 
     try:
         with (
-            worker_threads(num_jobs) as pool,
+            dropping_work(ThreadPoolExecutor(num_jobs)) as pool,
             progress_bar(len(remaining), " files", "decoding") as bar,
         ):
             for paths, results in zip(tasks, pool.map(run, tasks), strict=True):

@@ -10,6 +10,7 @@ from collections.abc import Iterable
 import numpy as np
 import torch
 from lhotse import CutSet
+from lhotse.audio.utils import AudioLoadingError, DurationMismatchError
 from lhotse.cut import Cut
 from lhotse.features.kaldi.layers import Wav2LogFilterBank
 from lhotse.utils import fastcopy
@@ -17,6 +18,8 @@ from torch import Tensor
 
 from asr.config.augmentation import SpeedPerturb
 from asr.config.features import FbankParams
+from asr.data import audio as _audio  # noqa: F401  registers its transform with lhotse
+from asr.data import storage as _storage  # noqa: F401  registers its reader with lhotse
 from asr.errors import UserError
 
 _SMALLEST_DEVIATION = 1e-3  # below it a mel bin is constant, as where audio was upsampled
@@ -91,7 +94,8 @@ def load_features(cut: Cut, extractor: FbankExtractor) -> Tensor:
     """Return the features (T, F) of a cut: stored ones, or computed from its audio.
 
     Raises:
-        UserError: the stored features or the audio do not fit the extractor's parameters.
+        UserError: the stored features or the audio do not fit the extractor's parameters, or are
+            gone.
     """
     params = extractor.params
     if cut.has_features:
@@ -108,7 +112,13 @@ def load_features(cut: Cut, extractor: FbankExtractor) -> Tensor:
             where=cut.id,
             todo="Run `asr validate` with this conf file.",
         )
-    return extractor.extract(cut.load_audio()[0])
+    try:
+        samples = cut.load_audio()[0]
+    except (AudioLoadingError, DurationMismatchError) as error:
+        where = f"{cut.id} ({cut.recording.sources[0].source})"
+        todo = "Run `asr validate` again."
+        raise UserError("its audio can no longer be read", where=where, todo=todo) from error
+    return extractor.extract(samples)
 
 
 def compute_statistics(

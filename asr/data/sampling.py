@@ -12,11 +12,13 @@ import warnings
 import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from lhotse import CutSet
 from lhotse.cut import Cut
-from lhotse.dataset import DynamicBucketingSampler
+from lhotse.dataset import DynamicBucketingSampler, DynamicCutSampler
+from lhotse.dataset.sampling.base import CutSampler
 from torch.utils.data import Sampler
 
 from asr.config.augmentation import SpeedPerturb
@@ -94,21 +96,25 @@ class GlobalBatchSampler(Sampler[BatchPlan]):
 
     def global_batches(self, epoch: int) -> Iterator[list[Cut]]:
         """Yield an epoch's global batches, longest cut first."""
-        cuts = self._epoch_cuts(epoch)
-        with warnings.catch_warnings():
-            warnings.filterwarnings("ignore", message=".*eagerly read CutSet.*")
-            sampler = DynamicBucketingSampler(
-                CutSet.from_cuts(cuts),
-                max_duration=self.batch_duration,
-                num_buckets=max(1, min(self.num_buckets, len(cuts) // 10)),
-                shuffle=True,
-                seed=self.seed,
-                world_size=1,
-                rank=0,
-            )
+        sampler = self._sampler(CutSet.from_cuts(self._epoch_cuts(epoch)))
         sampler.set_epoch(epoch)
         for batch in sampler:
             yield sorted(batch, key=lambda cut: (-cut.duration, cut.id))
+
+    def _sampler(self, cuts: CutSet) -> CutSampler:
+        shared: dict[str, Any] = {
+            "max_duration": self.batch_duration,
+            "shuffle": True,
+            "seed": self.seed,
+            "world_size": 1,
+            "rank": 0,
+        }
+        num_buckets = min(self.num_buckets, len(cuts) // 10)
+        if num_buckets < 2:
+            return DynamicCutSampler(cuts, **shared)
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", message=".*eagerly read CutSet.*")
+            return DynamicBucketingSampler(cuts, num_buckets=num_buckets, **shared)
 
     def _epoch_cuts(self, epoch: int) -> list[Cut]:
         if self.speed is None or self.speed.draw == "all":

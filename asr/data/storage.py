@@ -1,7 +1,8 @@
 """Stored features: float16 matrices, one after the other in a file, read by offset.
 
-Log filter banks between -16 and 16 lose at most 0.004 to float16. Reading is one seek and one
-copy, which takes a tenth of the time that unpacking lilcom does; the price is twice its size.
+Log filter banks between -16 and 16 lose at most 0.004 to float16. Reading is one seek, one copy
+and one conversion, a twentieth of the time that unpacking lilcom takes, for twice its space:
+58 MB an hour at 80 bins and 100 frames a second.
 """
 
 from __future__ import annotations

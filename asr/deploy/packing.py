@@ -58,14 +58,15 @@ def pack_bundle(bundle: Path, cuts: Path, output: Path) -> PackedBundle:
             folder / TEST_FILE,
             {"method": recognizer.method, "tokens": hypothesis.tokens, "text": hypothesis.text},
         )
-        with atomic_writer(output, "wb") as stream:
-            with tarfile.open(fileobj=stream, mode="w:gz") as archive:
-                archive.add(folder, arcname="bundle")
-            stream.flush()
-            unpacked = Path(scratch) / "unpacked"
-            with tarfile.open(stream.name) as archive:
-                archive.extractall(unpacked, filter="data")
-            check_bundle(unpacked / "bundle")
+        packed = Path(scratch) / "bundle.tar.gz"
+        with tarfile.open(packed, "w:gz") as archive:
+            archive.add(folder, arcname="bundle")
+        unpacked = Path(scratch) / "unpacked"
+        with tarfile.open(packed) as archive:
+            archive.extractall(unpacked, filter="data")
+        check_bundle(unpacked / "bundle")
+        with packed.open("rb") as source, atomic_writer(output, "wb") as target:
+            shutil.copyfileobj(source, target)
     return PackedBundle(output, hypothesis.text)
 
 

@@ -95,7 +95,7 @@ def _train(
     if newest is None and processes.is_main:
         model.normaliser.set_statistics(
             *compute_statistics(
-                CutSet.from_cuts(train_cuts),
+                train_cuts,
                 extractor,
                 config.features_params.stats_utterances,
                 config.training.seed,
@@ -201,7 +201,7 @@ def _trainable(
     config = experiment.config
     speed = config.augmentation.speed_perturb
     if speed is not None and not any(cut.has_features for cut in train_cuts):
-        train_cuts = list(speed_copies(CutSet.from_cuts(train_cuts), speed))
+        train_cuts = list(speed_copies(train_cuts, speed))
     splits: list[tuple[str, list[Cut], Literal["reject", "keep"]]] = [
         ("train", train_cuts, config.training.unknown_tokens),
         ("dev", dev_cuts, "keep"),

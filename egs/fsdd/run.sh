@@ -7,12 +7,14 @@
 # Options of this recipe:
 #   --protocols "A B"       official: the corpus' own test clips, of speakers heard in training;
 #                           unseen: strings of speakers that are not
-#   --unseen-speakers "A B" left out of training in the second protocol
+#   --unseen-speakers A,B   left out of training in the second protocol
 set -euo pipefail
+# shellcheck source=utils/recipe.sh
 . "$(dirname "$0")/../../utils/recipe.sh"
 
 protocols="official unseen"
-unseen_speakers="george lucas"
+unseen_speakers=theo,yweweler
+# shellcheck source=utils/parse_options.sh
 . "$recipe_root/utils/parse_options.sh"
 recipe_begin "$@"
 
@@ -22,11 +24,10 @@ if [ -z "$corpus_dir" ]; then
   corpus_dir=data/download
   run_stage 0 "download" --out "$corpus_dir/recordings" -- local/download.sh "$corpus_dir"
 fi
-# shellcheck disable=SC2086  # the speakers are words
 run_stage 1 "tables" --in "$corpus_dir" --in local/prepare_tables.py \
   --out data/tables/official/train.jsonl --out data/tables/unseen/train.jsonl \
   -- python local/prepare_tables.py --corpus-dir "$corpus_dir" --output-dir data/tables \
-  --unseen-speakers $unseen_speakers
+  --unseen-speakers "$unseen_speakers"
 
 base_name=$exp_name
 for protocol in $protocols; do

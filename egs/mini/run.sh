@@ -10,6 +10,7 @@
 #   --train-minutes N     amount of training speech (60); --dev-minutes (5), --test-minutes (10)
 #   --seed N              of the corpus
 set -euo pipefail
+# shellcheck source=utils/recipe.sh
 . "$(dirname "$0")/../../utils/recipe.sh"
 
 language=en
@@ -17,6 +18,7 @@ train_minutes=60
 dev_minutes=5
 test_minutes=10
 seed=1
+# shellcheck source=utils/parse_options.sh
 . "$recipe_root/utils/parse_options.sh"
 
 data=data/$language

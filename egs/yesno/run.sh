@@ -4,7 +4,9 @@
 #   bash egs/yesno/run.sh                             downloads the corpus (4 MB)
 #   bash egs/yesno/run.sh --corpus-dir DIR            DIR holds waves_yesno
 set -euo pipefail
+# shellcheck source=utils/recipe.sh
 . "$(dirname "$0")/../../utils/recipe.sh"
+# shellcheck source=utils/parse_options.sh
 . "$recipe_root/utils/parse_options.sh"
 recipe_begin "$@"
 

@@ -1,0 +1,119 @@
+"""egs/yesno from audio to table on recordings made here, and what reruns and mistakes do."""
+
+from __future__ import annotations
+
+import json
+import random
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+
+import asr
+from tests.recipes.conftest import RecipeCopy
+from tests.tone_corpus import speak
+
+pytestmark = pytest.mark.recipe
+
+RATE = 8000
+WORDS = {"0": "low", "1": "high"}
+QUICK = "training.max_epochs=12 encoder_params.encoder_layers=2 encoder_params.dropout=0.0"
+
+
+@pytest.fixture(scope="module")
+def corpus(yesno: RecipeCopy) -> Path:
+    """60 recordings named and laid out like the real corpus; NO is a low tone, YES a high one."""
+    folder = yesno.root / "corpora" / "waves_yesno"
+    folder.mkdir(parents=True)
+    digits, noise = random.Random(0), np.random.default_rng(0)
+    names: set[str] = set()
+    while len(names) < 60:
+        names.add("_".join(digits.choice("01") for _ in range(8)))
+    for name in sorted(names):
+        samples = speak([WORDS[digit] for digit in name.split("_")], noise, RATE)
+        soundfile.write(folder / f"{name}.wav", samples, RATE, subtype="PCM_16")
+    return folder.parent
+
+
+@pytest.fixture(scope="module")
+def finished(yesno: RecipeCopy, corpus: Path) -> str:
+    """What the whole recipe printed, run from another folder with a relative corpus path."""
+    return yesno.succeed(
+        "--corpus-dir", "../corpora", "--overrides", QUICK, cwd=yesno.root / "utils"
+    )
+
+
+def test_the_table(yesno: RecipeCopy, finished: str) -> None:
+    rows = json.loads((yesno.folder / "results" / "test.json").read_text())["rows"]
+    assert {row["method"] for row in rows} == {
+        "ctc-greedy", "ctc-prefix-beam", "attention", "attention-rescoring",
+    }  # fmt: skip
+    for row in rows:
+        assert row["wer"]["reference_tokens"] == 240
+        assert row["world_size"] == 1
+        assert row["rtf"] > 0
+        assert row["training_seconds"] > 0
+        assert "asr decode" in row["command"]
+    best = {row["method"]: row["wer"]["errors"] for row in rows}
+    assert best["ctc-greedy"] <= 24  # tones are easy, twelve epochs are few
+    page = (yesno.folder / "results" / "test.md").read_text()
+    assert "/ 240" in page
+
+
+def test_a_rerun_does_nothing(yesno: RecipeCopy, finished: str) -> None:
+    printed = yesno.succeed("--corpus-dir", "corpora", "--overrides", QUICK)
+    stages = re.findall(r"stage (\d) \(([^)]*)\): (.*)", printed)
+    assert stages
+    assert {state for _, _, state in stages} == {"up to date"}
+
+
+def test_an_edit_of_the_conf_redoes_what_depends_on_it(yesno: RecipeCopy, finished: str) -> None:
+    conf = yesno.folder / "conf" / "conformer.yaml"
+    before = conf.read_text()
+    conf.write_text(before + "decoding: {beam_size: 4}\n")
+    try:
+        printed = yesno.succeed("--corpus-dir", "corpora", "--overrides", QUICK)
+    finally:
+        conf.write_text(before)
+    redone = {
+        int(number)
+        for number, _, state in re.findall(r"stage (\d) \(([^)]*)\): (.*)", printed)
+        if state != "up to date"
+    }
+    assert redone == {5, 6, 7}
+
+
+def test_the_bundle_transcribes_any_audio(yesno: RecipeCopy, finished: str, tmp_path: Path) -> None:
+    bundle = yesno.folder / "exp" / "conformer" / "bundle"
+    recognizer = asr.load(str(bundle))
+    samples = speak(["low", "high", "high", "low"], np.random.default_rng(5), 44_100)
+    stereo = np.stack([samples, samples], axis=1)
+    texts = {recognizer.transcribe(stereo, 44_100).text}
+    for name, form in (("a.wav", "FLOAT"), ("b.flac", "PCM_24"), ("c.ogg", "VORBIS")):
+        soundfile.write(tmp_path / name, stereo, 44_100, subtype=form)
+        texts.add(recognizer.transcribe(tmp_path / name).text)
+    assert texts == {"NO YES YES NO"}
+
+
+def test_mistakes(yesno: RecipeCopy, corpus: Path) -> None:
+    assert "--corpus-dir ../nowhere: no such file or folder" in yesno.fail(
+        "--corpus-dir", "../nowhere"
+    )
+    assert "did you mean --stage?" in yesno.fail("--satge", "3")
+    assert "--train-config conf/none.yaml: no such file" in yesno.fail(
+        "--corpus-dir", "corpora", "--train-config", "conf/none.yaml"
+    )
+    assert "Did you mean 'max_epochs'?" in yesno.fail(
+        "--corpus-dir", "corpora", "--overrides", "training.max_epoch=3"
+    )
+    told = yesno.fail(
+        "--corpus-dir", "corpora", "--stage", "5", "--exp-name", "untrained", "--overrides", QUICK
+    )
+    assert "stage 5" in told
+    assert "which stage 4 (training) makes" in told
+    assert told.count("\n") == 1
+    empty = yesno.root / "empty"
+    empty.mkdir(exist_ok=True)
+    assert "holds no folder waves_yesno" in yesno.fail("--corpus-dir", "empty")
