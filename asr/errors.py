@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import difflib
+import os
+import sys
+import time
 from collections.abc import Iterable
 
 EXIT_OUR_FAULT = 1
@@ -36,3 +39,15 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
     if nearest:
         return f"Did you mean '{nearest[0]}'?"
     return f"Known: {', '.join(choices)}."
+
+
+def tell_mistake(program: str, message: str) -> int:
+    """Print a user's mistake as one line and return the exit code for it.
+
+    Of several training processes with the same mistake one should tell it: the others wait, and
+    are ended by torchrun once the first is gone. One that is alone with its mistake does tell it.
+    """
+    if int(os.environ.get("RANK", "0")) > 0:
+        time.sleep(3.0)
+    print(f"{program}: error: {' '.join(message.split())}", file=sys.stderr, flush=True)
+    return EXIT_USER_MISTAKE

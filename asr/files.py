@@ -92,25 +92,29 @@ def read_json(path: PathLike) -> Any:
         raise UserError("the file does not exist", where=str(path)) from error
     except (json.JSONDecodeError, UnicodeDecodeError) as error:
         raise UserError(f"not valid JSON ({error})", where=str(path)) from error
+    except IsADirectoryError as error:
+        raise UserError("is a folder, not a file", where=str(path)) from error
 
 
 def read_jsonl(path: PathLike) -> Iterator[dict[str, Any]]:
-    """Yield the objects of a JSON-lines file.
+    """Yield the objects of a JSON-lines file; empty lines are passed over.
 
     Raises:
         UserError: the file is missing, or a line is not a JSON object; the line is named.
     """
     try:
-        stream = open(path, encoding="utf-8")  # noqa: SIM115 - closed by the `with` below
+        stream = open(path, "rb")  # noqa: SIM115 - closed by the `with` below
     except FileNotFoundError as error:
         raise UserError("the file does not exist", where=str(path)) from error
+    except IsADirectoryError as error:
+        raise UserError("is a folder, not a file", where=str(path)) from error
     with stream:
         for number, line in enumerate(stream, start=1):
             if not line.strip():
                 continue
             try:
                 row = json.loads(line)
-            except json.JSONDecodeError as error:
+            except (json.JSONDecodeError, UnicodeDecodeError) as error:
                 raise UserError(f"not valid JSON ({error})", where=f"{path}:{number}") from error
             if not isinstance(row, dict):
                 raise UserError("a line must be a JSON object", where=f"{path}:{number}")

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 import click
 
 from asr import __version__
-from asr.errors import EXIT_OUR_FAULT, EXIT_USER_MISTAKE, UserError, did_you_mean
+from asr.errors import EXIT_OUR_FAULT, UserError, did_you_mean, tell_mistake
 
 # Two threads that spin for each other on two busy cores slow training by a factor of fifty; waiting
 # asleep costs a quarter on idle ones. Read once, when torch loads its thread library.
@@ -71,10 +71,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         code = cli.main(args=arguments, prog_name="asr", standalone_mode=False)
     except UserError as error:
-        return _user_mistake(str(error))
+        return tell_mistake("asr", str(error))
     except click.UsageError as error:
         hint = f" Try '{error.ctx.command_path} --help'." if error.ctx else ""
-        return _user_mistake(f"{error.format_message()}{hint}")
+        return tell_mistake("asr", f"{error.format_message()}{hint}")
     except (click.Abort, KeyboardInterrupt):
         print("asr: interrupted", file=sys.stderr)
         return 130
@@ -82,11 +82,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return EXIT_OUR_FAULT
     return code if isinstance(code, int) else 0  # click hands an Exit's code back as the result
-
-
-def _user_mistake(message: str) -> int:
-    print(f"asr: error: {' '.join(message.split())}", file=sys.stderr, flush=True)
-    return EXIT_USER_MISTAKE
 
 
 if __name__ == "__main__":

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NoReturn
 
-from asr.errors import EXIT_USER_MISTAKE, UserError
+from asr.errors import UserError, tell_mistake
 from asr.files import disk_errors
 
 
@@ -17,8 +17,7 @@ def run_script(main: Callable[[], None]) -> NoReturn:
     try:
         main()
     except UserError as error:
-        print(f"{program}: error: {error}", file=sys.stderr, flush=True)
-        sys.exit(EXIT_USER_MISTAKE)
+        sys.exit(tell_mistake(program, str(error)))
     except KeyboardInterrupt:
         print(f"{program}: interrupted", file=sys.stderr)
         sys.exit(130)

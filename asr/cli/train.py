@@ -21,7 +21,9 @@ INTERRUPTED = 143
 @click.option("--tokenizer", type=PATH, required=True, help="Folder that asr tokenizer made.")
 @click.option("--exp-dir", type=PATH, required=True, help="Where the run goes, or is continued.")
 @click.option("--restart", is_flag=True, help="Set an earlier run aside and start anew.")
-@click.option("--num-processes", type=click.IntRange(0), default=0, help="A node; 0: one a GPU or core.")
+@click.option(
+    "--num-processes", type=click.IntRange(0), default=0, help="A node; 0: one a GPU or core."
+)
 @click.option("--num-nodes", type=click.IntRange(1), default=1, show_default=True)
 @click.option("--node-rank", type=click.IntRange(0), default=0, show_default=True)
 @click.option("--master", default="localhost:0", help="host:port of node 0, for several nodes.")

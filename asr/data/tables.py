@@ -47,14 +47,11 @@ def read_table(path: Path) -> list[TableRow]:
         UserError: the table is missing or empty, or a line is malformed; file and line are named.
     """
     rows = []
-    try:
-        for index, data in enumerate(read_jsonl(path)):
-            problem, todo = _problem(data)
-            if problem:
-                raise UserError(problem, where=f"{path}:{_line_number(path, index)}", todo=todo)
-            rows.append(_row(data, path.parent))
-    except UnicodeDecodeError as error:
-        raise UserError("is not UTF-8 text", where=str(path)) from error
+    for index, data in enumerate(read_jsonl(path)):
+        problem, todo = _problem(data)
+        if problem:
+            raise UserError(problem, where=f"{path}:{_line_number(path, index)}", todo=todo)
+        rows.append(_row(data, path.parent))
     if not rows:
         raise UserError("the table holds no utterances", where=str(path))
     return rows

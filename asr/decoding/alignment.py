@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 from torchaudio.functional import forced_align
 
-from asr.decoding.base import BLANK_ID
+from asr.text.symbols import BLANK_ID
 
 
 def ctc_token_frames(log_probs: Tensor, tokens: list[int], blank_id: int = BLANK_ID) -> list[int]:

@@ -12,8 +12,9 @@ from torch.nn.functional import pad
 
 from asr.config.decoding import DecodingOptions
 from asr.decoding.alignment import ctc_token_frames
-from asr.decoding.base import BLANK_ID, SOS_EOS_ID, AttentionDecoder, DecodableModel
+from asr.decoding.base import AttentionDecoder, DecodableModel
 from asr.decoding.hypothesis import TokenPath
+from asr.text.symbols import BLANK_ID, SOS_EOS_ID
 
 _NEVER = float("-inf")
 

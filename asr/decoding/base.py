@@ -9,9 +9,6 @@ from torch import Tensor
 from asr.config.decoding import DecodingOptions
 from asr.decoding.hypothesis import TokenPath
 
-BLANK_ID = 0
-SOS_EOS_ID = 1
-
 
 class AttentionDecoder(Protocol):
     """A label-synchronous decoder over encodings; U counts labels, V the vocabulary."""

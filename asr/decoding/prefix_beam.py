@@ -19,8 +19,9 @@ import torch
 from torch import Tensor
 
 from asr.config.decoding import DecodingOptions
-from asr.decoding.base import BLANK_ID, DecodableModel
+from asr.decoding.base import DecodableModel
 from asr.decoding.hypothesis import TokenPath
+from asr.text.symbols import BLANK_ID
 
 _NEVER = float("-inf")
 _NO_TOKEN = -1

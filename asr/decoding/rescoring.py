@@ -8,9 +8,10 @@ from torch.nn.functional import cross_entropy
 from torch.nn.utils.rnn import pad_sequence
 
 from asr.config.decoding import DecodingOptions
-from asr.decoding.base import SOS_EOS_ID, AttentionDecoder, DecodableModel
+from asr.decoding.base import AttentionDecoder, DecodableModel
 from asr.decoding.hypothesis import TokenPath
 from asr.decoding.prefix_beam import prefix_beam
+from asr.text.symbols import SOS_EOS_ID
 
 _PADDING = -100
 

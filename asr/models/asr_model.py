@@ -25,8 +25,7 @@ from asr.models.losses import (
     consistency_loss,
     ctc_loss,
 )
-
-SOS_EOS = 1
+from asr.text.symbols import SOS_EOS_ID
 
 
 class FeatureNormaliser(nn.Module):
@@ -130,7 +129,7 @@ class AsrModel(nn.Module):
         if views == 2 and self.loss_params.consistency_weight:
             parts["consistency"] = consistency_loss(log_probs, lengths)
         if self.decoder is not None:
-            inputs, targets = attention_targets(tokens, token_lengths, SOS_EOS)
+            inputs, targets = attention_targets(tokens, token_lengths, SOS_EOS_ID)
             logits = self.decoder(encodings, lengths, inputs, token_lengths + 1)
             smoothing = cast(MultiTaskCTCEntropyLossParams, self.loss_params).label_smoothing
             parts["attention"] = attention_loss(logits, targets, smoothing) / views

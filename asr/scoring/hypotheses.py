@@ -82,19 +82,12 @@ def read_hypotheses(path: PathLike) -> list[DecodedUtterance]:
     """
     seen: set[str] = set()
     utterances = []
-    try:
-        for number, row in enumerate(read_jsonl(path), start=1):
-            utterance = DecodedUtterance.parse(row, f"{path}: utterance {number}", _TODO)
-            if utterance.id in seen:
-                raise UserError(
-                    f"utterance '{utterance.id}' stands twice",
-                    where=str(path),
-                    todo=_TODO,
-                )
-            seen.add(utterance.id)
-            utterances.append(utterance)
-    except UnicodeDecodeError as error:
-        raise UserError("is not UTF-8 text", where=str(path), todo=_TODO) from error
+    for number, row in enumerate(read_jsonl(path), start=1):
+        utterance = DecodedUtterance.parse(row, f"{path}: utterance {number}", _TODO)
+        if utterance.id in seen:
+            raise UserError(f"utterance '{utterance.id}' stands twice", where=str(path), todo=_TODO)
+        seen.add(utterance.id)
+        utterances.append(utterance)
     if not utterances:
         raise UserError("holds no utterances", where=str(path), todo=_TODO)
     return utterances

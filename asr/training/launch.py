@@ -11,7 +11,6 @@ import torch
 
 from asr.errors import EXIT_OUR_FAULT, UserError
 
-
 MAX_CPU_PROCESSES = 4
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import math
 import time
 from pathlib import Path
 from typing import Any
@@ -44,7 +45,11 @@ class MetricsLog:
         self.board = SummaryWriter(str(directory / "tensorboard"), purge_step=step + 1)
 
     def write(self, kind: str, step: int, values: dict[str, Any]) -> None:
-        """Write one line; numbers also go to TensorBoard as `<kind>/<name>`."""
+        """Write one line; numbers also go to TensorBoard as `<kind>/<name>`.
+
+        What is not finite is null in the file: JSON has no NaN.
+        """
+        values = {name: _finite_or_none(value) for name, value in values.items()}
         with disk_errors(self.path):
             self.stream.write(json.dumps({"kind": kind, "step": step, **values}) + "\n")
             self.stream.flush()
@@ -56,6 +61,10 @@ class MetricsLog:
         """Flush and close both."""
         self.stream.close()
         self.board.close()
+
+
+def _finite_or_none(value: Any) -> Any:
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def _whole_lines(path: Path) -> list[dict[str, Any]]:

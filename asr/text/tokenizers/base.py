@@ -13,13 +13,13 @@ from asr.config.base import Params
 from asr.errors import UserError
 from asr.files import PathLike, atomic_writer, write_json, write_text
 from asr.text.scripts import join_cjk
+from asr.text.symbols import BLANK_ID, SOS_EOS_ID, SPECIAL_TOKENS, UNK_ID
 
 FORMAT_VERSION = 1
 DESCRIPTION_FILE = "tokenizer.json"
 TOKENS_FILE = "tokens.txt"
 MODEL_FILE = "bpe.model"
 
-SPECIAL_TOKENS = ["<blk>", "<sos/eos>", "<unk>"]
 SPACE_TOKEN = "▁"  # U+2581, as sentencepiece writes it
 
 P = TypeVar("P", bound=Params)
@@ -36,9 +36,9 @@ class Tokenizer(ABC, Generic[P]):
         tokens: the token of each id.
     """
 
-    blank_id: ClassVar[int] = 0
-    sos_eos_id: ClassVar[int] = 1
-    unk_id: ClassVar[int] = 2
+    blank_id: ClassVar[int] = BLANK_ID
+    sos_eos_id: ClassVar[int] = SOS_EOS_ID
+    unk_id: ClassVar[int] = UNK_ID
 
     def __init__(self, params: P, tokens: Sequence[str]) -> None:
         self.params = params

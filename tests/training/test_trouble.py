@@ -1,0 +1,167 @@
+"""What a training does when something goes wrong: non-finite steps, bad data, a full disk."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from lhotse import CutSet
+
+from asr.tensors import load_tensors
+from tests.tone_corpus import ToneCorpus, run
+
+
+def train(
+    corpus: ToneCorpus, exp_dir: Path, *overrides: str, **replaced: Path
+) -> subprocess.CompletedProcess[str]:
+    arguments = corpus.train_arguments(exp_dir, *overrides)
+    for name, path in replaced.items():
+        arguments[arguments.index(f"--{name.replace('_', '-')}") + 1] = str(path)
+    return subprocess.run(
+        [sys.executable, "-m", "asr", *arguments],
+        capture_output=True,
+        text=True,
+        timeout=240,
+        check=False,
+    )
+
+
+def mistake(done: subprocess.CompletedProcess[str]) -> str:
+    """Return the one line that a user's mistake is told in."""
+    assert done.returncode == 2, (done.returncode, done.stderr[-2000:])
+    assert "Traceback" not in done.stderr
+    told = [line for line in done.stderr.splitlines() if line.startswith("asr: error: ")]
+    assert len(told) == 1, done.stderr
+    return told[0]
+
+
+def test_a_step_with_bad_features_is_left_out_and_named(
+    tone_corpus: ToneCorpus, tmp_path: Path
+) -> None:
+    stored = tmp_path / "cuts_fbank.jsonl"
+    run(
+        "features", "--config", str(tone_corpus.conf), "--cuts", str(tone_corpus.train_cuts),
+        "--output-dir", str(tmp_path / "fbank"), "--output-cuts", str(stored),
+    )  # fmt: skip
+    spoilt = list(CutSet.from_file(stored))[7]
+    offset, frames, bins = map(int, spoilt.features.storage_key.split(":"))
+    with open(spoilt.features.storage_path, "r+b") as stream:
+        stream.seek(offset)
+        stream.write(np.full(frames * bins, np.nan, dtype="<f2").tobytes())
+    settings = ("features_params.stats_utterances=1", "training.max_epochs=2")
+    done = train(tone_corpus, tmp_path / "exp", *settings, train_cuts=stored)
+    assert done.returncode == 0, done.stderr
+    dumps = [json.loads(p.read_text()) for p in sorted((tmp_path / "exp/nonfinite").iterdir())]
+    assert len(dumps) == 2  # once an epoch
+    for rows in dumps:
+        assert [row["id"] for row in rows if not row["finite_features"]] == [spoilt.id]
+    metrics = (tmp_path / "exp" / "metrics.jsonl").read_text().splitlines()
+    losses = [json.loads(line)["loss"] for line in metrics]
+    assert sum(loss is None for loss in losses) == 2
+    weights = load_tensors(sorted((tmp_path / "exp/checkpoints").glob("state-*.pt"))[-1])["model"]
+    assert all(bool(value.isfinite().all()) for value in weights.values())
+
+
+def test_training_gives_up_after_several_bad_steps(tone_corpus: ToneCorpus, tmp_path: Path) -> None:
+    diverging = ("optimizer_params.lr=1e30", "scheduler=Constant", "scheduler_params={}")
+    done = train(tone_corpus, tmp_path / "exp", *diverging, "training.max_nonfinite_in_a_row=3")
+    assert "3 steps in a row had no finite loss" in mistake(done)
+    assert len(list((tmp_path / "exp" / "nonfinite").iterdir())) == 3
+
+
+def test_too_many_utterances_that_ctc_cannot_train_on(
+    tone_corpus: ToneCorpus, tmp_path: Path
+) -> None:
+    done = train(tone_corpus, tmp_path / "exp", "encoder_params.subsampling_factor=8")
+    told = mistake(done)
+    assert "train utterances cannot be trained on" in told
+    assert "too-short-for-its-text" in told
+    rows = (tmp_path / "exp" / "rejected_train.jsonl").read_text().splitlines()
+    assert {json.loads(row)["reason"] for row in rows} == {"too-short-for-its-text"}
+
+
+@pytest.mark.parametrize(
+    ("overrides", "replaced", "expected"),
+    [
+        (["training.max_epochs=-3"], {}, "training.max_epochs: Input should be greater than"),
+        ([], {"train_cuts": Path("/nowhere.jsonl")}, "/nowhere.jsonl: the cuts do not exist"),
+        ([], {"tokenizer": Path("/nowhere")}, "/nowhere: no tokenizer here"),
+        ([], {"config": Path("/no.yaml")}, "/no.yaml: the conf file does not exist"),
+    ],
+)
+def test_mistakes_before_training(
+    tone_corpus: ToneCorpus,
+    tmp_path: Path,
+    overrides: list[str],
+    replaced: dict[str, Path],
+    expected: str,
+) -> None:
+    done = train(tone_corpus, tmp_path / "exp", *overrides, **replaced)
+    assert expected in mistake(done)
+    assert not (tmp_path / "exp").exists()
+
+
+def test_another_configuration_sets_the_earlier_run_aside(
+    tone_corpus: ToneCorpus, tmp_path: Path
+) -> None:
+    exp_dir = tmp_path / "exp"
+    assert train(tone_corpus, exp_dir, "training.max_epochs=1").returncode == 0
+    first = (exp_dir / "metrics.jsonl").read_text()
+    assert train(tone_corpus, exp_dir, "training.max_epochs=2").returncode == 0  # goes on
+    assert (exp_dir / "metrics.jsonl").read_text().startswith(first)
+    assert not (exp_dir / "previous").exists()
+    done = train(tone_corpus, exp_dir, "training.max_epochs=1", "loss_params.lambda_value=0.9")
+    assert done.returncode == 0
+    (previous,) = (exp_dir / "previous").iterdir()
+    assert (previous / "metrics.jsonl").read_text().startswith(first)
+    assert (previous / "checkpoints").is_dir()
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A file system of 1.3 MB."""
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    mount = shutil.which("mount")
+    if os.geteuid() != 0 or mount is None:
+        pytest.skip("mounting a small tmpfs needs root")
+    command = [mount, "-t", "tmpfs", "-o", "size=1300k", "tmpfs", str(folder)]
+    if subprocess.run(command, capture_output=True, check=False).returncode != 0:
+        pytest.skip("this system does not let root mount a tmpfs")
+    yield folder
+    subprocess.run(["umount", str(folder)], check=True)
+
+
+def test_a_full_disk_leaves_the_checkpoint_before(
+    tone_corpus: ToneCorpus, small_disk: Path
+) -> None:
+    exp_dir = small_disk / "exp"
+    overrides = ("training.checkpoint_every_steps=1", "training.keep_last=5")
+    assert "the disk is full" in mistake(train(tone_corpus, exp_dir, *overrides))
+    states = sorted((exp_dir / "checkpoints").glob("state-*.pt"))
+    assert states
+    for state in states:
+        assert load_tensors(state)["counters"]["step"] > 0
+    left = {path.name for path in (exp_dir / "checkpoints").iterdir()}
+    assert not any(name.startswith(".") for name in left)
+
+
+def test_a_full_disk_during_features(tone_corpus: ToneCorpus, small_disk: Path) -> None:
+    shutil.copy(tone_corpus.train_cuts, small_disk / "cuts.jsonl")
+    command = [
+        sys.executable, "-m", "asr", "features", "--config", str(tone_corpus.conf), "--cuts",
+        str(small_disk / "cuts.jsonl"), "--output-dir", str(small_disk / "fbank"), "--set",
+        "features_params.num_mel_bins=200",
+    ]  # fmt: skip
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 2, done.stderr
+    assert "the disk is full" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert not (small_disk / "cuts_fbank.jsonl").exists()
