@@ -19,7 +19,7 @@
 # recipes share, one function each; `asr` does the work. A recipe sets
 #   data        where its manifests and features go        (data)
 #   unit        what its results count, word or char        (word)
-# shellcheck disable=SC2034  # the options are read by functions and by the recipes
+# shellcheck disable=SC2034,SC2154  # options are read by the recipes; `asr config` sets the hashes
 
 caller_dir=$PWD
 recipe_dir=$(cd "$(dirname "$0")" && pwd)

@@ -114,7 +114,7 @@ class AsrModel(nn.Module):
         """
         views = len(features) // len(tokens)
         tokens, token_lengths = tokens.repeat(views, 1), token_lengths.repeat(views)
-        chunking = self.encoder.training_chunking(features.size(1))
+        chunking = self.encoder.training_chunking(features.size(1)) if self.training else None
         encodings, lengths, intermediates = self.encoder.forward_with_intermediates(
             self.normaliser(features), lengths, chunking
         )

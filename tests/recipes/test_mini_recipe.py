@@ -12,7 +12,8 @@ pytestmark = pytest.mark.recipe
 
 SMALL = (
     "--train-minutes", "2", "--dev-minutes", "1", "--test-minutes", "1", "--overrides",
-    "training.max_epochs=2 training.batch_duration=15.0 encoder_params.encoder_layers=1 "
+    "training.max_epochs=2 training.batch_duration=15.0 encoder_params.encoder_layers=2 "
+    "encoder_params.intermediate_ctc_layers=[] "
     "encoder_params.hidden_size=32 encoder_params.feedforward_size=32",
 )  # fmt: skip
 

@@ -19,7 +19,7 @@ pytestmark = pytest.mark.recipe
 
 RATE = 8000
 WORDS = {"0": "low", "1": "high"}
-QUICK = "training.max_epochs=12 encoder_params.encoder_layers=2 encoder_params.dropout=0.0"
+QUICK = "training.max_epochs=20 training.num_workers=0"
 
 
 @pytest.fixture(scope="module")

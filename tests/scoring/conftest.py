@@ -9,6 +9,8 @@ from typing import Any
 
 import pytest
 
+from asr.scoring.hypotheses import decode_folder
+
 MakeDecode = Callable[..., Path]
 
 
@@ -26,7 +28,14 @@ def make_decode(tmp_path: Path) -> MakeDecode:
         method: str = "ctc-greedy",
         **summary: Any,
     ) -> Path:
-        folder = tmp_path / "exp" / experiment / "decode" / split / method
+        folder = (
+            tmp_path
+            / "exp"
+            / experiment
+            / "decode"
+            / split
+            / decode_folder(method, summary.get("chunk_size"))
+        )
         folder.mkdir(parents=True, exist_ok=True)
         rows = [
             {
@@ -60,6 +69,7 @@ def make_decode(tmp_path: Path) -> MakeDecode:
             "rtf": 0.02,
             "training_seconds": 3725.4,
             "world_size": 2,
+            "training_device": "cpu",
             "git_commit": "0123456789abcdef",
             "command": "asr decode --method ctc-greedy | tee log",
             "date": "2026-11-21",

@@ -86,11 +86,11 @@ def test_row_holds_counts_interval_and_provenance(
     }
     assert provenance == {
         "experiment": "conformer",
-        "method": "ctc-greedy",
+        "method": "ctc-greedy-chunk16",
         "parameters": "12,345,678",
         "epochs": "7.5",
         "training": "1:02:05",
-        "processes": "2",
+        "trained on": "2 x cpu",
         "decoded on": "cpu, threads: 2",
         "commit": "0123456789",
         "command": "`asr decode --method ctc-greedy \\| tee log`",
@@ -162,7 +162,7 @@ def test_figures_that_are_not_known(make_decode: MakeDecode, results: Path) -> N
     (rates,), (provenance,) = tables((results / "test.md").read_text())
     assert (rates["WER % [low, high]"], rates["errors/words"]) == ("n/a [n/a]", "1/0")
     assert rates["chunk"] == "full"
-    unknown_titles = ("epochs", "training", "processes", "commit")
+    unknown_titles = ("epochs", "training", "trained on", "commit")
     assert {provenance[title] for title in unknown_titles} == {"n/a"}
 
 
@@ -200,7 +200,10 @@ BREAKAGES: dict[str, tuple[Callable[[Path], object], str]] = {
         lambda d: (d / "hyps.jsonl").write_text('{"id": "a-1", "spe'),
         "hyps.jsonl:1: not valid JSON",
     ),
-    "binary": (lambda d: (d / "hyps.jsonl").write_bytes(b"\xff\xfe\x00"), "hyps.jsonl: "),
+    "binary": (
+        lambda d: (d / "hyps.jsonl").write_bytes(b"\xff\xfe\x00"),
+        "hyps.jsonl:1: not valid JSON",
+    ),
     "list": (lambda d: (d / "hyps.jsonl").write_text("[1]\n"), "a line must be a JSON object"),
     "twice": (
         lambda d: _edit_hypotheses(d, lambda rows: rows.append(rows[0])),
@@ -267,7 +270,7 @@ def test_folder_that_contradicts_its_summary_or_the_layout(
     folder = make_decode(TRIPLES)
     renamed = folder.rename(folder.parent / "best")
     assert score(results, renamed) == 2
-    assert "method 'ctc-greedy', the folder says 'test' and 'best'" in one_error_line(capsys)
+    assert "belongs to test/ctc-greedy, the folder is test/best" in one_error_line(capsys)
     moved = renamed.rename(tmp_path / "elsewhere")
     assert score(results, moved) == 2
     assert "is not laid out as exp/<experiment>/decode/" in one_error_line(capsys)
