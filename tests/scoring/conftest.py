@@ -28,14 +28,8 @@ def make_decode(tmp_path: Path) -> MakeDecode:
         method: str = "ctc-greedy",
         **summary: Any,
     ) -> Path:
-        folder = (
-            tmp_path
-            / "exp"
-            / experiment
-            / "decode"
-            / split
-            / decode_folder(method, summary.get("chunk_size"))
-        )
+        name = decode_folder(method, summary.get("chunk_size"))
+        folder = tmp_path / "exp" / experiment / "decode" / split / name
         folder.mkdir(parents=True, exist_ok=True)
         rows = [
             {
