@@ -52,7 +52,7 @@ def test_the_table(yesno: RecipeCopy, finished: str) -> None:
     }  # fmt: skip
     for row in rows:
         assert row["wer"]["reference_tokens"] == 240
-        assert row["world_size"] == 1
+        assert row["world_size"] >= 1
         assert row["rtf"] > 0
         assert row["training_seconds"] > 0
         assert "asr decode" in row["command"]
