@@ -19,7 +19,6 @@ CORE = [
     "pyyaml",
     "click>=8.1",
     "tqdm",
-    "psutil",
 ]
 EXTRAS = {
     "synthesis": ["espeakng-loader"],

@@ -11,7 +11,8 @@
 #   --methods "A B …"     decoding methods
 #   --chunk-size N        also decode in simulated streaming, N encoder frames a chunk (0: do not)
 #   --num-gpus N          training processes a machine (0: one a GPU; without GPUs one a core, up
-#                         to four). Their number changes the speed, not the result
+#                         to four). They share the same batches; only dropout and random
+#                         chunk sizes depend on their number
 #   --num-nodes N         machines, with --node-rank N on each and --master HOST:PORT of the first
 #
 # shellcheck shell=bash
@@ -146,7 +147,7 @@ train_model() {
     --tokenizer "$lang_dir" --exp-dir "$exp_dir"
 }
 
-# How many processes train is not part of what the stage depends on: it does not change the result.
+# How many processes train is not part of what the stage depends on: the batches stay the same.
 recipe_train() {
   local more=()
   if [ "$force" = true ]; then more+=(--restart); fi

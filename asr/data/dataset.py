@@ -49,12 +49,6 @@ class Batch:
         """Return the batch in page-locked memory (the data loader calls this)."""
         return self._map(lambda tensor: tensor.pin_memory())
 
-    @property
-    def padding_share(self) -> float:
-        """Share of the feature frames that are padding."""
-        total = self.features.size(0) * self.features.size(1)
-        return 1.0 - float(self.feature_lengths.sum()) / max(total, 1)
-
     def _map(self, move: Callable[[Tensor], Tensor]) -> Batch:
         return dataclasses.replace(
             self,

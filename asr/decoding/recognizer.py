@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 
 import numpy as np
 import torch
@@ -75,10 +74,6 @@ class Recognizer:
         wanted = self.bundle.config.features_params.sampling_rate
         samples = read_audio(audio, wanted, sampling_rate)
         return self.decode_features([self.extractor.extract(samples)])[0][0]
-
-    def transcribe_files(self, paths: Sequence[Path]) -> list[Hypothesis]:
-        """Transcribe files one by one, so that memory is that of the longest."""
-        return [self.transcribe(path) for path in paths]
 
     @torch.inference_mode()
     def decode_features(self, features: Sequence[Tensor]) -> list[list[Hypothesis]]:
