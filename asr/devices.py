@@ -1,10 +1,13 @@
-"""Choosing the device that a command runs on."""
+"""The device that a command runs on, and the precision it computes with."""
 
 from __future__ import annotations
 
 import torch
 
+from asr.config.training import Precision
 from asr.errors import UserError
+
+_PRECISIONS = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 
 
 def pick_device(name: str) -> torch.device:
@@ -26,3 +29,9 @@ def pick_device(name: str) -> torch.device:
             todo="Run asr doctor to see what is missing.",
         )
     return device
+
+
+def autocast(device: torch.device, precision: Precision) -> torch.autocast:
+    """Return the context in which a model computes with `precision`."""
+    kind = _PRECISIONS[precision]
+    return torch.autocast(device.type, kind, enabled=kind != torch.float32)

@@ -10,7 +10,8 @@ import numpy as np
 import soundfile
 
 from asr.cli.main import main
-from asr.files import write_jsonl, write_text
+from asr.files import read_jsonl, write_jsonl, write_text
+from asr.training.run import TrainingRequest, train
 
 RATE = 8000
 TONES = {"low": 300.0, "mid": 700.0, "high": 1500.0, "top": 2600.0}
@@ -118,3 +119,29 @@ def make_corpus(root: Path, sizes: dict[str, int]) -> ToneCorpus:
 def run(*arguments: str) -> None:
     """Run an `asr` command in this process; it must succeed."""
     assert main(list(arguments)) == 0, arguments
+
+
+def train_here(
+    corpus: ToneCorpus, exp_dir: Path, *overrides: str, restart: bool = False, **replaced: Path
+) -> bool:
+    """Train as one process, within this one.
+
+    Args:
+        replaced: `train_cuts`, `dev_cuts` or `tokenizer` to use instead of the corpus' own.
+    """
+    inputs = {name: getattr(corpus, name) for name in ("train_cuts", "dev_cuts", "tokenizer")}
+    return train(
+        TrainingRequest(
+            config=corpus.conf,
+            overrides=overrides,
+            directory=exp_dir,
+            restart=restart,
+            **{**inputs, **replaced},
+        )
+    )
+
+
+def metrics(exp_dir: Path, kind: str = "train") -> list[dict]:
+    """Return the lines of one kind of a run's `metrics.jsonl`."""
+    rows = read_jsonl(exp_dir / "metrics.jsonl")
+    return [row for row in rows if row["kind"] == kind]

@@ -11,15 +11,18 @@
 #   --methods "A B …"     decoding methods
 #   --chunk-size N        also decode in simulated streaming, N encoder frames a chunk (0: do not)
 #   --num-gpus N          training processes a machine (0: one a GPU; without GPUs one a core, up
-#                         to four). They share the same batches; only dropout and random
-#                         chunk sizes depend on their number
-#   --num-nodes N         machines, with --node-rank N on each and --master HOST:PORT of the first
+#                         to four). They share the same batches: their number changes nothing but
+#                         the random numbers of dropout
+#   --num-nodes N         machines, with --node-rank N on each and --master HOST:PORT of the first;
+#                         the others need the same folder and run stage 4 alone
 #
 # shellcheck shell=bash
 # To be sourced by egs/<corpus>/run.sh before its own options. It defines the stages that all
-# recipes share, one function each; `asr` does the work. A recipe sets
+# recipes share, one function each; `asr` does the work. Between its options and recipe_begin, a
+# recipe may set
 #   data        where its manifests and features go        (data)
-#   unit        what its results count, word or char        (word)
+#   results     where its tables go                        (results)
+#   unit        what its results count, word or char       (word)
 # shellcheck disable=SC2034,SC2154  # options are read by the recipes; `asr config` sets the hashes
 
 caller_dir=$PWD
@@ -45,8 +48,7 @@ num_gpus=0
 num_nodes=1
 node_rank=0
 master=localhost:0
-data=data
-unit=word
+unset data results unit # what is set here or in the environment is an option
 
 # To be called after utils/parse_options.sh: resolves paths, reads the conf file.
 recipe_begin() {
@@ -57,15 +59,23 @@ recipe_begin() {
     *) option_error "--features takes stored or on-the-fly, not '$features'" ;;
   esac
   if [ "$#" -gt 0 ]; then option_error "takes options only, not '$1'"; fi
+  if [ "$chunk_size" -lt 0 ]; then option_error "--chunk-size takes 0 or more, not $chunk_size"; fi
+  if [ "$node_rank" -ge "$num_nodes" ]; then
+    option_error "--node-rank counts from 0 and stays below --num-nodes, which is $num_nodes"
+  fi
+  if [ "$node_rank" -gt 0 ]; then stage=4 stop_stage=4; fi # the first machine does the rest
   recipe_find_asr
   export PYTHONUNBUFFERED=1 # a stage's output is a pipe, and progress should be seen as it is made
-  config_options=()
-  local override
-  for override in $overrides; do config_options+=(--set "$override"); done
-  local settings
-  settings=$(asr config "$train_config" "${config_options[@]}" --recipe) || exit $?
-  eval "$settings" # lang, has_speed_copies, features_hash, tokenizer_hash, training_hash, decoding_hash
+  conf=(--with --config --with "$train_config")
+  local override settings method arguments=()
+  for override in $overrides; do arguments+=(--set "$override"); done
+  for override in "${arguments[@]}"; do conf+=(--with "$override"); done
+  for method in $methods; do arguments+=(--method "$method"); done
+  settings=$(asr config "$train_config" "${arguments[@]}" --recipe) || exit $?
+  eval "$settings" # see asr/config/stages.py
+  data=${data:-data} results=${results:-results} unit=${unit:-word}
   exp_name=${exp_name:-$(basename "${train_config%.*}")}
+  if [[ $exp_name =~ [[:space:]] ]]; then option_error "--exp-name takes no spaces: '$exp_name'"; fi
   recipe_folders
 }
 
@@ -106,10 +116,9 @@ prepare_splits() {
       -- asr prepare --table "$tables/$split.jsonl" --split "$split" --output-dir "$data/manifests"
     run_stage 1 "validation of $split" \
       --in "$data/manifests/recordings_$split.jsonl" \
-      --in "$data/manifests/supervisions_$split.jsonl" --in-text "features $features_hash" \
-      --out "$data/$split/cuts.jsonl" \
-      -- asr validate --config "$train_config" "${config_options[@]}" \
-      --manifests "$data/manifests" --split "$split" --output-dir "$data"
+      --in "$data/manifests/supervisions_$split.jsonl" --in-text "sampling rate $sampling_rate" \
+      --out "$data/$split/cuts.jsonl" "${conf[@]}" \
+      -- asr validate --manifests "$data/manifests" --split "$split" --output-dir "$data"
   done
 }
 
@@ -120,11 +129,13 @@ store_features() {
   marker_dir=$data/.stages
   for split in "$@"; do
     copies=()
-    if [ "$split" = "$train" ] && [ "$has_speed_copies" = true ]; then copies=(--speed-copies); fi
+    if [ "$split" = "$train" ] && [ -n "$speed_factors" ]; then
+      copies=(--in-text "speeds $speed_factors" --with --speed-copies)
+    fi
     run_stage 2 "fbank of $split" --in "$data/$split/cuts.jsonl" \
       --in-text "features $features_hash" --out "$data/$split/cuts_fbank.jsonl" \
-      -- asr features --config "$train_config" "${config_options[@]}" "${copies[@]}" \
-      --cuts "$data/$split/cuts.jsonl" --output-dir "$data/$split/fbank"
+      "${copies[@]}" "${conf[@]}" \
+      -- asr features --cuts "$data/$split/cuts.jsonl" --output-dir "$data/$split/fbank"
   done
 }
 
@@ -132,28 +143,31 @@ store_features() {
 build_tokenizer() {
   marker_dir=$data/.stages
   run_stage 3 "tokenizer" --in "$data/$1/cuts.jsonl" --in-text "tokenizer $tokenizer_hash" \
-    --out "$lang_dir/tokenizer.json" \
-    -- asr tokenizer --config "$train_config" "${config_options[@]}" \
-    --text "$data/$1/cuts.jsonl" --output-dir "$lang_dir"
+    --out "$lang_dir/tokenizer.json" "${conf[@]}" \
+    -- asr tokenizer --text "$data/$1/cuts.jsonl" --output-dir "$lang_dir"
 }
 
-# Stage 4. train_model TRAIN DEV.
+# Stage 4. train_model TRAIN DEV. How many processes share the work does not count.
 train_model() {
+  local processes=() outputs=() argument
+  for argument in --num-processes "$num_gpus" --num-nodes "$num_nodes" \
+    --node-rank "$node_rank" --master "$master"; do
+    processes+=(--with "$argument")
+  done
+  if [ "$force" = true ]; then processes+=(--with --restart); fi
   marker_dir=$exp_dir/.stages
+  if [ "$node_rank" -gt 0 ]; then
+    marker_dir+=/node$node_rank # the first machine decides whether there is something to do
+    log_dir+=/node$node_rank
+    rm -rf "$marker_dir"
+  else
+    outputs=(--out "$exp_dir/summary.json" --out "$exp_dir/checkpoints/best.json")
+  fi
   run_stage 4 "training" --in "$(cuts_of "$1")" --in "$(cuts_of "$2")" \
-    --in "$lang_dir/tokenizer.json" --in-text "training $training_hash" \
-    --out "$exp_dir/summary.json" --out "$exp_dir/checkpoints/best.json" \
-    -- recipe_train --train-cuts "$(cuts_of "$1")" --dev-cuts "$(cuts_of "$2")" \
+    --in "$lang_dir/tokenizer.json" --in-text "training $training_hash" "${outputs[@]}" \
+    "${conf[@]}" "${processes[@]}" \
+    -- asr train --train-cuts "$(cuts_of "$1")" --dev-cuts "$(cuts_of "$2")" \
     --tokenizer "$lang_dir" --exp-dir "$exp_dir"
-}
-
-# How many processes train is not part of what the stage depends on: the batches stay the same.
-recipe_train() {
-  local more=()
-  if [ "$force" = true ]; then more+=(--restart); fi
-  asr train --config "$train_config" "${config_options[@]}" "$@" "${more[@]}" \
-    --num-processes "$num_gpus" --num-nodes "$num_nodes" --node-rank "$node_rank" \
-    --master "$master"
 }
 
 # Stage 5. choose_weights DEV, then decode_splits SPLIT….
@@ -161,53 +175,55 @@ choose_weights() {
   marker_dir=$exp_dir/.stages
   run_stage 5 "choice of weights on $1" --in "$exp_dir/checkpoints/best.json" \
     --in "$(cuts_of "$1")" --in-text "decoding $decoding_hash" \
-    --out "$exp_dir/bundle/bundle.json" \
-    -- asr average --config "$train_config" "${config_options[@]}" \
-    --exp-dir "$exp_dir" --dev-cuts "$(cuts_of "$1")"
+    --out "$exp_dir/bundle/bundle.json" "${conf[@]}" \
+    -- asr average --exp-dir "$exp_dir" --dev-cuts "$(cuts_of "$1")"
 }
 
 decode_splits() {
   local split
   marker_dir=$exp_dir/.stages
   for split in "$@"; do
-    recipe_decode "decoding of $split" "$split"
+    recipe_decode "decoding of $split" "$split" "$trained_chunk_size"
     if [ "$chunk_size" -gt 0 ]; then
-      recipe_decode "decoding of $split in chunks" "$split" --chunk-size "$chunk_size"
+      recipe_decode "decoding of $split in chunks" "$split" "$chunk_size" \
+        --chunk-size "$chunk_size"
     fi
   done
 }
 
-# recipe_decode TITLE SPLIT [OPTION…]
+# The folders of split $1 decoded in chunks of $2 encoder frames (0: whole), one a method.
+recipe_decode_folders() {
+  local method suffix=
+  if [ "$2" -gt 0 ]; then suffix=-chunk$2; fi
+  for method in $methods; do printf '%s\n' "$exp_dir/decode/$1/$method$suffix"; done
+}
+
+# recipe_decode TITLE SPLIT CHUNK_SIZE [OPTION…]
 recipe_decode() {
-  local title=$1 split=$2 suffix='' method arguments=() outputs=()
-  shift 2
-  if [ "$#" -gt 0 ]; then suffix=-chunk$chunk_size; fi
-  for method in $methods; do
-    arguments+=(--method "$method")
-    outputs+=(--out "$exp_dir/decode/$split/$method$suffix/summary.json")
+  local title=$1 split=$2 size=$3 folder method arguments=() outputs=()
+  shift 3
+  for method in $methods; do arguments+=(--method "$method"); done
+  for folder in $(recipe_decode_folders "$split" "$size"); do
+    outputs+=(--out "$folder/summary.json")
   done
   run_stage 5 "$title" --in "$exp_dir/bundle" --in "$(cuts_of "$split")" "${outputs[@]}" \
     -- asr decode --bundle "$exp_dir/bundle" --cuts "$(cuts_of "$split")" --split "$split" \
     --output-dir "$exp_dir/decode/$split" "${arguments[@]}" "$@"
 }
 
-# Stage 6. score_splits SPLIT…: results/<split>.md.
+# Stage 6. score_splits SPLIT…: <results>/<split>.md.
 score_splits() {
-  local split method folder inputs=() folders=() outputs=()
+  local split folder inputs=() folders=() outputs=()
   marker_dir=$exp_dir/.stages
   for split in "$@"; do
-    outputs+=(--out "results/$split.md")
-    for method in $methods; do
-      folder=$exp_dir/decode/$split/$method
+    outputs+=(--out "$results/$split.md")
+    for folder in $(recipe_decode_folders "$split" "$trained_chunk_size") \
+      $(if [ "$chunk_size" -gt 0 ]; then recipe_decode_folders "$split" "$chunk_size"; fi); do
       inputs+=(--in "$folder/hyps.jsonl") folders+=("$folder")
-      if [ "$chunk_size" -gt 0 ]; then
-        folder+=-chunk$chunk_size
-        inputs+=(--in "$folder/hyps.jsonl") folders+=("$folder")
-      fi
     done
   done
   run_stage 6 "scoring" "${inputs[@]}" "${outputs[@]}" \
-    -- asr score --results-dir results --unit "$unit" "${folders[@]}"
+    -- asr score --results-dir "$results" --unit "$unit" "${folders[@]}"
 }
 
 # Stage 7. pack_bundle SPLIT: one file to hand out, checked against what stage 5 decoded.

@@ -10,11 +10,14 @@
 #   run_stage 4 training --in conf/conformer.yaml --in data/train/fbank --in-text "seed $seed" \
 #     --out exp/conformer/model.pt -- asr train --config conf/conformer.yaml
 #
-# run_stage NUMBER TITLE [--in PATH]... [--in-text STRING]... [--out PATH]... -- COMMAND [ARG]...
+# run_stage NUMBER TITLE [--in PATH]... [--in-text STRING]... [--out PATH]... [--with ARG]...
+#     -- COMMAND [ARG]...
 #
 #   Does nothing where NUMBER is below $stage or above $stop_stage. Otherwise it needs every --in,
 #   and runs COMMAND unless a marker in $marker_dir says that the stage has finished with the same
 #   command, inputs and --in-text strings, and every --out is there; $force=true runs it anyhow.
+#   Each --with adds an argument to COMMAND that does not count: how many processes share the work,
+#   or a conf file of which an --in-text tells the keys that matter.
 #   Of an input file the content counts. Of a folder too if it holds fewer than 64 files and at most
 #   4 MiB, else the names, sizes and times of its files; hidden files never count.
 #
@@ -75,20 +78,24 @@ _stage_parse() {
   _stage_marker=$marker_dir/$1.$slug
   _stage_log=$log_dir/stage$1_$slug.log
   _stage_inputs=() _stage_texts=() _stage_outputs=()
+  local uncounted=()
   shift 2
   while (($# > 1)) && [[ $1 != -- ]]; do
     case $1 in
       --in) _stage_inputs+=("${2%/}") ;;
       --in-text) _stage_texts+=("$2") ;;
       --out) _stage_outputs+=("${2%/}") ;;
+      --with) uncounted+=("$2") ;;
       *) _stage_fail 1 "$_stage_label: run_stage does not know $1" ;;
     esac
     shift 2
   done
   if (($# < 2)); then _stage_fail 1 "$_stage_label: run_stage needs -- and a command"; fi
   shift
-  _stage_command=("$@")
+  _stage_command=("$@" "${uncounted[@]}")
   _stage_quote "$@"
+  _stage_counted=$_stage_quoted
+  _stage_quote "${_stage_command[@]}"
   _stage_command_line=$_stage_quoted
 }
 
@@ -186,7 +193,7 @@ _stage_is_small() {
 # Sets _stage_record, a line for all that the outputs depend on, and _stage_sha256 of it.
 _stage_take_record() {
   local path text hash
-  _stage_record="command $_stage_command_line"
+  _stage_record="command $_stage_counted"
   if declare -F "${_stage_command[0]}" >/dev/null; then
     hash=$(declare -f "${_stage_command[0]}" | sha256sum)
     _stage_record+=$'\n'"function ${hash:0:16}"

@@ -8,6 +8,8 @@ from pathlib import Path
 import click
 
 from asr.cli.options import PATH, set_option
+from asr.config.decoders import JointCTCAttentionDecoderParams
+from asr.config.decoding import check_method
 from asr.config.loading import dump_config, load_config
 from asr.config.reference import render_reference
 from asr.config.stages import stage_settings
@@ -16,9 +18,16 @@ from asr.config.stages import stage_settings
 @click.command("config")
 @click.argument("conf", type=PATH, required=False)
 @set_option
+@click.option("--method", "methods", multiple=True, help="Check that CONF's models can use it.")
 @click.option("--recipe", is_flag=True, help="Print what the stages of a recipe depend on.")
 @click.option("--reference", is_flag=True, help="Print the reference of all keys instead.")
-def command(conf: Path | None, overrides: tuple[str, ...], recipe: bool, reference: bool) -> None:
+def command(
+    conf: Path | None,
+    overrides: tuple[str, ...],
+    methods: tuple[str, ...],
+    recipe: bool,
+    reference: bool,
+) -> None:
     """Print CONF with every default filled in."""
     if reference:
         click.echo(render_reference().rstrip())
@@ -26,6 +35,8 @@ def command(conf: Path | None, overrides: tuple[str, ...], recipe: bool, referen
     if conf is None:
         raise click.UsageError("give a conf file, or --reference")
     config = load_config(conf, overrides)
+    for method in methods:
+        check_method(method, isinstance(config.decoder_params, JointCTCAttentionDecoderParams))
     if not recipe:
         click.echo(dump_config(config).rstrip())
         return

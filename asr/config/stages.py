@@ -6,6 +6,7 @@ import hashlib
 import json
 from typing import Any
 
+from asr.config.encoders import ChunkingParams
 from asr.config.schema import ExperimentConfig
 
 TRAINING_PARTS = (
@@ -17,20 +18,31 @@ TRAINING_PARTS = (
 def stage_settings(config: ExperimentConfig) -> dict[str, str]:
     """Return the shell variables that `utils/recipe.sh` works with.
 
-    `lang` names the tokenizer's folder, `has_speed_copies` says whether training perturbs speed.
-    The hashes change exactly when the keys change that the
-    stage of that name reads, so that an edit of a conf file redoes no other stage.
+    `lang` names the tokenizer's folder; `sampling_rate` (Hz), `speed_factors` (empty without speed
+    perturbation) and `trained_chunk_size` (encoder frames, 0 for whole utterances) are what they
+    say. A hash changes exactly when a key changes that its stage reads, so that an edit of a conf
+    file redoes no other stage.
     """
     data = config.model_dump(mode="json")
+    features = data["features_params"]
+    extraction = {key: value for key, value in features.items() if key != "stats_utterances"}
     speed = config.augmentation.speed_perturb
     return {
         "lang": _tokenizer_folder(config),
-        "has_speed_copies": "true" if speed else "false",
-        "features_hash": _hash([*_pair(data, "features"), speed.factors if speed else []]),
+        "sampling_rate": str(features["sampling_rate"]),
+        "speed_factors": " ".join(
+            f"{factor:g}" for factor in sorted(speed.factors if speed else [])
+        ),
+        "trained_chunk_size": str(_trained_chunk_size(config.encoder_params.chunking)),
+        "features_hash": _hash([data["features"], extraction]),
         "tokenizer_hash": _hash(_pair(data, "tokenizer")),
         "training_hash": _hash([_pair(data, part) for part in TRAINING_PARTS]),
         "decoding_hash": _hash(data["decoding"]),
     }
+
+
+def _trained_chunk_size(chunking: ChunkingParams) -> int:
+    return {"left": 1, "fixed": chunking.chunk_size}.get(chunking.mode, 0)
 
 
 def _tokenizer_folder(config: ExperimentConfig) -> str:

@@ -8,6 +8,8 @@ from pydantic import Field, model_validator
 
 from asr.config.base import Params
 
+Precision = Literal["fp32", "bf16", "fp16"]
+
 
 class AdamWParams(Params):
     """AdamW (Loshchilov & Hutter 2019)."""
@@ -58,10 +60,12 @@ class TrainingParams(Params):
     max_epochs: int = Field(60, ge=1)
     max_steps: int | None = Field(None, ge=1)
     batch_duration: float = Field(200.0, gt=0, description="seconds a step, all processes")
-    device_batch_duration: float | None = Field(None, gt=0, description="seconds a device at once")
+    device_batch_duration: float | None = Field(
+        None, gt=0, description="seconds a device at once, at most by about an utterance more"
+    )
     num_buckets: int = Field(20, ge=1)
     num_workers: int = Field(2, ge=0, description="loader processes a training process")
-    precision: Literal["fp32", "bf16", "fp16"] = "fp32"
+    precision: Precision = "fp32"
     gradient_clip: float = Field(5.0, gt=0)
     ema_decay: float | None = Field(None, gt=0, lt=1, description="running average of the weights")
     validate_every_steps: int | None = Field(None, ge=1, description="default: every epoch")

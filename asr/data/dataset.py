@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+import signal
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -19,6 +20,7 @@ from asr.data.feasibility import cut_text
 from asr.data.features import FbankExtractor, load_features
 from asr.data.sampling import BatchPlan, utterance_rng
 from asr.data.spec_augment import augmented_views
+from asr.errors import UserError
 from asr.text.tokenizers import Tokenizer
 
 
@@ -30,7 +32,7 @@ class Batch:
         features: (V * B, T, F), view by view; feature_lengths (V * B,) frames.
         tokens: (B, U); token_lengths (B,).
         ids, texts: of the B utterances.
-        is_filler: see `BatchPlan`.
+        longest, is_filler: see `BatchPlan`.
     """
 
     features: Tensor
@@ -39,6 +41,7 @@ class Batch:
     token_lengths: Tensor
     ids: list[str]
     texts: list[str]
+    longest: float = 0.0
     is_filler: bool = False
 
     def to(self, device: torch.device) -> Batch:
@@ -97,6 +100,7 @@ class SpeechDataset(Dataset[Batch]):
             token_lengths=torch.tensor([len(t) for t in tokens]),
             ids=[cut.id for cut in plan.cuts],
             texts=texts,
+            longest=plan.longest,
             is_filler=plan.is_filler,
         )
 
@@ -110,6 +114,30 @@ class SpeechDataset(Dataset[Batch]):
         if self.augmentation.spec_augment is None:
             return [features] * self.num_views
         return augmented_views(features, self.augmentation.spec_augment, self.num_views, rng)
+
+
+class TellingDataset(Dataset[Batch | UserError]):
+    """Hands a `UserError` over as an item: raised in a loader process, it would arrive as the text
+    of a traceback.
+    """
+
+    def __init__(self, dataset: SpeechDataset) -> None:
+        self.dataset = dataset
+
+    def __getitem__(self, plan: BatchPlan) -> Batch | UserError:
+        try:
+            return self.dataset[plan]
+        except UserError as error:
+            return error
+
+
+def leave_signals_to_parent(worker: int) -> None:
+    """Let a loader process live through SIGTERM and Ctrl-C, which go to the whole process group.
+
+    Its parent ends the step, saves its state, and then ends the loader.
+    """
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, signal.SIG_IGN)
 
 
 def collate_features(features: Sequence[Tensor]) -> tuple[Tensor, Tensor]:

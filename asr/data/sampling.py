@@ -30,12 +30,14 @@ class BatchPlan:
 
     Attributes:
         epoch: seeds their augmentation.
+        longest: seconds of the longest cut of the global batch, on whichever process it is.
         is_filler: the global batch had no cut left for this part; it repeats one that another
             part trains on, and must not count.
     """
 
     epoch: int
     cuts: list[Cut]
+    longest: float = 0.0
     is_filler: bool = False
 
 
@@ -88,7 +90,7 @@ class GlobalBatchSampler(Sampler[BatchPlan]):
                 continue
             for part in self.own_parts:
                 cuts = batch[part :: self.num_parts]
-                yield BatchPlan(self.epoch, cuts or batch[-1:], is_filler=not cuts)
+                yield BatchPlan(self.epoch, cuts or batch[-1:], batch[0].duration, not cuts)
 
     def count_batches(self, epoch: int) -> int:
         """Return the number of global batches in an epoch."""

@@ -13,9 +13,7 @@ from asr.decoding.hypothesis import TokenPath
 class AttentionDecoder(Protocol):
     """A label-synchronous decoder over encodings; U counts labels, V the vocabulary."""
 
-    def __call__(
-        self, encodings: Tensor, encoding_lengths: Tensor, tokens: Tensor, token_lengths: Tensor
-    ) -> Any:
+    def __call__(self, encodings: Tensor, encoding_lengths: Tensor, tokens: Tensor) -> Any:
         """Return logits (B, U, V) for encodings (B, T', D) and tokens (B, U).
 
         The tokens start with `<sos/eos>`; position u predicts token u + 1.

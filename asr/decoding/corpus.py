@@ -10,16 +10,15 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from lhotse import CutSet
 from lhotse.cut import Cut
 from tqdm import tqdm
 
+from asr.data.cuts import load_cuts
 from asr.data.feasibility import cut_text
 from asr.data.features import load_features
 from asr.data.sampling import duration_batches
 from asr.decoding.hypothesis import Hypothesis
 from asr.decoding.recognizer import Recognizer
-from asr.errors import UserError
 from asr.files import write_json, write_jsonl
 from asr.provenance import git_commit
 from asr.scoring.hypotheses import decode_folder, write_trn
@@ -61,11 +60,7 @@ def decode_split(
     Raises:
         UserError: the cuts are missing or empty, or the disk is full.
     """
-    if not cuts_path.exists():
-        raise UserError("the cuts do not exist", where=str(cuts_path), todo="Run stage 1 first.")
-    cuts = list(CutSet.from_file(cuts_path))
-    if not cuts:
-        raise UserError("holds no cuts", where=str(cuts_path))
+    cuts = load_cuts(cuts_path)
     decoded: list[Decoded] = []
     seconds = 0.0
     with tqdm(total=len(cuts), desc=f"{split} {recognizer.method}", unit="utt") as bar:

@@ -9,12 +9,12 @@ import torch
 from torch import Tensor
 
 from asr.bundle import Bundle, load_bundle
-from asr.config.decoding import DecodingOptions
+from asr.config.decoding import DecodingOptions, check_method, usable_methods
 from asr.data.audio import read_audio
 from asr.data.dataset import collate_features
 from asr.data.features import FbankExtractor
 from asr.decoding.hypothesis import Hypothesis
-from asr.decoding.registry import ATTENTION_DECODER, decode, find_method, list_methods
+from asr.decoding.registry import decode
 from asr.files import PathLike
 from asr.models import Chunking
 
@@ -24,10 +24,11 @@ class Recognizer:
 
     Args:
         bundle: the model with its tokenizer and feature settings.
-        method: a name of `asr.decoding.registry.METHODS`; the default is `attention-rescoring`
+        method: a name of `asr.config.decoding.METHOD_NEEDS`; the default is `attention-rescoring`
             where the model has a decoder, else `ctc-prefix-beam`.
         options: the default is what the training configuration says.
-        chunking: simulate streaming with chunks of encoder frames; None sees everything.
+        chunking: simulate streaming with chunks of encoder frames; the default is what the model
+            was trained for: its fixed chunks, or the whole utterance.
 
     Raises:
         UserError: the model lacks what the method needs.
@@ -41,10 +42,11 @@ class Recognizer:
         chunking: Chunking | None = None,
     ) -> None:
         self.bundle = bundle
-        self.method = method or _best_method(bundle)
-        find_method(self.method, bundle.model)
+        has_decoder = bundle.model.decoder is not None
+        self.method = method or usable_methods(has_decoder)[-1]
+        check_method(self.method, has_decoder)
         self.options = options or bundle.config.decoding
-        self.chunking = chunking
+        self.chunking = chunking or bundle.model.encoder.trained_chunking
         self.extractor = FbankExtractor(bundle.config.features_params)
 
     @classmethod
@@ -93,9 +95,3 @@ class Recognizer:
         for hypothesis in (h for n_best in results for h in n_best):
             hypothesis.text = self.bundle.tokenizer.decode(hypothesis.tokens)
         return results
-
-
-def _best_method(bundle: Bundle) -> str:
-    has_decoder = bundle.model.decoder is not None
-    usable = [m.name for m in list_methods() if has_decoder or ATTENTION_DECODER not in m.needs]
-    return usable[-1]

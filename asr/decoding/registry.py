@@ -11,62 +11,25 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
-from asr.config.decoding import DecodingOptions
+from asr.config.decoding import DecodingOptions, check_method
 from asr.decoding.attention import attention
 from asr.decoding.base import DecodableModel, Search
 from asr.decoding.greedy import greedy
 from asr.decoding.hypothesis import Hypothesis, TokenPath
 from asr.decoding.prefix_beam import prefix_beam
 from asr.decoding.rescoring import rescoring
-from asr.errors import UserError, did_you_mean
+from asr.errors import UserError
 
-ATTENTION_DECODER = "attention decoder"
-
-
-@dataclass(frozen=True)
-class DecodingMethod:
-    """A way to decode, and the parts it needs of a model beside the CTC head."""
-
-    name: str
-    search: Search
-    needs: tuple[str, ...] = ()
-
-
-_ALL = (
-    DecodingMethod("ctc-greedy", greedy),
-    DecodingMethod("ctc-prefix-beam", prefix_beam),
-    DecodingMethod("attention", attention, needs=(ATTENTION_DECODER,)),
-    DecodingMethod("attention-rescoring", rescoring, needs=(ATTENTION_DECODER,)),
-)
-METHODS: dict[str, DecodingMethod] = {method.name: method for method in _ALL}
-
-
-def list_methods() -> list[DecodingMethod]:
-    """Return every decoding method, simplest first."""
-    return list(METHODS.values())
-
-
-def find_method(name: str, model: DecodableModel) -> DecodingMethod:
-    """Return the method called `name`, if `model` has what it needs.
-
-    Raises:
-        UserError: there is no such method, or the model lacks a part.
-    """
-    if name not in METHODS:
-        raise UserError(f"no decoding method '{name}'", todo=did_you_mean(name, METHODS))
-    method = METHODS[name]
-    if ATTENTION_DECODER in method.needs and model.decoder is None:
-        without = [other.name for other in list_methods() if ATTENTION_DECODER not in other.needs]
-        raise UserError(
-            f"decoding method '{name}' needs an {ATTENTION_DECODER}, which this model has not",
-            todo=f"Use one of: {', '.join(without)}.",
-        )
-    return method
+SEARCHES: dict[str, Search] = {
+    "ctc-greedy": greedy,
+    "ctc-prefix-beam": prefix_beam,
+    "attention": attention,
+    "attention-rescoring": rescoring,
+}
 
 
 @torch.inference_mode()
@@ -82,7 +45,7 @@ def decode(
     """Decode a batch of encoded utterances.
 
     Args:
-        method: a name in `METHODS`.
+        method: a name in `SEARCHES`.
         model: in evaluation mode.
         encodings: (B, T', D).
         lengths: (B,), frames that are real; the others change nothing.
@@ -96,7 +59,8 @@ def decode(
     Raises:
         UserError: there is no such method, the model lacks what it needs, or a score is not finite.
     """
-    search = find_method(method, model).search
+    check_method(method, has_attention_decoder=model.decoder is not None)
+    search = SEARCHES[method]
     results = [[TokenPath([], 0.0)] for _ in range(encodings.size(0))]
     heard = lengths.nonzero()[:, 0]
     if heard.numel():

@@ -58,12 +58,11 @@ def attention_scores(
     ends = [sos_eos_id]
     flat = [torch.tensor(ends + tokens + ends) for candidates in sequences for tokens in candidates]
     device = encodings.device
-    sizes = torch.tensor([tokens.numel() - 1 for tokens in flat], device=device)
     inputs = pad_sequence([tokens[:-1] for tokens in flat], batch_first=True)
     targets = pad_sequence([tokens[1:] for tokens in flat], True, _PADDING).to(device)
     rows = torch.arange(len(counts)).repeat_interleave(torch.tensor(counts)).to(device)
 
-    logits = decoder(encodings[rows], lengths.to(device)[rows], inputs.to(device), sizes)
+    logits = decoder(encodings[rows], lengths.to(device)[rows], inputs.to(device))
     losses = cross_entropy(logits.float().mT, targets, reduction="none", ignore_index=_PADDING)
     scores = (-losses.sum(dim=1)).split(counts)
     return [group.tolist() for group in scores]

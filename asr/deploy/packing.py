@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import soundfile
-from lhotse import CutSet
 
+from asr.data.cuts import load_cuts
 from asr.decoding.recognizer import Recognizer
 from asr.errors import UserError
 from asr.files import atomic_writer, read_json, write_json
@@ -42,9 +42,7 @@ def pack_bundle(bundle: Path, cuts: Path, output: Path) -> PackedBundle:
             bundle decodes differently.
     """
     recognizer = Recognizer.load(bundle)
-    if not cuts.exists():
-        raise UserError("the cuts do not exist", where=str(cuts), todo="Run stage 1 first.")
-    short = [cut for cut in CutSet.from_file(cuts) if cut.duration <= MAX_TEST_SECONDS]
+    short = [cut for cut in load_cuts(cuts) if cut.duration <= MAX_TEST_SECONDS]
     if not short:
         raise UserError(f"no cut of at most {MAX_TEST_SECONDS:.0f} s", where=str(cuts))
     cut = min(short, key=lambda cut: cut.id)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import cast
+from typing import NamedTuple, cast
 
 import torch
 from torch import Tensor, nn
@@ -46,6 +46,20 @@ class FeatureNormaliser(nn.Module):
 
     def forward(self, features: Tensor) -> Tensor:
         return (features - self.mean) * self.inverse_deviation
+
+
+class Evaluation(NamedTuple):
+    """What a forward pass with labels gives (a tuple, because DDP looks into tuples).
+
+    Attributes:
+        losses: 0-dimensional, by name.
+        encodings: (B, T', D), or (2 * B, T', D) with two views.
+        lengths: of the encodings.
+    """
+
+    losses: dict[str, Tensor]
+    encodings: Tensor
+    lengths: Tensor
 
 
 class AsrModel(nn.Module):
@@ -99,9 +113,14 @@ class AsrModel(nn.Module):
         return log_probs
 
     def forward(
-        self, features: Tensor, lengths: Tensor, tokens: Tensor, token_lengths: Tensor
-    ) -> dict[str, Tensor]:
-        """Return the losses of a batch, each summed over its utterances.
+        self,
+        features: Tensor,
+        lengths: Tensor,
+        tokens: Tensor,
+        token_lengths: Tensor,
+        chunking: Chunking | None = None,
+    ) -> Evaluation:
+        """Encode a batch and return its losses, each summed over its utterances.
 
         Args:
             features: raw (B, T, F), or (2 * B, T, F) when two views of each utterance are trained.
@@ -109,15 +128,27 @@ class AsrModel(nn.Module):
             tokens: (B, U) labels with token_lengths (B,).
 
         Returns:
-            `loss`, what to minimise, and its parts: `ctc`, `attention`, `consistency`,
-            `intermediate`, those that are trained. Two views count half each.
+            the losses: `loss`, what to minimise, and its parts `ctc`, `attention`, `consistency`,
+            `intermediate`, those that are trained, where two views count half each; and the
+            encodings they come from.
         """
-        views = len(features) // len(tokens)
-        tokens, token_lengths = tokens.repeat(views, 1), token_lengths.repeat(views)
-        chunking = self.encoder.training_chunking(features.size(1)) if self.training else None
         encodings, lengths, intermediates = self.encoder.forward_with_intermediates(
             self.normaliser(features), lengths, chunking
         )
+        parts = self._losses(encodings, lengths, intermediates, tokens, token_lengths)
+        losses = {"loss": self._combine(parts), **{k: v.detach() for k, v in parts.items()}}
+        return Evaluation(losses, encodings, lengths)
+
+    def _losses(
+        self,
+        encodings: Tensor,
+        lengths: Tensor,
+        intermediates: list[Tensor],
+        tokens: Tensor,
+        token_lengths: Tensor,
+    ) -> dict[str, Tensor]:
+        views = len(encodings) // len(tokens)
+        tokens, token_lengths = tokens.repeat(views, 1), token_lengths.repeat(views)
         log_probs = self.ctc_log_probs(encodings)
         parts = {"ctc": ctc_loss(log_probs, lengths, tokens, token_lengths) / views}
         if intermediates:
@@ -130,10 +161,10 @@ class AsrModel(nn.Module):
             parts["consistency"] = consistency_loss(log_probs, lengths)
         if self.decoder is not None:
             inputs, targets = attention_targets(tokens, token_lengths, SOS_EOS_ID)
-            logits = self.decoder(encodings, lengths, inputs, token_lengths + 1)
+            logits = self.decoder(encodings, lengths, inputs)
             smoothing = cast(MultiTaskCTCEntropyLossParams, self.loss_params).label_smoothing
             parts["attention"] = attention_loss(logits, targets, smoothing) / views
-        return {"loss": self._combine(parts), **{k: v.detach() for k, v in parts.items()}}
+        return parts
 
     def _combine(self, parts: dict[str, Tensor]) -> Tensor:
         params = self.loss_params

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -34,29 +35,39 @@ class Chunking:
         return -1 if self.left_chunks < 0 else self.left_chunks * self.chunk_size
 
 
-def draw_chunking(params: ChunkingParams, num_frames: int) -> Chunking | None:
-    """Return the chunking of one training batch; `dynamic` draws it from torch's generator.
+def draw_chunking(
+    params: ChunkingParams, num_frames: int, rng: np.random.Generator
+) -> Chunking | None:
+    """Return the chunking of one training step; `dynamic` draws it from `rng`.
 
     As in U2, half of the dynamic batches see the whole utterance and the rest draw a chunk size
     uniformly from 1 to `max_chunk_size`.
 
     Args:
-        num_frames: encoder frames of the longest utterance in the batch.
+        num_frames: encoder frames of the longest utterance in the step.
     """
-    if params.mode == "full":
-        return None
-    if params.mode == "left":
-        return Chunking(1, -1)
-    if params.mode == "fixed":
-        return Chunking(params.chunk_size, params.left_chunks)
-    size = int(torch.randint(1, max(num_frames, 1) + 1, (1,)))
+    if params.mode != "dynamic":
+        return trained_chunking(params)
+    size = int(rng.integers(1, max(num_frames, 1), endpoint=True))
     if size > num_frames // 2:
         return None
     size = size % params.max_chunk_size + 1
     left = params.left_chunks
     if params.dynamic_left_chunks:
-        left = int(torch.randint(0, (num_frames - 1) // size + 1, (1,)))
+        left = int(rng.integers(0, (num_frames - 1) // size, endpoint=True))
     return Chunking(size, left)
+
+
+def trained_chunking(params: ChunkingParams) -> Chunking | None:
+    """Return the chunking that a model should be used with where nobody asks for another.
+
+    A `dynamic` model serves every chunking, and the whole utterance best.
+    """
+    if params.mode == "left":
+        return Chunking(1, -1)
+    if params.mode == "fixed":
+        return Chunking(params.chunk_size, params.left_chunks)
+    return None
 
 
 def padding_mask(lengths: Tensor, num_frames: int) -> Tensor:
@@ -74,7 +85,8 @@ def attention_mask(lengths: Tensor, num_frames: int, chunking: Chunking | None) 
         bool (B, 1, 1, T) without chunking, (B, 1, T, T) with it; True = visible. Every query sees
         at least one key, so that no softmax row is empty, also among the padding.
     """
-    if chunking is None and bool((lengths >= num_frames).all()):
+    # To look at lengths on a GPU the CPU must wait for it; a mask that hides nothing is cheap.
+    if chunking is None and lengths.device.type == "cpu" and bool((lengths >= num_frames).all()):
         return None
     keys = ~padding_mask(lengths.clamp(min=1), num_frames)  # (B, T)
     if chunking is None:

@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from lhotse import CutSet
 from torch import Tensor
 
 from asr.bundle import save_bundle
 from asr.config.decoding import DecodingOptions
+from asr.data.cuts import load_cuts
 from asr.data.dataset import SpeechDataset
 from asr.data.feasibility import split_feasible
 from asr.data.features import FbankExtractor
@@ -127,11 +127,9 @@ def _rank(choice: Choice) -> tuple[int, float]:
 def _dev_set(
     experiment: Experiment, model: AsrModel, dev_cuts: Path, device: torch.device
 ) -> DevSet:
-    if not dev_cuts.exists():
-        raise UserError("the dev cuts do not exist", where=str(dev_cuts))
     config = experiment.config
     cuts, _ = split_feasible(
-        CutSet.from_file(dev_cuts),
+        load_cuts(dev_cuts),
         experiment.tokenizer,
         config.features_params,
         model.encoder.output_lengths,

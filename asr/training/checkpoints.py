@@ -39,6 +39,11 @@ class Checkpoints:
         self.keep_last = keep_last
         self.keep_best = keep_best
 
+    def sweep(self) -> None:
+        """Delete what a kill left of a file that was being written; call it before training."""
+        for path in self.directory.glob(".*.pt.*"):
+            path.unlink(missing_ok=True)
+
     def states(self) -> list[Path]:
         """Return the training states, newest first."""
         found = [(STATE_NAME.fullmatch(p.name), p) for p in self.directory.glob("state-*.pt")]

@@ -16,11 +16,17 @@ from torch import Tensor
 
 @dataclass(frozen=True)
 class Processes:
-    """This process's place among those that train together."""
+    """This process's place among those that train together.
+
+    Attributes:
+        control: the group that plain numbers go through, on the CPU: a step's counts never make
+            the CPU wait for the GPU. None for a single process.
+    """
 
     rank: int
     world_size: int
     device: torch.device
+    control: dist.ProcessGroup | None = None
 
     @property
     def is_main(self) -> bool:
@@ -28,19 +34,19 @@ class Processes:
         return self.rank == 0
 
     def sum(self, values: Tensor) -> Tensor:
-        """Return the sum of `values` over all processes."""
+        """Return the sum of CPU `values` over all processes."""
         if self.world_size == 1:
             return values
-        values = values.to(self.device)
-        dist.all_reduce(values)
-        return values.cpu()
+        values = values.clone()
+        dist.all_reduce(values, group=self.control)
+        return values
 
     def gather(self, value: Any) -> list[Any]:
         """Return every process's plain-data value, by rank."""
         if self.world_size == 1:
             return [value]
         values: list[Any] = [None] * self.world_size
-        dist.all_gather_object(values, value)
+        dist.all_gather_object(values, value, group=self.control)
         return values
 
     def broadcast(self, value: Any) -> Any:
@@ -48,7 +54,7 @@ class Processes:
         if self.world_size == 1:
             return value
         values = [value]
-        dist.broadcast_object_list(values, src=0)
+        dist.broadcast_object_list(values, src=0, group=self.control)
         return values[0]
 
 
@@ -66,12 +72,13 @@ def joined_processes(timeout_minutes: float = 30.0) -> Iterator[Processes]:
     if torch.cuda.is_available():
         device = torch.device("cuda", int(os.environ.get("LOCAL_RANK", "0")))
         torch.cuda.set_device(device)
+    control = None
     if world_size > 1:
-        dist.init_process_group(
-            "nccl" if device.type == "cuda" else "gloo", timeout=timedelta(minutes=timeout_minutes)
-        )
+        timeout = timedelta(minutes=timeout_minutes)
+        dist.init_process_group("nccl" if device.type == "cuda" else "gloo", timeout=timeout)
+        control = dist.new_group(backend="gloo", timeout=timeout)
     try:
-        yield Processes(rank, world_size, device)
+        yield Processes(rank, world_size, device, control)
     finally:
         if dist.is_initialized():
             dist.destroy_process_group()

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import fcntl
 import logging
 import platform
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
@@ -16,22 +19,25 @@ import torch
 from asr.config.loading import dump_config, load_config
 from asr.config.schema import ExperimentConfig
 from asr.errors import UserError
-from asr.files import write_json, write_text
+from asr.files import disk_errors, read_json, write_json, write_text
 from asr.provenance import git_commit
 from asr.text.tokenizers import Tokenizer, load_tokenizer
 
 logger = logging.getLogger("asr.training")
 
+CONFIG, DATA, TOKENIZER = "config.yaml", "data.json", "tokenizer"
 # A run may go on after these change: they do not alter the steps already taken.
 RESUMABLE = {
     "max_epochs", "max_steps", "num_workers", "validate_every_steps", "checkpoint_every_steps",
     "checkpoint_every_minutes", "keep_best", "keep_last", "early_stop_patience",
     "max_nonfinite_in_a_row", "log_every_seconds", "device_batch_duration",
 }  # fmt: skip
+# In the order they are set aside: the first to go is missed at once when the rest is cut short, the
+# last to go says that something is there.
 RUN_FILES = (
-    "config.yaml", "tokenizer", "checkpoints", "tensorboard", "metrics.jsonl", "train.log",
+    TOKENIZER, DATA, "checkpoints", "tensorboard", "metrics.jsonl", "train.log",
     "environment.json", "rejected_train.jsonl", "rejected_dev.jsonl", "summary.json",
-    "nonfinite", "bundle", "average.json", "decode",
+    "nonfinite", "bundle", "average.json", "decode", CONFIG,
 )  # fmt: skip
 
 
@@ -52,25 +58,47 @@ class Experiment:
         return self.directory / f"rejected_{split}.jsonl"
 
 
-def open_experiment(
-    directory: Path, config: ExperimentConfig, tokenizer: Tokenizer[Any], restart: bool
-) -> Experiment:
+@contextmanager
+def locked(directory: Path) -> Iterator[None]:
+    """Keep every other training out of the folder for the length of the block.
+
+    Raises:
+        UserError: another training is running there.
+    """
+    with disk_errors(directory):
+        directory.mkdir(parents=True, exist_ok=True)
+        stream = (directory / ".lock").open("w")
+    with stream:
+        try:
+            fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise UserError(
+                "another training is running here",
+                where=str(directory),
+                todo="Wait for its end, stop it, or choose another experiment folder.",
+            ) from error
+        yield
+
+
+def open_experiment(experiment: Experiment, data: dict[str, Any], restart: bool) -> None:
     """Create an experiment's folder, or go on with an earlier run of the same configuration.
 
-    A run of another configuration, or any run with `restart`, is moved to `previous/<time>/`:
-    nothing is deleted.
+    A run of another configuration, tokenizer or data, or any run with `restart`, is moved to
+    `previous/<time>/`: nothing is deleted.
+
+    Args:
+        data: `describe_cuts` of each split.
     """
-    earlier = directory / "config.yaml"
-    if earlier.exists():
-        reason = "a restart was asked for" if restart else _difference(directory, config, tokenizer)
-        if reason:
-            moved = _set_aside(directory)
-            logger.info("%s: the earlier run is now in %s", reason, moved)
+    directory = experiment.directory
+    reason = _reason_to_start_anew(experiment, data, restart)
+    if reason:
+        moved = _set_aside(directory)
+        logger.info("%s: the earlier run is now in %s", reason, moved)
     directory.mkdir(parents=True, exist_ok=True)
-    write_text(earlier, dump_config(config))
-    tokenizer.save(directory / "tokenizer")
+    experiment.tokenizer.save(directory / TOKENIZER)
+    write_json(directory / DATA, data)
     write_json(directory / "environment.json", describe_environment())
-    return Experiment(directory, config, tokenizer)
+    write_text(directory / CONFIG, dump_config(experiment.config))
 
 
 def load_experiment(directory: Path) -> Experiment:
@@ -79,27 +107,37 @@ def load_experiment(directory: Path) -> Experiment:
     Raises:
         UserError: there is none.
     """
-    if not (directory / "config.yaml").exists():
+    if not (directory / CONFIG).exists():
         raise UserError(
             "no training run here (config.yaml is missing)",
             where=str(directory),
             todo="Train first: stage 4 of the recipe, or asr train.",
         )
-    config = load_config(directory / "config.yaml")
-    return Experiment(directory, config, load_tokenizer(directory / "tokenizer"))
+    config = load_config(directory / CONFIG)
+    return Experiment(directory, config, load_tokenizer(directory / TOKENIZER))
 
 
-def _difference(directory: Path, config: ExperimentConfig, tokenizer: Tokenizer[Any]) -> str | None:
-    """Say why the run in `directory` cannot go on with this configuration, or None."""
+def _reason_to_start_anew(
+    experiment: Experiment, data: dict[str, Any], restart: bool
+) -> str | None:
+    """Say why what is in the folder cannot be continued; None where it can, or nothing is there."""
+    directory = experiment.directory
+    if not (directory / CONFIG).exists():
+        states = directory / "checkpoints"
+        return "a run without config.yaml was found" if states.exists() else None
+    if restart:
+        return "a restart was asked for"
     try:
-        earlier = load_config(directory / "config.yaml")
-        earlier_tokens = load_tokenizer(directory / "tokenizer").tokens
+        earlier = load_config(directory / CONFIG)
+        earlier_tokens = load_tokenizer(directory / TOKENIZER).tokens
+        earlier_data = read_json(directory / DATA)
     except UserError as error:
         return f"the earlier run cannot be read ({error})"
-    if earlier_tokens != tokenizer.tokens:
-        return "the tokenizer has changed"
-    before, now = _deciding(earlier), _deciding(config)
+    before, now = _deciding(earlier), _deciding(experiment.config)
     changed = sorted(key for key in now if before.get(key) != now[key])
+    if earlier_tokens != experiment.tokenizer.tokens:
+        changed.append("the tokenizer")
+    changed += [f"the {split} data" for split in data if earlier_data.get(split) != data[split]]
     return f"{', '.join(changed)} changed" if changed else None
 
 

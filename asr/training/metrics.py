@@ -6,12 +6,14 @@ import json
 import logging
 import math
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from torch.utils.tensorboard import SummaryWriter
 
-from asr.files import disk_errors, read_jsonl, write_jsonl
+from asr.files import disk_errors, write_jsonl
+from asr.training.state import Counters
 
 logger = logging.getLogger("asr.training")
 
@@ -20,7 +22,7 @@ def set_up_logging(log_file: Path | None) -> None:
     """Log to the terminal and, for the main process, to `train.log`."""
     handlers: list[logging.Handler] = [logging.StreamHandler()]
     if log_file is not None:
-        handlers.append(logging.FileHandler(log_file, encoding="utf-8"))
+        handlers.append(_LogFile(log_file, encoding="utf-8"))
     logging.basicConfig(
         level=logging.INFO if log_file else logging.WARNING,
         format="%(asctime)s %(levelname).1s %(message)s",
@@ -30,50 +32,64 @@ def set_up_logging(log_file: Path | None) -> None:
     )
 
 
+class _LogFile(logging.FileHandler):
+    """Tells a full disk as a `UserError`, where logging would print a traceback and go on."""
+
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 - logging's name
+        with disk_errors(self.baseFilename):
+            raise
+
+
 class MetricsLog:
     """`metrics.jsonl`, one object a step, and the same scalars in TensorBoard.
 
-    Opened at a step, it first drops the lines of later steps, which a killed run may have left:
-    they will be trained again.
+    Opened for a run that goes on, it first drops the lines that a killed run wrote after the state
+    it goes on from: those steps are taken, and that dev result is measured, once more.
     """
 
-    def __init__(self, directory: Path, step: int) -> None:
+    def __init__(self, directory: Path, counters: Counters) -> None:
         self.path = directory / "metrics.jsonl"
+        last = {"train": counters.step, "dev": counters.validated_step}
         if self.path.exists():
-            write_jsonl(self.path, (r for r in _whole_lines(self.path) if r["step"] <= step))
-        self.stream = self.path.open("a", encoding="utf-8")
-        self.board = SummaryWriter(str(directory / "tensorboard"), purge_step=step + 1)
+            rows = list(_whole_lines(self.path))
+            write_jsonl(self.path, (row for row in rows if row["step"] <= last[row["kind"]]))
+        with disk_errors(self.path):
+            # Unbuffered: a line is in the file or it is not, and closing has nothing to write.
+            self.stream = self.path.open("ab", buffering=0)
+            self.board = SummaryWriter(str(directory / "tensorboard"), purge_step=counters.step + 1)
 
     def write(self, kind: str, step: int, values: dict[str, Any]) -> None:
         """Write one line; numbers also go to TensorBoard as `<kind>/<name>`.
 
         What is not finite is null in the file: JSON has no NaN.
+
+        Raises:
+            UserError: the disk is full.
         """
         values = {name: _finite_or_none(value) for name, value in values.items()}
         with disk_errors(self.path):
-            self.stream.write(json.dumps({"kind": kind, "step": step, **values}) + "\n")
-            self.stream.flush()
-        for name, value in values.items():
-            if isinstance(value, int | float):
-                self.board.add_scalar(f"{kind}/{name}", value, step)
+            self.stream.write((json.dumps({"kind": kind, "step": step, **values}) + "\n").encode())
+            for name, value in values.items():
+                if isinstance(value, int | float):
+                    self.board.add_scalar(f"{kind}/{name}", value, step)
 
     def close(self) -> None:
         """Flush and close both."""
         self.stream.close()
-        self.board.close()
+        with disk_errors(self.path):
+            self.board.close()
 
 
 def _finite_or_none(value: Any) -> Any:
     return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
-def _whole_lines(path: Path) -> list[dict[str, Any]]:
+def _whole_lines(path: Path) -> Iterator[dict[str, Any]]:
     """The lines of a file whose last one a kill may have cut short."""
     text = path.read_text(encoding="utf-8")
-    if not text.endswith("\n"):
-        write_complete = text[: text.rfind("\n") + 1]
-        path.write_text(write_complete, encoding="utf-8")
-    return list(read_jsonl(path))
+    for line in text[: text.rfind("\n") + 1].splitlines():
+        row: dict[str, Any] = json.loads(line)
+        yield row
 
 
 class Progress:

@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
 import torch
-from lhotse import CutSet
 from lhotse.cut import Cut
 from torch.utils.data import DataLoader
 
 from asr.config.loading import load_config
 from asr.config.schema import ExperimentConfig
-from asr.data.dataset import Batch, SpeechDataset
+from asr.data.cuts import describe_cuts, load_cuts, load_training_cuts
+from asr.data.dataset import Batch, SpeechDataset, TellingDataset, leave_signals_to_parent
 from asr.data.feasibility import split_feasible
-from asr.data.features import FbankExtractor, compute_statistics, speed_copies
-from asr.data.rejections import Rejection, count_reasons, write_rejections
+from asr.data.features import FbankExtractor, compute_statistics
+from asr.data.rejections import count_reasons, write_rejections
 from asr.data.sampling import GlobalBatchSampler
 from asr.errors import UserError
 from asr.files import write_json
@@ -26,7 +26,7 @@ from asr.provenance import git_commit
 from asr.text.tokenizers import load_tokenizer
 from asr.training.checkpoints import Checkpoints
 from asr.training.distributed import Processes, joined_processes
-from asr.training.experiment import Experiment, open_experiment
+from asr.training.experiment import Experiment, locked, open_experiment
 from asr.training.metrics import duration, set_up_logging
 from asr.training.optimisation import make_optimizer, make_scheduler
 from asr.training.state import TrainState, seed_everything, set_rng_state
@@ -34,6 +34,8 @@ from asr.training.trainer import Trainer
 from asr.training.validation import DevSet
 
 logger = logging.getLogger("asr.training")
+
+ALWAYS_TOLERATED = 3  # a few bad utterances of a tiny corpus are a large share of it
 
 
 @dataclass(frozen=True)
@@ -66,17 +68,26 @@ def train(request: TrainingRequest) -> bool:
     """
     config = load_config(request.config, request.overrides)
     tokenizer = load_tokenizer(request.tokenizer)
-    train_cuts, dev_cuts = _load_cuts(request.train_cuts), _load_cuts(request.dev_cuts)
-    with joined_processes() as processes:
-        if processes.is_main:
-            open_experiment(request.directory, config, tokenizer, request.restart)
-        processes.broadcast(None)  # the others wait for the folder
+    cuts = {
+        "train": load_training_cuts(request.train_cuts, config.augmentation.speed_perturb),
+        "dev": load_cuts(request.dev_cuts),
+    }
+    with joined_processes() as processes, contextlib.ExitStack() as opened:
         experiment = Experiment(request.directory, config, tokenizer)
+        if processes.is_main:
+            opened.enter_context(locked(request.directory))
+            data = {split: describe_cuts(of_split) for split, of_split in cuts.items()}
+            open_experiment(experiment, data, request.restart)
+            _checkpoints(experiment).sweep()
+        processes.broadcast(None)  # the others wait for the folder
         set_up_logging(experiment.directory / "train.log" if processes.is_main else None)
         seed_everything(config.training.seed, rank=0)  # equal weights everywhere
         model = AsrModel(config, tokenizer.vocab_size)
-        trainable = _trainable(train_cuts, dev_cuts, experiment, model, processes)
-        return _train(experiment, model, *trainable, processes)
+        train_cuts, dev_cuts = (
+            _feasible(split, of_split, experiment, model, processes)
+            for split, of_split in cuts.items()
+        )
+        return _train(experiment, model, train_cuts, dev_cuts, processes)
 
 
 def _train(
@@ -90,7 +101,9 @@ def _train(
     extractor = FbankExtractor(config.features_params)
     sampler = make_sampler(train_cuts, config, processes)
     steps_an_epoch = sampler.count_batches(epoch=0)
-    total_steps = config.training.max_steps or config.training.max_epochs * steps_an_epoch
+    total_steps = config.training.max_epochs * steps_an_epoch
+    if config.training.max_steps is not None:
+        total_steps = min(total_steps, config.training.max_steps)
     newest = next(iter(_checkpoints(experiment).states()), None)
     if newest is None and processes.is_main:
         model.normaliser.set_statistics(
@@ -115,7 +128,8 @@ def _train(
         processes.device.type,
         f"going on after step {state.counters.step}" if newest else "from the start",
     )
-    dev = DevSet(dev_cuts, SpeechDataset(extractor, experiment.tokenizer), processes)
+    dev_dataset = SpeechDataset(extractor, experiment.tokenizer)
+    dev = DevSet(dev_cuts, dev_dataset, processes, config.training.precision)
     loader = make_loader(experiment, extractor, sampler, processes)
     trainer = Trainer(
         experiment.directory, config, state, loader, sampler, dev, processes, total_steps
@@ -166,7 +180,7 @@ def make_loader(
     extractor: FbankExtractor,
     sampler: GlobalBatchSampler,
     processes: Processes,
-) -> DataLoader[Batch]:
+) -> DataLoader[Batch | UserError]:
     """Return the loader of training batches."""
     config = experiment.config
     workers = config.training.num_workers
@@ -178,55 +192,39 @@ def make_loader(
         seed=config.training.seed,
     )
     return DataLoader(
-        dataset,
+        TellingDataset(dataset),
         sampler=sampler,  # its items are the dataset's keys
         batch_size=None,
         num_workers=workers,
         persistent_workers=workers > 0,
         prefetch_factor=4 if workers else None,
+        worker_init_fn=leave_signals_to_parent,
         pin_memory=processes.device.type == "cuda",
         # The loader draws from its generator at every epoch; not from the one dropout uses.
         generator=torch.Generator().manual_seed(config.training.seed),
     )
 
 
-def _trainable(
-    train_cuts: list[Cut],
-    dev_cuts: list[Cut],
-    experiment: Experiment,
-    model: AsrModel,
-    processes: Processes,
-) -> tuple[list[Cut], list[Cut]]:
-    """Set aside what CTC cannot train on, write it down, refuse when it is too much."""
-    config = experiment.config
-    speed = config.augmentation.speed_perturb
-    if speed is not None and not any(cut.has_features for cut in train_cuts):
-        train_cuts = list(speed_copies(train_cuts, speed))
-    splits: list[tuple[str, list[Cut], Literal["reject", "keep"]]] = [
-        ("train", train_cuts, config.training.unknown_tokens),
-        ("dev", dev_cuts, "keep"),
-    ]
-    kept: dict[str, list[Cut]] = {}
-    for split, cuts, unknown_tokens in splits:
-        kept[split], rejected = split_feasible(
-            cuts,
-            experiment.tokenizer,
-            config.features_params,
-            model.encoder.output_lengths,
-            unknown_tokens,
-        )
-        if processes.is_main:
-            write_rejections(experiment.rejections(split), rejected)
-        _check_share(split, rejected, len(cuts), experiment)
-    return kept["train"], kept["dev"]
-
-
-def _check_share(split: str, rejected: list[Rejection], total: int, experiment: Experiment) -> None:
+def _feasible(
+    split: str, cuts: list[Cut], experiment: Experiment, model: AsrModel, processes: Processes
+) -> list[Cut]:
+    """Set aside the cuts that CTC cannot train on, write them down, refuse when it is too much."""
+    params = experiment.config.training
+    kept, rejected = split_feasible(
+        cuts,
+        experiment.tokenizer,
+        experiment.config.features_params,
+        model.encoder.output_lengths,
+        params.unknown_tokens if split == "train" else "keep",
+    )
+    if processes.is_main:
+        write_rejections(experiment.rejections(split), rejected)
     if not rejected:
-        return
+        return kept
     reasons = ", ".join(f"{n} {reason}" for reason, n in count_reasons(rejected).items())
-    told = f"{len(rejected)} of {total} {split} utterances cannot be trained on ({reasons})"
-    if len(rejected) > experiment.config.training.max_rejected_share * total:
+    told = f"{len(rejected)} of {len(cuts)} {split} utterances cannot be trained on ({reasons})"
+    tolerated = max(params.max_rejected_share * len(cuts), ALWAYS_TOLERATED)
+    if len(rejected) > tolerated or not kept:
         examples = "; ".join(f"{r.id}: {r.detail}" for r in rejected[:3])
         raise UserError(
             f"{told}, e.g. {examples}",
@@ -234,18 +232,9 @@ def _check_share(split: str, rejected: list[Rejection], total: int, experiment: 
             todo="Mend the data, lower the subsampling factor or the vocabulary size, or raise "
             "training.max_rejected_share.",
         )
-    logger.warning("%s: see %s", told, experiment.rejections(split))
-
-
-def _load_cuts(path: Path) -> list[Cut]:
-    if not path.exists():
-        raise UserError(
-            "the cuts do not exist", where=str(path), todo="Run stages 1 and 2 of the recipe first."
-        )
-    cuts = list(CutSet.from_file(path))
-    if not cuts:
-        raise UserError("holds no cuts", where=str(path))
-    return cuts
+    if processes.is_main:
+        logger.warning("%s: see %s", told, experiment.rejections(split))
+    return kept
 
 
 def _checkpoints(experiment: Experiment) -> Checkpoints:

@@ -30,6 +30,7 @@ class Counters:
         batch: global batches of the running epoch that are done.
         nonfinite_in_a_row: steps skipped since the last good one.
         validations_without_gain: for early stopping.
+        validated_step: the last step that was measured on dev; -1 before the first.
         best_wer: on dev; -1 before the first validation.
         seconds: wall time spent training, over all restarts.
         utterances, audio_seconds: trained on, repetitions counted.
@@ -40,6 +41,7 @@ class Counters:
     batch: int = 0
     nonfinite_in_a_row: int = 0
     validations_without_gain: int = 0
+    validated_step: int = -1
     best_wer: float = -1.0
     seconds: float = 0.0
     utterances: int = 0
@@ -93,7 +95,7 @@ class TrainState:
         self.model.load_state_dict(saved["model"])
         self.optimizer.load_state_dict(saved["optimizer"])
         self.scaler.load_state_dict(saved["scaler"])
-        self.ema = saved["ema"]
+        self.ema = _beside(self.model, saved["ema"]) if saved["ema"] else None
         self.counters = Counters(**saved["counters"])
         self.scheduler.last_epoch = saved["scheduler"]["last_epoch"]
         # The rates themselves came with the optimiser.
@@ -103,14 +105,20 @@ class TrainState:
 
     def update_ema(self, decay: float) -> None:
         """Move the running average of the weights towards the weights."""
-        current = self.model.state_dict()
+        current = {name: value.detach() for name, value in self.model.state_dict().items()}
         if self.ema is None:
-            self.ema = {name: value.detach().clone() for name, value in current.items()}
+            self.ema = {name: value.clone() for name, value in current.items()}
             return
         # Short trainings would otherwise average in their random start.
         decay = min(decay, (1.0 + self.counters.step) / (10.0 + self.counters.step))
-        for name, average in self.ema.items():
-            average.lerp_(current[name].to(average.dtype), 1.0 - decay)
+        averages = [self.ema[name] for name in current]
+        torch._foreach_lerp_(averages, list(current.values()), 1.0 - decay)
+
+
+def _beside(model: AsrModel, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Return tensors on the devices of the model's own of the same names."""
+    own = model.state_dict()
+    return {name: value.to(own[name].device) for name, value in tensors.items()}
 
 
 def rng_state() -> dict[str, Any]:

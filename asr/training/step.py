@@ -7,17 +7,19 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
 from asr.config.training import TrainingParams
 from asr.data.dataset import Batch
-from asr.models import AsrModel
+from asr.devices import autocast
+from asr.models import AsrModel, Chunking, Evaluation
+from asr.models.chunking import draw_chunking
 from asr.training.distributed import Processes
 from asr.training.state import TrainState
 
-PRECISIONS = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 LOSSES = ("loss", "ctc", "attention", "consistency", "intermediate")
 
 
@@ -74,22 +76,25 @@ class Stepper:
         labels = int(self.processes.sum(torch.tensor([labels], dtype=torch.float64)))
         # DDP averages gradients over the processes; undo that, and divide by all labels.
         scale = self.processes.world_size / max(labels, 1)
-        sums: dict[str, float] = {}
+        chunking = self._draw_chunking(batches)
+        sums: dict[str, Tensor] = {}
         for index, batch in enumerate(batches):
             weight = 0.0 if batch.is_filler else 1.0
-            losses = self._accumulate(batch, weight * scale, is_last=index == len(batches) - 1)
-            for name, value in losses.items():
+            is_last = index == len(batches) - 1
+            for name, value in self._accumulate(batch, weight * scale, chunking, is_last).items():
                 sums[name] = sums.get(name, 0.0) + weight * value
         state = self.state
         state.scaler.unscale_(state.optimizer)
-        norm = float(nn.utils.clip_grad_norm_(state.model.parameters(), self.params.gradient_clip))
-        rate = state.optimizer.param_groups[0]["lr"]
-        totals = self._sum_over_processes({**sums, **_sizes(counted), **_as_numbers(wishes)})
-        # With fp16 the scaler leaves overflowing gradients out and lowers its scale.
-        finite = math.isfinite(totals["loss"]) and (
-            math.isfinite(norm) or self.params.precision == "fp16"
+        norm_on_device = nn.utils.clip_grad_norm_(
+            state.model.parameters(), self.params.gradient_clip
         )
-        self._update(finite)
+        rate = state.optimizer.param_groups[0]["lr"]
+        own, norm = _to_numbers(sums, norm_on_device)
+        totals = self._sum_over_processes({**own, **_sizes(counted), **_as_numbers(wishes)})
+        finite = math.isfinite(totals["loss"]) and (
+            math.isfinite(norm) or self._is_scale_too_high()
+        )
+        self._update(finite, has_gradients=math.isfinite(norm))
         return StepResult(
             losses={name: totals[name] / max(labels, 1) for name in LOSSES if name in totals},
             frames=totals["frames"],
@@ -103,36 +108,58 @@ class Stepper:
             wishes={name: totals[name] for name in wishes},
         )
 
-    def _accumulate(self, batch: Batch, scale: float, is_last: bool) -> dict[str, float]:
+    def _draw_chunking(self, batches: list[Batch]) -> Chunking | None:
+        """Draw from seed and step: the same on every process and for every part of the step."""
+        encoder = self.state.model.encoder
+        seconds = max(batch.longest for batch in batches)
+        num_frames = int(seconds / self.frame_shift) // encoder.subsampling_factor
+        rng = np.random.default_rng([self.params.seed, self.state.counters.step])
+        return draw_chunking(encoder.params.chunking, num_frames, rng)
+
+    def _accumulate(
+        self, batch: Batch, scale: float, chunking: Chunking | None, is_last: bool
+    ) -> dict[str, Tensor]:
         batch = batch.to(self.processes.device)
-        precision = PRECISIONS[self.params.precision]
-        device = self.processes.device.type
         local: contextlib.AbstractContextManager[None] = contextlib.nullcontext()
         if isinstance(self.model, DistributedDataParallel) and not is_last:
             local = self.model.no_sync()
         with local:
-            with torch.autocast(device, precision, enabled=precision != torch.float32):
-                losses: dict[str, Tensor] = self.model(
-                    batch.features, batch.feature_lengths, batch.tokens, batch.token_lengths
+            with autocast(self.processes.device, self.params.precision):
+                evaluation: Evaluation = self.model(
+                    batch.features,
+                    batch.feature_lengths,
+                    batch.tokens,
+                    batch.token_lengths,
+                    chunking,
                 )
-            self.state.scaler.scale(losses["loss"] * scale).backward()
-        return {name: float(value.detach()) for name, value in losses.items()}
+            self.state.scaler.scale(evaluation.losses["loss"] * scale).backward()
+        return {name: value.detach() for name, value in evaluation.losses.items()}
 
     def _sum_over_processes(self, own: dict[str, float]) -> dict[str, float]:
         names = sorted(own)
         values = torch.tensor([own[name] for name in names], dtype=torch.float64)
         return dict(zip(names, self.processes.sum(values).tolist(), strict=True))
 
-    def _update(self, finite: bool) -> None:
+    def _is_scale_too_high(self) -> bool:
+        """Whether fp16's loss scale explains gradients that overflow: the scaler will lower it."""
+        return self.params.precision == "fp16" and self.state.scaler.get_scale() >= 1.0
+
+    def _update(self, finite: bool, has_gradients: bool) -> None:
         state = self.state
         state.counters.step += 1
         if finite:
-            state.scaler.step(state.optimizer)
-            if self.params.ema_decay is not None:
+            state.scaler.step(state.optimizer)  # with fp16 it leaves overflown gradients out
+            if self.params.ema_decay is not None and has_gradients:
                 state.update_ema(self.params.ema_decay)
         state.scaler.update()
         state.optimizer.zero_grad(set_to_none=True)
         state.scheduler.step()
+
+
+def _to_numbers(sums: dict[str, Tensor], norm: Tensor) -> tuple[dict[str, float], float]:
+    """Bring a step's losses and gradient norm to the CPU in one transfer."""
+    values = torch.stack([*sums.values(), norm]).double().tolist()
+    return dict(zip(sums, values, strict=False)), values[-1]
 
 
 def _sizes(batches: list[Batch]) -> dict[str, float]:

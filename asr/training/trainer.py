@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import logging
+import os
 import signal
 import time
 from collections.abc import Iterator
@@ -33,7 +35,7 @@ class Trainer:
     Args:
         directory: the experiment's.
         state: what to train, and where it stands.
-        loader: batches in the order of `sampler`.
+        loader: batches in the order of `sampler`; a `UserError` among them is raised.
         dev: measured at the end of each epoch, or every `validate_every_steps`.
         total_steps: the expected length, for the progress lines.
     """
@@ -43,7 +45,7 @@ class Trainer:
         directory: Path,
         config: ExperimentConfig,
         state: TrainState,
-        loader: DataLoader[Batch],
+        loader: DataLoader[Batch | UserError],
         sampler: GlobalBatchSampler,
         dev: DevSet,
         processes: Processes,
@@ -61,11 +63,11 @@ class Trainer:
             directory / "checkpoints", self.params.keep_last, self.params.keep_best
         )
         step = state.counters.step
-        self.metrics = MetricsLog(directory, step) if processes.is_main else None
+        self.metrics = MetricsLog(directory, state.counters) if processes.is_main else None
         self.progress = Progress(total_steps, step, self.params.log_every_seconds)
         self.last_save = time.monotonic()
-        self.validated_step = -1
         self.stop_asked = False
+        self.parent = os.getppid()
 
     def run(self) -> bool:
         """Train; returns False when a signal stopped it before its end."""
@@ -93,6 +95,11 @@ class Trainer:
             or (params.max_steps is not None and counters.step >= params.max_steps)
             or (patience is not None and counters.validations_without_gain >= patience)
         )
+
+    @property
+    def _has_to_stop(self) -> bool:
+        """Whether a signal has come, or torchrun, which passes signals on, is gone."""
+        return self.stop_asked or os.getppid() != self.parent
 
     def _run_epoch(self) -> bool:
         """Train to the end of the epoch or of the training; returns False at a signal."""
@@ -131,7 +138,7 @@ class Trainer:
         size = len(self.sampler.own_parts)
         while True:
             start = time.monotonic()
-            batches = [batch for _, batch in zip(range(size), iterator, strict=False)]
+            batches = [_checked(item) for item in itertools.islice(iterator, size)]
             if not batches:
                 return
             yield batches, time.monotonic() - start
@@ -140,7 +147,7 @@ class Trainer:
         start = time.monotonic()
         minutes = (start - self.last_save) / 60.0
         save = self.processes.is_main and minutes >= self.params.checkpoint_every_minutes
-        result = self.stepper.take(batches, {"stop": self.stop_asked, "save": save})
+        result = self.stepper.take(batches, {"stop": self._has_to_stop, "save": save})
         counters = self.state.counters
         counters.batch += 1
         counters.utterances += result.utterances
@@ -192,9 +199,9 @@ class Trainer:
     def _validate(self) -> None:
         start = time.monotonic()
         counters = self.state.counters
-        if self.validated_step == counters.step:
+        if counters.validated_step == counters.step:
             return
-        self.validated_step = counters.step
+        counters.validated_step = counters.step
         result = self.dev.evaluate(self.state.model)
         gained = counters.best_wer < 0 or result.wer < counters.best_wer
         counters.best_wer = result.wer if gained else counters.best_wer
@@ -238,6 +245,12 @@ class Trainer:
         finally:
             for number, handler in before.items():
                 signal.signal(number, handler)
+
+
+def _checked(item: Batch | UserError) -> Batch:
+    if isinstance(item, UserError):
+        raise item
+    return item
 
 
 def _describe(batch: Batch) -> list[dict[str, object]]:

@@ -11,10 +11,12 @@ import torch
 from lhotse.cut import Cut
 
 from asr.config.decoding import DecodingOptions
+from asr.config.training import Precision
 from asr.data.dataset import Batch, SpeechDataset
 from asr.data.sampling import BatchPlan, duration_batches
 from asr.decoding.registry import decode
-from asr.models import AsrModel
+from asr.devices import autocast
+from asr.models import AsrModel, Evaluation
 from asr.text.scripts import split_words
 from asr.text.tokenizers import Tokenizer
 from asr.training.distributed import Processes
@@ -41,13 +43,20 @@ class DevResult:
 
 
 class DevSet:
-    """A dev set ready to be evaluated many times.
+    """A dev set ready to be evaluated many times, with the chunking that the model is trained for.
 
     Its features are kept in memory after the first time.
     """
 
-    def __init__(self, cuts: Sequence[Cut], dataset: SpeechDataset, processes: Processes) -> None:
+    def __init__(
+        self,
+        cuts: Sequence[Cut],
+        dataset: SpeechDataset,
+        processes: Processes,
+        precision: Precision = "fp32",
+    ) -> None:
         self.processes = processes
+        self.precision = precision
         self.dataset = dataset
         batches = duration_batches(cuts, MAX_BATCH_DURATION)
         self.plans = [BatchPlan(0, b) for b in batches][processes.rank :: processes.world_size]
@@ -68,15 +77,28 @@ class DevSet:
         return DevResult(loss / max(labels, 1.0), round(errors), round(reference_tokens))
 
     def _evaluate_batch(self, model: AsrModel, batch: Batch) -> torch.Tensor:
-        losses = model(batch.features, batch.feature_lengths, batch.tokens, batch.token_lengths)
-        encodings, lengths = model.encode(batch.features, batch.feature_lengths)
-        hypotheses = decode(
-            "ctc-greedy", model, encodings, lengths, DecodingOptions(), seconds_per_frame=1.0
-        )
+        with autocast(self.processes.device, self.precision):
+            evaluation: Evaluation = model(
+                batch.features,
+                batch.feature_lengths,
+                batch.tokens,
+                batch.token_lengths,
+                model.encoder.trained_chunking,
+            )
+            hypotheses = decode(
+                "ctc-greedy",
+                model,
+                evaluation.encodings,
+                evaluation.lengths,
+                DecodingOptions(),
+                seconds_per_frame=1.0,
+            )
         best = [n_best[0].tokens for n_best in hypotheses]
         errors, total = count_errors(best, batch.texts, self.dataset.tokenizer)
         labels = int(batch.token_lengths.sum())
-        return torch.tensor([float(losses["loss"]), labels, errors, total], dtype=torch.float64)
+        return torch.tensor(
+            [float(evaluation.losses["loss"]), labels, errors, total], dtype=torch.float64
+        )
 
 
 def count_errors(

@@ -16,6 +16,12 @@ protocols="official unseen"
 unseen_speakers=theo,yweweler
 # shellcheck source=utils/parse_options.sh
 . "$recipe_root/utils/parse_options.sh"
+for protocol in $protocols; do
+  case $protocol in
+    official | unseen) ;;
+    *) option_error "--protocols takes official and unseen, not '$protocol'" ;;
+  esac
+done
 recipe_begin "$@"
 
 marker_dir=data/.stages
@@ -34,7 +40,6 @@ for protocol in $protocols; do
   case $protocol in
     official) tests=(test_isolated test_strings) ;;
     unseen) tests=(test_strings_unseen) ;;
-    *) option_error "--protocols takes official and unseen, not '$protocol'" ;;
   esac
   data=data/$protocol
   exp_name=${protocol}_$base_name

@@ -22,9 +22,13 @@ seed=1
 . "$recipe_root/utils/parse_options.sh"
 
 data=data/$language
-if [ "$language" = cmn ]; then
-  unit=char
+if [ "$language" != en ]; then
+  results=results/$language unit=char
   if [ -z "${given_options[train_config]-}" ]; then train_config=conf/conformer_cmn.yaml; fi
+  if [ -z "$exp_name" ]; then
+    exp_name=$(basename "${train_config%.*}")
+    exp_name=${exp_name%"_$language"}_$language
+  fi
 fi
 recipe_begin "$@"
 

@@ -138,9 +138,11 @@ def test_stage_hashes_change_with_what_the_stage_reads() -> None:
     assert changed(encoder_params={"dropout": 0.2}) == {"training_hash"}
     assert changed(decoding={"beam_size": 4}) == {"decoding_hash"}
     assert changed(augmentation={"spec_augment": {}}) == {"training_hash"}
-    assert changed(augmentation={"speed_perturb": {}}) == {
-        "has_speed_copies",
-        *everything_after_features,
+    assert changed(augmentation={"speed_perturb": {}}) == {"speed_factors", "training_hash"}
+    assert changed(features_params={"stats_utterances": 7}) == {"training_hash"}
+    assert changed(encoder_params={"chunking": {"mode": "fixed", "chunk_size": 8}}) == {
+        "trained_chunk_size",
+        "training_hash",
     }
 
 

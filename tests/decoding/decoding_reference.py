@@ -139,17 +139,13 @@ class TinyDecoder:
     def select(self, state: tuple[Tensor, Tensor], indices: Tensor) -> tuple[Tensor, Tensor]:
         return state[0][indices], state[1][indices]
 
-    def __call__(
-        self, encodings: Tensor, encoding_lengths: Tensor, tokens: Tensor, token_lengths: Tensor
-    ) -> Tensor:
+    def __call__(self, encodings: Tensor, encoding_lengths: Tensor, tokens: Tensor) -> Tensor:
         state = self.initial_state(encodings, encoding_lengths)
         outputs = []
         for column in tokens.unbind(1):
             log_probs, state = self.step(column, state)
             outputs.append(log_probs)
-        logits = torch.stack(outputs, dim=1) + 3.0  # logits are free up to a constant
-        beyond = torch.arange(tokens.size(1)) >= token_lengths[:, None]
-        return logits.masked_fill(beyond[:, :, None], torch.nan)
+        return torch.stack(outputs, dim=1) + 3.0  # logits are free up to a constant
 
     def score(self, encodings: Tensor, labels: Labels) -> float:
         """Log-probability of labels and eos given encodings (T', D), one label at a time."""

@@ -7,10 +7,15 @@ from pydantic import ValidationError
 from torch import Tensor
 
 from asr.config.decoders import TransformerDecoderParams
-from asr.config.decoding import DecodingOptions
+from asr.config.decoding import (
+    METHOD_NEEDS,
+    DecodingOptions,
+    check_method,
+    usable_methods,
+)
 from asr.decoding.attention import attention_beam_search
 from asr.decoding.hypothesis import Hypothesis
-from asr.decoding.registry import decode, find_method, list_methods
+from asr.decoding.registry import SEARCHES, decode
 from asr.decoding.rescoring import attention_scores
 from asr.errors import UserError
 from asr.models.decoders import TransformerDecoder
@@ -37,17 +42,14 @@ def run(model: TinyModel, method: str, encodings: Tensor, lengths: list[int]) ->
 
 
 def test_the_methods_and_what_they_need() -> None:
-    assert {method.name: method.needs for method in list_methods()} == {
-        "ctc-greedy": (),
-        "ctc-prefix-beam": (),
-        "attention": ("attention decoder",),
-        "attention-rescoring": ("attention decoder",),
-    }
+    assert list(SEARCHES) == list(METHOD_NEEDS)
+    assert usable_methods(has_attention_decoder=False) == ["ctc-greedy", "ctc-prefix-beam"]
+    assert usable_methods(has_attention_decoder=True) == list(METHOD_NEEDS)
 
 
 def test_an_unknown_method_names_the_nearest() -> None:
     with pytest.raises(UserError, match=r"no decoding method 'ctc-gredy'.*'ctc-greedy'"):
-        find_method("ctc-gredy", TinyModel())
+        check_method("ctc-gredy", has_attention_decoder=True)
 
 
 @pytest.mark.parametrize("name", ["attention", "attention-rescoring"])

@@ -93,7 +93,7 @@ def test_hybrid_loss_weighs_its_parts() -> None:
     model = AsrModel(small_config(loss_params={"lambda_value": 0.3}), vocab_size=9)
     features, lengths = torch.randn(2, 60, 16), torch.tensor([60, 44])
     tokens, token_lengths = torch.tensor([[3, 4, 5], [6, 6, 0]]), torch.tensor([3, 2])
-    losses = model(features, lengths, tokens, token_lengths)
+    losses = model(features, lengths, tokens, token_lengths).losses
     expected = 0.3 * losses["ctc"] + 0.7 * losses["attention"]
     torch.testing.assert_close(losses["loss"].detach(), expected)
 
@@ -103,12 +103,12 @@ def test_two_equal_views_cost_what_one_does() -> None:
     model = AsrModel(config, vocab_size=9)
     features, lengths = torch.randn(2, 60, 16), torch.tensor([60, 44])
     tokens, token_lengths = torch.tensor([[3, 4, 5], [6, 6, 0]]), torch.tensor([3, 2])
-    one = model(features, lengths, tokens, token_lengths)
-    two = model(features.repeat(2, 1, 1), lengths.repeat(2), tokens, token_lengths)
+    one = model(features, lengths, tokens, token_lengths).losses
+    two = model(features.repeat(2, 1, 1), lengths.repeat(2), tokens, token_lengths).losses
     assert two["consistency"].item() == pytest.approx(0.0, abs=1e-5)
     torch.testing.assert_close(two["loss"], one["loss"], rtol=1e-5, atol=1e-5)
     other = features + 0.3 * torch.randn_like(features)
-    differing = model(torch.cat([features, other]), lengths.repeat(2), tokens, token_lengths)
+    differing = model(torch.cat([features, other]), lengths.repeat(2), tokens, token_lengths).losses
     assert differing["consistency"] > 0
 
 
@@ -119,7 +119,7 @@ def test_intermediate_ctc_takes_its_share() -> None:
     )
     model = AsrModel(config, vocab_size=9)
     features, lengths = torch.randn(1, 60, 16), torch.tensor([60])
-    losses = model(features, lengths, torch.tensor([[3, 4, 5]]), torch.tensor([3]))
+    losses = model(features, lengths, torch.tensor([[3, 4, 5]]), torch.tensor([3])).losses
     expected = 0.75 * losses["ctc"] + 0.25 * losses["intermediate"]
     torch.testing.assert_close(losses["loss"].detach(), expected)
     assert losses["intermediate"] != losses["ctc"]

@@ -73,20 +73,17 @@ class TransformerDecoder(nn.Module):
         self.norm = nn.LayerNorm(size)
         self.output = nn.Linear(size, vocab_size)
 
-    def forward(
-        self, encodings: Tensor, encoding_lengths: Tensor, tokens: Tensor, token_lengths: Tensor
-    ) -> Tensor:
+    def forward(self, encodings: Tensor, encoding_lengths: Tensor, tokens: Tensor) -> Tensor:
         """Score every next label, teacher-forced.
 
         Args:
             encodings: (B, T', D) with lengths (B,).
-            tokens: (B, U), starting with `<sos/eos>`; labels beyond token_lengths (B,) are ignored
-                by construction, since a label never sees those after it.
+            tokens: (B, U), starting with `<sos/eos>`; what pads a row needs no mask, since a label
+                never sees those after it.
 
         Returns:
             logits (B, U, V); position u scores label u + 1.
         """
-        del token_lengths
         mask = _memory_mask(encodings, encoding_lengths)
         x = self._embed(tokens, first=0)
         for block in self._layers:

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from asr.config.encoders import EncoderParams
-from asr.models.chunking import Chunking, attention_mask, draw_chunking, padding_mask
+from asr.models.chunking import Chunking, attention_mask, padding_mask, trained_chunking
 from asr.models.layers.attention import KeysValues, MultiHeadAttention
 from asr.models.layers.positions import Rotation, relative_distances, sinusoids
 from asr.models.layers.subsampling import Conv2dSubsampling
@@ -153,9 +153,10 @@ class BlockEncoder(Encoder):
                 intermediates.append(self.norm(x))
         return self.norm(x), lengths, intermediates
 
-    def training_chunking(self, num_features: int) -> Chunking | None:
-        """Return the chunking for a training batch of T feature frames."""
-        return draw_chunking(self.params.chunking, num_features // self.subsampling_factor)
+    @property
+    def trained_chunking(self) -> Chunking | None:
+        """The chunking to use where nobody asks for another; None for the whole utterance."""
+        return trained_chunking(self.params.chunking)
 
     def initial_state(self, batch_size: int, chunking: Chunking | None = None) -> EncoderState:
         like = self.subsampling.project.weight

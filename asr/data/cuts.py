@@ -1,0 +1,90 @@
+"""Files of lhotse cuts: reading them with clear errors, telling one corpus from another."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+from lhotse import CutSet
+from lhotse.cut import Cut
+
+from asr.config.augmentation import SpeedPerturb
+from asr.data.features import speed_copies
+from asr.data.sampling import speed_copy_id
+from asr.errors import UserError
+from asr.files import PathLike
+
+
+def load_cuts(path: PathLike) -> list[Cut]:
+    """Read a file of cuts, each with a transcript.
+
+    Raises:
+        UserError: the file is missing, holds something else, or nothing.
+    """
+    where = str(path)
+    if not Path(path).is_file():
+        todo = "Run stages 1 and 2 of the recipe first, or asr validate."
+        raise UserError("the cuts do not exist", where=where, todo=todo)
+    try:
+        cuts = list(CutSet.from_file(path)) if Path(path).stat().st_size else []
+    except Exception as error:  # lhotse passes on whatever its readers and builders raise
+        what = f"is not a file of lhotse cuts ({type(error).__name__}: {error})"
+        raise UserError(what, where=where) from error
+    if not cuts:
+        raise UserError("holds no cuts", where=where)
+    for cut in cuts:
+        if not isinstance(cut, Cut) or not cut.supervisions:
+            name = getattr(cut, "id", "?")
+            raise UserError(f"{name} is not a cut with a transcript", where=where)
+    return cuts
+
+
+def load_training_cuts(path: PathLike, speed: SpeedPerturb | None) -> list[Cut]:
+    """Read the cuts to train on, with their speed copies.
+
+    Cuts with stored features must bring the copies with them: features cannot be resampled.
+
+    Raises:
+        UserError: as `load_cuts`, or a copy is missing.
+    """
+    cuts = load_cuts(path)
+    if speed is None:
+        return cuts
+    if not any(cut.has_features for cut in cuts):
+        return list(speed_copies(cuts, speed))
+    ids = {cut.id for cut in cuts}
+    for cut in cuts:
+        source = (cut.custom or {}).get("source_id", cut.id)
+        for factor in speed.factors:
+            if speed_copy_id(source, factor) not in ids or "source_id" not in (cut.custom or {}):
+                raise UserError(
+                    f"{source} has stored features but no copy at speed {factor:g}",
+                    where=str(path),
+                    todo="Store them with asr features --speed-copies (stage 2 of the recipe), or "
+                    "leave augmentation.speed_perturb out.",
+                )
+    return cuts
+
+
+def describe_cuts(cuts: Sequence[Cut]) -> dict[str, Any]:
+    """Return number, hours and a hash of what training reads of the cuts, their order included.
+
+    The hash covers ids, times and transcripts; the audio itself is not read.
+    """
+    digest = hashlib.sha256()
+    for row in _identities(cuts):
+        digest.update(json.dumps(row, ensure_ascii=False).encode())
+    return {
+        "utterances": len(cuts),
+        "hours": round(sum(cut.duration for cut in cuts) / 3600, 4),
+        "sha256": digest.hexdigest(),
+    }
+
+
+def _identities(cuts: Iterable[Cut]) -> Iterable[list[Any]]:
+    for cut in cuts:
+        texts = [supervision.text for supervision in cut.supervisions]
+        yield [cut.id, cut.start, cut.duration, cut.sampling_rate, *texts]
