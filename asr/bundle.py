@@ -94,7 +94,9 @@ def load_bundle(directory: PathLike, device: str | torch.device = "cpu") -> Bund
             todo="Give the bundle folder that stage 5 of a recipe makes, exp/<name>/bundle.",
         )
     description = read_json(source)
-    version = description.get("format_version", 0)
+    if not isinstance(description, dict) or not isinstance(description.get("format_version"), int):
+        raise UserError("is not a bundle's description", where=str(source))
+    version = description["format_version"]
     if version > FORMAT_VERSION:
         raise UserError(
             f"the bundle has format {version}, this toolkit reads up to {FORMAT_VERSION}",
@@ -112,4 +114,4 @@ def load_bundle(directory: PathLike, device: str | torch.device = "cpu") -> Bund
         raise UserError(
             f"the weights do not fit config.yaml ({first_line})", where=str(folder / "weights.pt")
         ) from error
-    return Bundle(model.to(device).eval(), config, tokenizer, description["provenance"])
+    return Bundle(model.to(device).eval(), config, tokenizer, description.get("provenance", {}))

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import importlib
-import os
 import platform
 import shutil
 from dataclasses import dataclass
 from importlib import metadata
+
+from asr.machine import usable_cores
 
 REQUIRED = {
     "torch": "torch",
@@ -55,7 +56,7 @@ class Report:
 def examine() -> Report:
     """Import every part, so that one that is installed but broken is found as well."""
     lines = [f"Python {platform.python_version()} on {platform.platform()}"]
-    lines += [f"{os.cpu_count()} processors", ""]
+    lines += [f"{usable_cores()} processor cores usable", ""]
     broken = []
     for package, module in REQUIRED.items():
         fault = _fault(module)
@@ -79,7 +80,7 @@ def _fault(module: str) -> str | None:
     try:
         importlib.import_module(module)
     except Exception as error:  # a broken binary can raise anything
-        return f"cannot be imported ({type(error).__name__}: {str(error).splitlines()[0][:80]})"
+        return f"cannot be imported ({type(error).__name__}: {str(error)[:80]})"
     return None
 
 

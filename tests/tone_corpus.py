@@ -66,11 +66,11 @@ class ToneCorpus:
     def tokenizer(self) -> Path:
         return self.root / "lang"
 
-    def train_arguments(self, exp_dir: Path, *overrides: str) -> list[str]:
-        """Return the arguments of `asr train`, one process."""
+    def train_arguments(self, exp_dir: Path, *overrides: str, processes: int = 1) -> list[str]:
+        """Return the arguments of `asr train`."""
         arguments = ["train", "--config", str(self.conf), "--train-cuts", str(self.train_cuts)]
         arguments += ["--dev-cuts", str(self.dev_cuts), "--tokenizer", str(self.tokenizer)]
-        arguments += ["--exp-dir", str(exp_dir), "--num-processes", "1"]
+        arguments += ["--exp-dir", str(exp_dir), "--num-processes", str(processes)]
         return arguments + [part for override in overrides for part in ("--set", override)]
 
 

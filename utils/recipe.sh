@@ -229,7 +229,7 @@ score_splits() {
 # Stage 7. pack_bundle SPLIT: one file to hand out, checked against what stage 5 decoded.
 pack_bundle() {
   marker_dir=$exp_dir/.stages
-  run_stage 7 "check and packing of the bundle" --in "$exp_dir/bundle" --in "$(cuts_of "$1")" \
+  run_stage 7 "check and packing of the bundle" --in "$exp_dir/bundle" --in "$data/$1/cuts.jsonl" \
     --out "$exp_dir/$exp_name.tar.gz" \
     -- asr export --bundle "$exp_dir/bundle" --cuts "$data/$1/cuts.jsonl" \
     --output "$exp_dir/$exp_name.tar.gz"

@@ -69,7 +69,9 @@ def cli() -> None:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; returns 0, 1 for a fault of ours, 2 for a user's mistake."""
     try:
-        code = cli.main(args=arguments, prog_name="asr", standalone_mode=False)
+        given = list(sys.argv[1:] if arguments is None else arguments)
+        # Commands find the whole command line in the context: asr train hands it to torchrun.
+        code = cli.main(args=given, prog_name="asr", standalone_mode=False, obj=given)
     except UserError as error:
         return tell_mistake("asr", str(error))
     except click.UsageError as error:

@@ -7,19 +7,18 @@ from typing import get_args
 
 import click
 
+from asr.cli.options import PATH
 from asr.errors import UserError
 from asr.scoring.alignment import Unit
 from asr.scoring.comparison import compare_decodes
 from asr.scoring.results import score_directories
 
-_PATH = click.Path(path_type=Path)
-
 
 @click.command("score")
-@click.argument("decode_dirs", nargs=-1, type=_PATH)
+@click.argument("decode_dirs", nargs=-1, type=PATH)
 @click.option(
     "--results-dir",
-    type=_PATH,
+    type=PATH,
     default=Path("results"),
     show_default=True,
     help="where <split>.md and <split>.json are kept",
@@ -34,7 +33,7 @@ _PATH = click.Path(path_type=Path)
 @click.option(
     "--compare",
     nargs=2,
-    type=_PATH,
+    type=PATH,
     metavar="A B",
     help="test two decodings (folders or hyps.jsonl) of one split against each other",
 )

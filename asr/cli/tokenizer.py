@@ -2,28 +2,30 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import click
 
+from asr.cli.options import PATH, config_option, set_option
 from asr.config.loading import load_config
 from asr.text.build import build_tokenizer
 
 
 @click.command("tokenizer")
-@click.option(
-    "--config", "config_path", metavar="CONF", required=True, help="YAML or JSON conf file."
-)
-@click.option("--set", "overrides", metavar="A.B=C", multiple=True, help="Override a key of CONF.")
+@config_option
+@set_option
 @click.option(
     "--text",
     "text_files",
+    type=PATH,
     metavar="FILE",
     required=True,
     multiple=True,
     help="Cuts or supervisions (.jsonl) or one transcript a line; .gz too; may be repeated.",
 )
-@click.option("--output-dir", metavar="DIR", required=True, help="Where to write it.")
+@click.option("--output-dir", type=PATH, metavar="DIR", required=True, help="Where to write it.")
 def command(
-    config_path: str, overrides: tuple[str, ...], text_files: tuple[str, ...], output_dir: str
+    config_path: Path, overrides: tuple[str, ...], text_files: tuple[Path, ...], output_dir: Path
 ) -> None:
     """Build the tokenizer that CONF names from training transcripts."""
     config = load_config(config_path, overrides)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 
 import click
@@ -27,7 +26,9 @@ INTERRUPTED = 143
 @click.option("--num-nodes", type=click.IntRange(1), default=1, show_default=True)
 @click.option("--node-rank", type=click.IntRange(0), default=0, show_default=True)
 @click.option("--master", default="localhost:0", help="host:port of node 0, for several nodes.")
+@click.pass_context
 def command(
+    context: click.Context,
     config_path: Path,
     overrides: tuple[str, ...],
     train_cuts: Path,
@@ -47,7 +48,7 @@ def command(
 
     if not under_torchrun():
         number = num_processes or default_num_processes()
-        raise click.exceptions.Exit(launch(sys.argv[1:], number, num_nodes, node_rank, master))
+        raise click.exceptions.Exit(launch(context.obj, number, num_nodes, node_rank, master))
     from asr.training.run import TrainingRequest, train
 
     request = TrainingRequest(

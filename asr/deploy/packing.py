@@ -8,12 +8,11 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-import soundfile
-
 from asr.data.cuts import load_cuts
+from asr.data.wav import write_wav
 from asr.decoding.recognizer import Recognizer
 from asr.errors import UserError
-from asr.files import atomic_writer, read_json, write_json
+from asr.files import atomic_writer, disk_errors, read_json, write_json
 
 TEST_AUDIO = "test.wav"
 TEST_FILE = "test.json"
@@ -46,11 +45,11 @@ def pack_bundle(bundle: Path, cuts: Path, output: Path) -> PackedBundle:
     if not short:
         raise UserError(f"no cut of at most {MAX_TEST_SECONDS:.0f} s", where=str(cuts))
     cut = min(short, key=lambda cut: cut.id)
-    with tempfile.TemporaryDirectory() as scratch:
+    with disk_errors(tempfile.gettempdir()), tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch) / "packed" / "bundle"
         shutil.copytree(bundle, folder)
         rate = recognizer.bundle.config.features_params.sampling_rate
-        soundfile.write(folder / TEST_AUDIO, cut.load_audio()[0], rate, subtype="PCM_16")
+        write_wav(folder / TEST_AUDIO, cut.load_audio()[0], rate)
         hypothesis = recognizer.transcribe(folder / TEST_AUDIO)
         write_json(
             folder / TEST_FILE,

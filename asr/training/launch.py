@@ -10,6 +10,7 @@ from collections.abc import Sequence
 import torch
 
 from asr.errors import EXIT_OUR_FAULT, UserError
+from asr.machine import usable_cores
 
 MAX_CPU_PROCESSES = 4
 
@@ -20,7 +21,7 @@ def default_num_processes() -> int:
     On two cores, two processes of one thread are as fast as one process of two threads, and slow
     down far less when something else runs.
     """
-    return torch.cuda.device_count() or min(os.cpu_count() or 1, MAX_CPU_PROCESSES)
+    return torch.cuda.device_count() or min(usable_cores(), MAX_CPU_PROCESSES)
 
 
 def launch(
@@ -54,7 +55,7 @@ def launch(
 
     # The children tell their own errors; the agent's report of them would bury that line.
     logging.getLogger("torch.distributed.elastic").setLevel(logging.CRITICAL)
-    os.environ.setdefault("OMP_NUM_THREADS", str(max((os.cpu_count() or 1) // num_processes, 1)))
+    os.environ.setdefault("OMP_NUM_THREADS", str(max(usable_cores() // num_processes, 1)))
     config = LaunchConfig(
         min_nodes=num_nodes,
         max_nodes=num_nodes,

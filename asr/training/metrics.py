@@ -10,10 +10,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from torch.utils.tensorboard import SummaryWriter
-
 from asr.files import disk_errors, write_jsonl
 from asr.training.state import Counters
+from asr.training.tensorboard import ScalarBoard
 
 logger = logging.getLogger("asr.training")
 
@@ -54,9 +53,9 @@ class MetricsLog:
             rows = list(_whole_lines(self.path))
             write_jsonl(self.path, (row for row in rows if row["step"] <= last[row["kind"]]))
         with disk_errors(self.path):
-            # Unbuffered: a line is in the file or it is not, and closing has nothing to write.
+            # Unbuffered: closing has nothing left to write.
             self.stream = self.path.open("ab", buffering=0)
-            self.board = SummaryWriter(str(directory / "tensorboard"), purge_step=counters.step + 1)
+        self.board = ScalarBoard(directory / "tensorboard", counters.step + 1)
 
     def write(self, kind: str, step: int, values: dict[str, Any]) -> None:
         """Write one line; numbers also go to TensorBoard as `<kind>/<name>`.
@@ -67,17 +66,16 @@ class MetricsLog:
             UserError: the disk is full.
         """
         values = {name: _finite_or_none(value) for name, value in values.items()}
+        line = json.dumps({"kind": kind, "step": step, **values}) + "\n"
         with disk_errors(self.path):
-            self.stream.write((json.dumps({"kind": kind, "step": step, **values}) + "\n").encode())
-            for name, value in values.items():
-                if isinstance(value, int | float):
-                    self.board.add_scalar(f"{kind}/{name}", value, step)
+            self.stream.write(line.encode())
+        numbers = {f"{kind}/{k}": v for k, v in values.items() if isinstance(v, int | float)}
+        self.board.add(step, numbers)
 
     def close(self) -> None:
-        """Flush and close both."""
+        """Close both files; every line is in them already."""
         self.stream.close()
-        with disk_errors(self.path):
-            self.board.close()
+        self.board.close()
 
 
 def _finite_or_none(value: Any) -> Any:

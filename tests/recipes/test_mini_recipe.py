@@ -36,9 +36,9 @@ def test_english(mini: RecipeCopy) -> None:
 
 def test_mandarin(mini: RecipeCopy) -> None:
     mini.succeed(*SMALL, "--language", "cmn", "--methods", "ctc-greedy", "--features", "on-the-fly")
-    page = (mini.folder / "results" / "test.md").read_text()
+    page = (mini.folder / "results" / "cmn" / "test.md").read_text()
     assert "conformer_cmn" in page
-    (row,) = [row for row in rows(mini, "test") if row["experiment"] == "conformer_cmn"]
+    (row,) = rows(mini, "cmn/test")
     assert (
         row["cer"]["reference_tokens"] > row["wer"]["reference_tokens"]
     )  # no spaces between words

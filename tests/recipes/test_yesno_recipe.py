@@ -69,6 +69,33 @@ def test_a_rerun_does_nothing(yesno: RecipeCopy, finished: str) -> None:
     assert {state for _, _, state in stages} == {"up to date"}
 
 
+def redone(printed: str) -> set[int]:
+    """Return the stages that were run, by number."""
+    stages = re.findall(r"stage (\d) \(([^)]*)\): (.*)", printed)
+    return {int(number) for number, _, state in stages if state != "up to date"}
+
+
+def test_another_conf_shares_data_and_tokens(yesno: RecipeCopy, finished: str) -> None:
+    printed = yesno.succeed(
+        "--corpus-dir", "corpora", "--train-config", "conf/transformer.yaml", "--overrides",
+        "training.max_epochs=1", "--methods", "ctc-greedy", "--num-gpus", "1",
+    )  # fmt: skip
+    assert redone(printed) == {4, 5, 6, 7}
+    rows = json.loads((yesno.folder / "results" / "test.json").read_text())["rows"]
+    assert {row["experiment"] for row in rows} == {"conformer", "transformer"}
+
+
+def test_force_retrains_and_keeps_the_earlier_run(yesno: RecipeCopy, finished: str) -> None:
+    exp_dir = yesno.folder / "exp" / "transformer"
+    before = (exp_dir / "metrics.jsonl").read_bytes()
+    yesno.succeed(
+        "--corpus-dir", "corpora", "--train-config", "conf/transformer.yaml", "--overrides",
+        "training.max_epochs=1", "--num-gpus", "1", "--stage", "4", "--stop-stage", "4", "--force",
+    )  # fmt: skip
+    (moved,) = (exp_dir / "previous").iterdir()
+    assert (moved / "metrics.jsonl").read_bytes() == before
+
+
 def test_an_edit_of_the_conf_redoes_what_depends_on_it(yesno: RecipeCopy, finished: str) -> None:
     conf = yesno.folder / "conf" / "conformer.yaml"
     before = conf.read_text()
@@ -77,12 +104,7 @@ def test_an_edit_of_the_conf_redoes_what_depends_on_it(yesno: RecipeCopy, finish
         printed = yesno.succeed("--corpus-dir", "corpora", "--overrides", QUICK)
     finally:
         conf.write_text(before)
-    redone = {
-        int(number)
-        for number, _, state in re.findall(r"stage (\d) \(([^)]*)\): (.*)", printed)
-        if state != "up to date"
-    }
-    assert redone == {5, 6, 7}
+    assert redone(printed) == {5, 6, 7}
 
 
 def test_the_bundle_transcribes_any_audio(yesno: RecipeCopy, finished: str, tmp_path: Path) -> None:
@@ -108,6 +130,10 @@ def test_mistakes(yesno: RecipeCopy, corpus: Path) -> None:
     assert "Did you mean 'max_epochs'?" in yesno.fail(
         "--corpus-dir", "corpora", "--overrides", "training.max_epoch=3"
     )
+    assert "Did you mean 'ctc-greedy'" in yesno.fail(
+        "--corpus-dir", "corpora", "--methods", "ctc-greddy attention"
+    )
+    assert "--chunk-size takes 0 or more" in yesno.fail("--chunk-size", "-4")
     told = yesno.fail(
         "--corpus-dir", "corpora", "--stage", "5", "--exp-name", "untrained", "--overrides", QUICK
     )

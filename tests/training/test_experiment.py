@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from lhotse import CutSet
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from asr.errors import UserError
 from asr.files import read_json
@@ -48,6 +49,14 @@ def test_the_same_inputs_go_on(tone_corpus: ToneCorpus, earlier: Path) -> None:
     assert train_here(tone_corpus, earlier, "training.max_epochs=2")
     assert not previous(earlier)
     assert [row["step"] for row in metrics(earlier)] == list(range(1, 2 * steps + 1))
+
+
+def test_another_configuration_starts_anew(tone_corpus: ToneCorpus, earlier: Path) -> None:
+    before = (earlier / "metrics.jsonl").read_text()
+    assert train_here(tone_corpus, earlier, ONE_EPOCH, "loss_params.lambda_value=0.9")
+    (moved,) = previous(earlier)
+    assert (moved / "metrics.jsonl").read_text() == before
+    assert (moved / "checkpoints").is_dir()
 
 
 @pytest.mark.parametrize("split", ["train", "dev"])
@@ -151,3 +160,21 @@ def test_stored_features_need_their_speed_copies(tone_corpus: ToneCorpus, tmp_pa
     speed = "augmentation.speed_perturb.factors=[0.9, 1.0]"
     with pytest.raises(UserError, match=r"stored features but no copy at speed 0\.9"):
         train_here(tone_corpus, tmp_path / "exp", speed, train_cuts=stored)
+
+
+def test_tensorboard_holds_what_the_metrics_hold(tone_corpus: ToneCorpus, earlier: Path) -> None:
+    """Also after a run has gone on from an earlier step than the last one it wrote."""
+    states = sorted((earlier / "checkpoints").glob("state-*.pt"))
+    assert train_here(tone_corpus, earlier, "training.max_epochs=2")
+    for state in (earlier / "checkpoints").glob("state-*.pt"):
+        if state not in states:
+            state.unlink()
+    assert train_here(
+        tone_corpus, earlier, "training.max_epochs=2", "training.checkpoint_every_steps=3"
+    )
+    board = EventAccumulator(str(earlier / "tensorboard"), size_guidance={"scalars": 0}).Reload()
+    for kind, name in (("train", "loss"), ("train", "learning_rate"), ("dev", "wer")):
+        rows = [(row["step"], row[name]) for row in metrics(earlier, kind)]
+        events = [(event.step, event.value) for event in board.Scalars(f"{kind}/{name}")]
+        assert [step for step, _ in events] == [step for step, _ in rows]
+        assert [value for _, value in events] == pytest.approx([value for _, value in rows])

@@ -12,12 +12,14 @@ import pytest
 from tests.tone_corpus import ToneCorpus
 
 STEPS = 20
+# Random chunk sizes are the same on every process and for every part of a step.
+DYNAMIC = ("encoder_params.chunking.mode=dynamic", "encoder_params.chunking.max_chunk_size=6",
+           "encoder_params.chunking.dynamic_left_chunks=true")  # fmt: skip
 
 
 def losses(corpus: ToneCorpus, exp_dir: Path, processes: int, *overrides: str) -> list[float]:
-    overrides = (*overrides, f"training.max_steps={STEPS}", "training.max_epochs=100")
-    arguments = corpus.train_arguments(exp_dir, *overrides)
-    arguments[arguments.index("--num-processes") + 1] = str(processes)
+    overrides = (*DYNAMIC, *overrides, f"training.max_steps={STEPS}", "training.max_epochs=100")
+    arguments = corpus.train_arguments(exp_dir, *overrides, processes=processes)
     subprocess.run([sys.executable, "-m", "asr", *arguments], check=True, timeout=240)
     rows = [json.loads(line) for line in (exp_dir / "metrics.jsonl").read_text().splitlines()]
     return [row["loss"] for row in rows if row["kind"] == "train"]

@@ -30,8 +30,11 @@ BUSY = (
 )
 
 
-def start(corpus: ToneCorpus, exp_dir: Path, *overrides: str) -> subprocess.Popen:
-    command = [sys.executable, "-m", "asr", *corpus.train_arguments(exp_dir, *overrides)]
+def start(
+    corpus: ToneCorpus, exp_dir: Path, *overrides: str, processes: int = 1
+) -> subprocess.Popen:
+    arguments = corpus.train_arguments(exp_dir, *overrides, processes=processes)
+    command = [sys.executable, "-m", "asr", *arguments]
     return subprocess.Popen(command, stderr=subprocess.PIPE, text=True, start_new_session=True)
 
 
@@ -86,18 +89,92 @@ def test_killed_and_resumed_equals_uninterrupted(
     assert all(weights[0][name].equal(weights[1][name]) for name in weights[0])
 
 
-def test_sigterm_saves_and_resumes(tone_corpus: ToneCorpus, tmp_path: Path) -> None:
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize("workers", [0, 2])
+def test_a_signal_to_all_saves_and_resumes(
+    tone_corpus: ToneCorpus, tmp_path: Path, workers: int, number: signal.Signals
+) -> None:
+    """As Ctrl-C and batch systems do it: the signal goes to every process of the group."""
     exp_dir = tmp_path / "run"
-    overrides = ("training.max_epochs=200", "training.checkpoint_every_minutes=1000")
+    overrides = (
+        "training.max_epochs=200",
+        "training.checkpoint_every_minutes=1000",
+        f"training.num_workers={workers}",
+    )
     process = start(tone_corpus, exp_dir, *overrides)
     while steps_done(exp_dir) < 7:
         assert process.poll() is None
         time.sleep(0.01)
-    process.send_signal(signal.SIGTERM)
-    process.communicate(timeout=60)
-    assert process.returncode not in (0, 1, 2)
+    os.killpg(process.pid, number)
+    _, errors = process.communicate(timeout=60)
+    assert process.returncode not in (0, 1, 2), errors
+    assert "Traceback" not in errors
     states = sorted((exp_dir / "checkpoints").glob("state-*.pt"))
     step = load_tensors(states[-1])["counters"]["step"]
     assert step == len(lines(exp_dir)) >= 7
     finish(start(tone_corpus, exp_dir, f"training.max_steps={step + 2}", *overrides))
     assert [row["step"] for row in lines(exp_dir)] == list(range(1, step + 3))
+
+
+def test_an_orphan_saves_and_ends(tone_corpus: ToneCorpus, tmp_path: Path) -> None:
+    """When torchrun is killed, nobody passes signals on any more: its children stop alone."""
+    exp_dir = tmp_path / "run"
+    process = start(tone_corpus, exp_dir, "training.max_epochs=2000")
+    while steps_done(exp_dir) < 3:
+        assert process.poll() is None
+        time.sleep(0.01)
+    process.kill()
+    process.communicate(timeout=60)  # returns when the orphan has closed the pipe, too
+    (state,) = (exp_dir / "checkpoints").glob("state-*.pt")
+    assert load_tensors(state)["counters"]["step"] == len(lines(exp_dir))
+
+
+def test_two_processes_resume_bit_for_bit(tone_corpus: ToneCorpus, tmp_path: Path) -> None:
+    overrides = (*BUSY, "training.max_epochs=2")
+    whole, killed = tmp_path / "whole", tmp_path / "killed"
+    finish(start(tone_corpus, whole, *overrides, processes=2))
+    kill_after(start(tone_corpus, killed, *overrides, processes=2), killed, 5)
+    finish(start(tone_corpus, killed, *overrides, processes=2))
+    assert [row["loss"] for row in lines(killed)] == [row["loss"] for row in lines(whole)]
+
+
+# Kills itself while it writes the third state: with the bytes on disk half-way, or just before the
+# finished file gets its name.
+KILLED_WHILE_WRITING = """
+import os, signal, sys
+from asr.cli.main import main
+from asr import files
+os.environ.update(RANK="0", WORLD_SIZE="1", LOCAL_RANK="0")
+when, arguments = sys.argv[1], sys.argv[2:]
+real = getattr(os, when)
+seen = set()
+def deadly(first, *rest):
+    path = os.readlink(f"/proc/self/fd/{first}") if when == "fsync" else str(rest[0])
+    if "state-" in path:
+        seen.add(path)
+        if len(seen) == 3:
+            if when == "fsync":
+                os.ftruncate(first, os.fstat(first).st_size // 2)
+            os.kill(os.getpid(), signal.SIGKILL)
+    return real(first, *rest)
+setattr(files.os, when, deadly)
+main(arguments)
+"""
+
+
+@pytest.mark.parametrize("when", ["fsync", "replace"])
+def test_a_kill_during_a_checkpoint_write(
+    tone_corpus: ToneCorpus, tmp_path: Path, when: str
+) -> None:
+    exp_dir = tmp_path / "run"
+    overrides = ("training.checkpoint_every_steps=1", "training.max_steps=6")
+    arguments = tone_corpus.train_arguments(exp_dir, *overrides)
+    command = [sys.executable, "-c", KILLED_WHILE_WRITING, when, *arguments]
+    killed = subprocess.run(command, capture_output=True, timeout=120, check=False)
+    assert killed.returncode == -signal.SIGKILL, killed.stderr
+    states = sorted((exp_dir / "checkpoints").glob("state-*.pt"))
+    assert [load_tensors(state)["counters"]["step"] for state in states] == [1, 2]
+    assert list((exp_dir / "checkpoints").glob(".state-*"))  # the half-written one
+    finish(start(tone_corpus, exp_dir, *overrides))
+    assert [row["step"] for row in lines(exp_dir)] == [1, 2, 3, 4, 5, 6]
+    assert not list((exp_dir / "checkpoints").glob(".state-*"))

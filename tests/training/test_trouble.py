@@ -7,15 +7,19 @@ import os
 import shutil
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
 import pytest
 from lhotse import CutSet
 
+from asr.errors import UserError
+from asr.files import read_jsonl, write_jsonl
 from asr.tensors import load_tensors
-from tests.tone_corpus import ToneCorpus, run
+from tests.tone_corpus import ToneCorpus, run, train_here
 
 
 def train(
@@ -109,20 +113,45 @@ def test_mistakes_before_training(
     assert not (tmp_path / "exp").exists()
 
 
-def test_another_configuration_sets_the_earlier_run_aside(
-    tone_corpus: ToneCorpus, tmp_path: Path
-) -> None:
-    exp_dir = tmp_path / "exp"
-    assert train(tone_corpus, exp_dir, "training.max_epochs=1").returncode == 0
-    first = (exp_dir / "metrics.jsonl").read_text()
-    assert train(tone_corpus, exp_dir, "training.max_epochs=2").returncode == 0  # goes on
-    assert (exp_dir / "metrics.jsonl").read_text().startswith(first)
-    assert not (exp_dir / "previous").exists()
-    done = train(tone_corpus, exp_dir, "training.max_epochs=1", "loss_params.lambda_value=0.9")
-    assert done.returncode == 0
-    (previous,) = (exp_dir / "previous").iterdir()
-    assert (previous / "metrics.jsonl").read_text().startswith(first)
-    assert (previous / "checkpoints").is_dir()
+def test_an_error_in_a_loader_process_is_one_line(tone_corpus: ToneCorpus, tmp_path: Path) -> None:
+    rows = list(read_jsonl(tone_corpus.train_cuts))
+    for row in rows:
+        (source,) = row["recording"]["sources"]
+        source["source"] = shutil.copy(source["source"], tmp_path)
+    write_jsonl(tmp_path / "cuts.jsonl", rows)
+    settings = ("training.num_workers=1", "features_params.stats_utterances=1")
+    gone = tmp_path / Path(rows[-1]["recording"]["sources"][0]["source"]).name
+    gone.unlink()
+    done = train(
+        tone_corpus, tmp_path / "exp", *settings, "training.seed=3",
+        train_cuts=tmp_path / "cuts.jsonl",
+    )  # fmt: skip
+    told = mistake(done)
+    assert f"({gone}): its audio can no longer be read" in told
+    assert "worker" not in told
+
+
+def test_a_character_outside_the_vocabulary(tone_corpus: ToneCorpus, tmp_path: Path) -> None:
+    """Its utterance is set aside with the character named; the others are trained on."""
+    rows = list(read_jsonl(tone_corpus.train_cuts))
+    rows[5]["supervisions"][0]["text"] = "low \u00fcber"
+    write_jsonl(tmp_path / "cuts.jsonl", rows)
+    cuts = tmp_path / "cuts.jsonl"
+    assert train_here(tone_corpus, tmp_path / "exp", "training.max_steps=1", train_cuts=cuts)
+    (rejected,) = read_jsonl(tmp_path / "exp" / "rejected_train.jsonl")
+    assert rejected["id"] == rows[5]["id"]
+    assert rejected["reason"] == "unknown-token"
+    assert "\u00fc" in rejected["detail"]
+    assert not list(read_jsonl(tmp_path / "exp" / "rejected_dev.jsonl"))
+
+
+def test_a_dev_set_that_is_all_unfit(tone_corpus: ToneCorpus, tmp_path: Path) -> None:
+    """No errors in no words would look like a perfect model."""
+    (row, *_) = read_jsonl(tone_corpus.dev_cuts)
+    row["supervisions"][0]["text"] = "low " * 200
+    write_jsonl(tmp_path / "cuts.jsonl", [row])
+    with pytest.raises(UserError, match="1 of 1 dev utterances cannot be trained on"):
+        train_here(tone_corpus, tmp_path / "exp", dev_cuts=tmp_path / "cuts.jsonl")
 
 
 @pytest.fixture
@@ -152,6 +181,28 @@ def test_a_full_disk_leaves_the_checkpoint_before(
         assert load_tensors(state)["counters"]["step"] > 0
     left = {path.name for path in (exp_dir / "checkpoints").iterdir()}
     assert not any(name.startswith(".") for name in left)
+
+
+def test_a_full_disk_while_metrics_are_written(tone_corpus: ToneCorpus, small_disk: Path) -> None:
+    exp_dir = small_disk / "exp"
+    arguments = tone_corpus.train_arguments(
+        exp_dir, "training.max_epochs=1000", "training.validate_every_steps=100000"
+    )
+    process = subprocess.Popen(
+        [sys.executable, "-m", "asr", *arguments], stderr=subprocess.PIPE, text=True
+    )
+    written = exp_dir / "metrics.jsonl"
+    while not (written.exists() and written.stat().st_size):
+        assert process.poll() is None
+        time.sleep(0.01)
+    with (small_disk / "ballast").open("wb", buffering=0) as stream, suppress(OSError):
+        while True:
+            stream.write(bytes(4096))
+    _, errors = process.communicate(timeout=120)
+    assert process.returncode == 2, errors
+    assert "the disk is full" in errors
+    assert "Traceback" not in errors
+    assert "Logging error" not in errors
 
 
 def test_a_full_disk_during_features(tone_corpus: ToneCorpus, small_disk: Path) -> None:

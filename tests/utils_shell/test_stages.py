@@ -172,6 +172,21 @@ def test_changed_function_is_a_changed_command(one_stage):
     assert "stage 3 (Training): redone, command changed\n" in result.stdout
 
 
+def test_uncounted_arguments_reach_the_command_and_redo_nothing(one_stage):
+    result = one_stage("--with --jobs --with '4 x' -- printf '<%s>\\n'").run()
+    assert done(result) == [3]
+    assert "<--jobs>\n<4 x>\n" in result.stdout
+    assert done(one_stage("--with --jobs --with 8 -- printf '<%s>\\n'").run()) == []
+    result = one_stage("--with 9 -- echo").run()
+    assert "stage 3 (Training): redone, command changed\n" in result.stdout
+
+
+def test_a_failure_names_the_whole_command(one_stage):
+    result = one_stage("--with /nowhere/at/all -- cat --").run()
+    assert result.returncode == 1
+    assert "cat -- /nowhere/at/all" in result.stderr
+
+
 def test_force_redoes_the_stages_in_range(toy):
     toy.run()
     result = toy.run("--force", "--stage", "2", "--stop-stage", "3")

@@ -1,0 +1,38 @@
+"""`asr doctor` says what is here, and fails when a required part is not."""
+
+from __future__ import annotations
+
+import sys
+from importlib import metadata
+
+import pytest
+
+from asr.cli.main import main
+
+
+def test_it_tells_versions_and_devices(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["doctor"]) == 0
+    told = capsys.readouterr().out
+    for package in ("torch", "lhotse", "sentencepiece", "kaldialign"):
+        assert f"{metadata.version(package)}" in told
+    assert "devices" in told
+    assert "everything required is here" in told
+
+
+def test_a_missing_part_is_named(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setitem(sys.modules, "kaldialign", None)
+    assert main(["doctor"]) == 1
+    told = capsys.readouterr().out
+    assert "missing or broken: kaldialign; run make setup" in told
+
+
+def test_an_optional_part_that_is_missing_says_what_it_is_for(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setitem(sys.modules, "k2", None)
+    assert main(["doctor"]) == 0
+    (line,) = [line for line in capsys.readouterr().out.splitlines() if line.startswith("k2 ")]
+    assert "missing" in line
+    assert "lattices" in line
