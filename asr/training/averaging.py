@@ -28,6 +28,8 @@ from asr.training.validation import DevSet
 
 logger = logging.getLogger("asr.training")
 
+AVERAGES = (1, 2, 3, 5, 10, 20, 30)  # of so many best checkpoints, and of all
+
 
 @dataclass(frozen=True)
 class Choice:
@@ -97,24 +99,33 @@ def choose_weights(
     return choices
 
 
-def average(weights: Sequence[dict[str, Tensor]]) -> dict[str, Tensor]:
-    """Return the mean of several models' tensors, summed in float64."""
-    total = {name: value.double() for name, value in weights[0].items()}
-    for other in weights[1:]:
-        for name, value in other.items():
-            total[name] += value
-    return {name: (total[name] / len(weights)).to(weights[0][name].dtype) for name in total}
+class WeightSum:
+    """A sum of several models' tensors, in float64."""
+
+    def __init__(self) -> None:
+        self.count = 0
+        self.total: dict[str, Tensor] = {}
+
+    def add(self, weights: dict[str, Tensor]) -> None:
+        """Add one model's tensors."""
+        for name, value in weights.items():
+            self.total[name] = self.total[name] + value if self.count else value.double()
+        self.count += 1
+
+    def mean(self) -> dict[str, Tensor]:
+        """Return the mean of what was added, in float32."""
+        return {name: (value / self.count).float() for name, value in self.total.items()}
 
 
 def _weightings(
     checkpoints: Checkpoints, ranked: Sequence[Candidate]
 ) -> Iterator[tuple[str, list[int], dict[str, Tensor]]]:
-    """Yield name, steps and tensors of each candidate."""
-    sizes = {size for size in (1, 2, 3, 5, 10, 20, 30) if size <= len(ranked)} | {len(ranked)}
-    for size in sorted(sizes):
-        chosen = ranked[:size]
-        steps = [candidate.step for candidate in chosen]
-        yield f"best-{size}", steps, average([checkpoints.weights(c) for c in chosen])
+    """Yield name, steps and tensors of each candidate; every checkpoint is read once."""
+    best = WeightSum()
+    for number, candidate in enumerate(ranked, start=1):
+        best.add(checkpoints.weights(candidate))
+        if number in AVERAGES or number == len(ranked):
+            yield f"best-{number}", [c.step for c in ranked[:number]], best.mean()
     newest = load_tensors(checkpoints.newest_state())
     if newest["ema"] is not None:
         yield "ema", [newest["counters"]["step"]], newest["ema"]
