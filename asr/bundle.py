@@ -20,7 +20,8 @@ import torch
 from torch import Tensor
 
 from asr import __version__
-from asr.config.loading import dump_config, parse_config, read_mapping
+from asr.config.bases import read_mapping
+from asr.config.loading import dump_config, parse_config
 from asr.config.schema import ExperimentConfig
 from asr.errors import UserError
 from asr.files import PathLike, read_json, write_json, write_text

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import json
-import re
-from collections.abc import Hashable, Sequence
-from pathlib import Path
+from collections.abc import Sequence
 from typing import Any, TypeVar
 
 import yaml
 from pydantic import ValidationError
 
 from asr.config.base import Params
+from asr.config.bases import parse_yaml, read_conf
 from asr.config.schema import ExperimentConfig
 from asr.errors import UserError, did_you_mean
 from asr.files import PathLike
@@ -30,7 +28,7 @@ def load_config(path: PathLike, overrides: Sequence[str] = ()) -> ExperimentConf
         UserError: the file is missing or malformed, a key or class is unknown, a value has the
             wrong type or range. The message holds the file, the key path and the nearest name.
     """
-    data = read_mapping(path)
+    data = read_conf(path)
     for override in overrides:
         apply_override(data, override)
     return build(ExperimentConfig, data, source=str(path))
@@ -44,50 +42,6 @@ def parse_config(data: dict[str, Any], source: str) -> ExperimentConfig:
 def dump_config(config: Params) -> str:
     """Return the resolved configuration as YAML that `load_config` reads back."""
     return yaml.safe_dump(config.model_dump(mode="json"), sort_keys=False, allow_unicode=True)
-
-
-class _Loader(yaml.SafeLoader):
-    """YAML 1.1 with two repairs: `1e-3` is a number, and a key written twice is an error."""
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
-        seen: set[Any] = set()
-        for key_node, _ in node.value:
-            key = self.construct_object(key_node, deep=deep)
-            if key in seen:
-                raise yaml.constructor.ConstructorError(
-                    problem=f"the key '{key}' stands twice", problem_mark=key_node.start_mark
-                )
-            seen.add(key)
-        return super().construct_mapping(node, deep=deep)
-
-
-_Loader.add_implicit_resolver(
-    "tag:yaml.org,2002:float",
-    re.compile(r"^[-+]?([0-9][0-9_]*\.?[0-9_]*|\.[0-9]+)([eE][-+]?[0-9]+)$"),
-    list("-+0123456789."),
-)
-
-
-def read_mapping(path: PathLike) -> dict[str, Any]:
-    """Read a YAML or JSON file that holds one mapping."""
-    try:
-        text = Path(path).read_text(encoding="utf-8")
-    except (FileNotFoundError, IsADirectoryError) as error:
-        todo = "Give the path of a .yaml or .json file."
-        raise UserError("the conf file does not exist", where=str(path), todo=todo) from error
-    except UnicodeDecodeError as error:
-        raise UserError("is not a text file", where=str(path)) from error
-    try:
-        is_json = str(path).endswith(".json")
-        # _Loader derives from SafeLoader: plain data only.
-        data = json.loads(text) if is_json else yaml.load(text, Loader=_Loader)
-    except (yaml.YAMLError, json.JSONDecodeError) as error:
-        raise UserError(f"cannot be parsed: {error}", where=str(path)) from error
-    if data is None:
-        return {}
-    if not isinstance(data, dict):
-        raise UserError("must hold `key: value` pairs", where=str(path))
-    return data
 
 
 def apply_override(data: dict[str, Any], override: str) -> None:
@@ -107,7 +61,7 @@ def apply_override(data: dict[str, Any], override: str) -> None:
             raise UserError(f"'{key}' holds a value, not keys", where=f"--set {path}")
         target = child
     try:
-        target[last] = yaml.load(text, Loader=_Loader)
+        target[last] = parse_yaml(text)
     except yaml.YAMLError as error:
         raise UserError(f"cannot parse '{text}'", where=f"--set {path}") from error
 
