@@ -43,4 +43,4 @@ bench: setup
 
 clean:
 	rm -rf $(VENV) build *.egg-info .mypy_cache .ruff_cache .pytest_cache
-	rm -rf egs/*/data egs/*/exp egs/*/results
+	rm -rf egs/*/data egs/*/exp egs/*/results egs/*/rehearsal

@@ -4,6 +4,8 @@
 #   --stop-stage N        last stage to run
 #   --force               redo stages that are up to date
 #   --corpus-dir DIR      the corpus, where it is on disk already; never written to
+#   --rehearse            run every stage on a tiny synthetic copy of the corpus, in rehearsal/: the
+#                         recipe's own check, about a minute
 #   --train-config FILE   what to train and how (conf/conformer.yaml)
 #   --overrides "A=B …"   override keys of that file, e.g. "training.max_epochs=5"
 #   --exp-name NAME       experiment folder exp/NAME (the conf file's name)
@@ -22,7 +24,8 @@
 # recipe may set
 #   data        where its manifests and features go        (data)
 #   results     where its tables go                        (results)
-#   unit        what its results count, word or char       (word)
+#   unit        what its results count: word, char, mixed  (word)
+#   rehearsal_overrides   what a rehearsal has to change of the conf beside the model's size
 # shellcheck disable=SC2034,SC2154  # options are read by the recipes; `asr config` sets the hashes
 
 caller_dir=$PWD
@@ -38,6 +41,7 @@ stage=0
 stop_stage=7
 force=false
 corpus_dir=
+rehearse=false
 train_config=conf/conformer.yaml
 overrides=
 exp_name=
@@ -48,7 +52,7 @@ num_gpus=0
 num_nodes=1
 node_rank=0
 master=localhost:0
-unset data results unit # what is set here or in the environment is an option
+unset data results unit rehearsal_overrides # what is set here or in the environment is an option
 
 # To be called after utils/parse_options.sh: resolves paths, reads the conf file.
 recipe_begin() {
@@ -66,6 +70,10 @@ recipe_begin() {
   if [ "$node_rank" -gt 0 ]; then stage=4 stop_stage=4; fi # the first machine does the rest
   recipe_find_asr
   export PYTHONUNBUFFERED=1 # a stage's output is a pipe, and progress should be seen as it is made
+  exp_name=${exp_name:-$(basename "${train_config%.*}")}
+  if [[ $exp_name =~ [[:space:]] ]]; then option_error "--exp-name takes no spaces: '$exp_name'"; fi
+  data=${data:-data} results=${results:-results} unit=${unit:-word} exp_root=exp
+  if [ "$rehearse" = true ]; then recipe_rehearse; fi
   conf=(--with --config --with "$train_config")
   local override settings method arguments=()
   for override in $overrides; do arguments+=(--set "$override"); done
@@ -73,15 +81,28 @@ recipe_begin() {
   for method in $methods; do arguments+=(--method "$method"); done
   settings=$(asr config "$train_config" "${arguments[@]}" --recipe) || exit $?
   eval "$settings" # see asr/config/stages.py
-  data=${data:-data} results=${results:-results} unit=${unit:-word}
-  exp_name=${exp_name:-$(basename "${train_config%.*}")}
-  if [[ $exp_name =~ [[:space:]] ]]; then option_error "--exp-name takes no spaces: '$exp_name'"; fi
   recipe_folders
+}
+
+# Turns the run into a rehearsal: everything goes to rehearsal/, the real run's files stay as they are.
+recipe_rehearse() {
+  if [ ! -e local/rehearse.py ]; then option_error "this recipe has no rehearsal"; fi
+  mkdir -p rehearsal
+  printf 'base: ["%s", rehearsal]\n' "$train_config" > "rehearsal/$exp_name.yaml"
+  train_config=$recipe_dir/rehearsal/$exp_name.yaml
+  overrides="${rehearsal_overrides-} $overrides"
+  data=rehearsal/$data results=rehearsal/$results exp_root=rehearsal/exp
+  corpus_dir=$recipe_dir/rehearsal/corpus
+  if [ -z "${given_options[methods]-}" ]; then methods="ctc-greedy attention-rescoring"; fi
+  if [ -z "${given_options[num_gpus]-}" ]; then num_gpus=1; fi
+  marker_dir=rehearsal/.stages log_dir=rehearsal/log
+  run_stage 0 "rehearsal corpus" --in local/rehearse.py --out rehearsal/corpus \
+    -- python local/rehearse.py rehearsal/corpus
 }
 
 # Sets the folders that follow from $data and $exp_name; call it again after changing them.
 recipe_folders() {
-  exp_dir=exp/$exp_name
+  exp_dir=$exp_root/$exp_name
   lang_dir=$data/$lang
   log_dir=$exp_dir/log
 }
@@ -102,6 +123,19 @@ cuts_of() {
     stored) printf '%s/%s/cuts_fbank.jsonl' "$data" "$1" ;;
     *) printf '%s/%s/cuts.jsonl' "$data" "$1" ;;
   esac
+}
+
+# Stage 1. make_tables LAYOUT LANGUAGE ARGUMENT…: of a corpus whose layout asr table knows.
+make_tables() {
+  local layout=$1 language=$2 argument outputs=()
+  shift 2
+  for argument in "$@"; do
+    if [[ $argument == *=* ]]; then outputs+=(--out "$data/tables/${argument%%=*}.jsonl"); fi
+  done
+  marker_dir=$data/.stages
+  run_stage 1 "tables" --in "$corpus_dir" "${outputs[@]}" \
+    -- asr table --layout "$layout" --language "$language" --corpus-dir "$corpus_dir" \
+    --output-dir "$data/tables" "$@"
 }
 
 # Stage 1. prepare_splits TABLE_DIR SPLIT…: manifests, validated.
@@ -233,4 +267,18 @@ pack_bundle() {
     --out "$exp_dir/$exp_name.tar.gz" \
     -- asr export --bundle "$exp_dir/bundle" --cuts "$data/$1/cuts.jsonl" \
     --output "$exp_dir/$exp_name.tar.gz"
+}
+
+# Stages 1 to 7, from tables to a packed bundle. standard_stages TABLE_DIR TRAIN DEV TEST…
+standard_stages() {
+  local tables=$1 train=$2 dev=$3
+  shift 3
+  prepare_splits "$tables" "$train" "$dev" "$@"
+  store_features "$train" "$dev" "$@"
+  build_tokenizer "$train"
+  train_model "$train" "$dev"
+  choose_weights "$dev"
+  decode_splits "$dev" "$@"
+  score_splits "$dev" "$@"
+  pack_bundle "$1"
 }

@@ -27,6 +27,7 @@ COMMANDS = {
     "features": "compute and store fbank features",
     "prepare": "turn a table of recordings into lhotse manifests",
     "score": "WER and CER tables from decoded hypotheses",
+    "table": "write the tables of a corpus whose layout is known",
     "tokenizer": "train or build a tokenizer",
     "train": "train a model under torchrun",
     "transcribe": "transcribe audio files with a bundle",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import argparse
+import shutil
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -58,3 +60,26 @@ def make_output_folder(path: Path) -> None:
         raise UserError(
             "is not a folder", where=str(error.filename), todo="Choose another --output-dir."
         ) from error
+
+
+def run_rehearsal(write_corpus: Callable[[Path], None]) -> NoReturn:
+    """Be the whole of a recipe's `local/rehearse.py CORPUS_DIR`.
+
+    Args:
+        write_corpus: writes the tiny corpus into a new folder; it gets its real name only when it
+            is complete.
+    """
+    parser = argparse.ArgumentParser(description="Write a tiny synthetic copy of the corpus.")
+    parser.add_argument("corpus_dir", type=Path)
+    target: Path = parser.parse_args().corpus_dir
+
+    def main() -> None:
+        unfinished = target.with_name(f".{target.name}.unfinished")
+        shutil.rmtree(unfinished, ignore_errors=True)
+        make_output_folder(unfinished)
+        with disk_errors(target):
+            write_corpus(unfinished)
+            shutil.rmtree(target, ignore_errors=True)
+            unfinished.rename(target)
+
+    run_script(main)

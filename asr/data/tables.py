@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import math
 import os
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from asr.errors import UserError, did_you_mean
-from asr.files import read_jsonl
+from asr.files import PathLike, read_jsonl, write_jsonl
 
 _STRINGS = ("id", "path", "speaker", "language")
 _NUMBERS = ("start", "duration")
@@ -55,6 +56,18 @@ def read_table(path: Path) -> list[TableRow]:
     if not rows:
         raise UserError("the table holds no utterances", where=str(path))
     return rows
+
+
+def write_table(path: PathLike, rows: Iterable[TableRow]) -> None:
+    """Write a table that `read_table` reads; what a row leaves to its default is left out."""
+    write_jsonl(path, (_as_dict(row) for row in rows))
+
+
+def _as_dict(row: TableRow) -> dict[str, Any]:
+    data = asdict(row)
+    if row.start == 0.0 and row.duration is None:
+        del data["start"], data["duration"]
+    return data
 
 
 def _problem(data: dict[str, Any]) -> tuple[str, str]:

@@ -44,12 +44,5 @@ for protocol in $protocols; do
   data=data/$protocol
   exp_name=${protocol}_$base_name
   recipe_folders
-  prepare_splits "data/tables/$protocol" train dev "${tests[@]}"
-  store_features train dev "${tests[@]}"
-  build_tokenizer train
-  train_model train dev
-  choose_weights dev
-  decode_splits "${tests[@]}"
-  score_splits "${tests[@]}"
-  pack_bundle "${tests[0]}"
+  standard_stages "data/tables/$protocol" train dev "${tests[@]}"
 done

@@ -42,11 +42,4 @@ if [ -z "$corpus_dir" ]; then
     --train-minutes "$train_minutes" --dev-minutes "$dev_minutes" \
     --test-minutes "$test_minutes" --num-jobs 2
 fi
-prepare_splits "$corpus" train dev test
-store_features train dev test
-build_tokenizer train
-train_model train dev
-choose_weights dev
-decode_splits dev test
-score_splits dev test
-pack_bundle test
+standard_stages "$corpus" train dev test

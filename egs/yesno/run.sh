@@ -18,11 +18,4 @@ fi
 run_stage 1 "tables" --in "$corpus_dir" --in local/prepare_table.py \
   --out "$data/tables/train.jsonl" --out "$data/tables/dev.jsonl" --out "$data/tables/test.jsonl" \
   -- python local/prepare_table.py --corpus-dir "$corpus_dir" --output-dir "$data/tables"
-prepare_splits "$data/tables" train dev test
-store_features train dev test
-build_tokenizer train
-train_model train dev
-choose_weights dev
-decode_splits dev test
-score_splits dev test
-pack_bundle test
+standard_stages "$data/tables" train dev test

@@ -1,0 +1,48 @@
+"""`asr table`: write the tables of a corpus whose layout is known."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from asr.cli.options import PATH
+from asr.data.corpus_tables import TableRequest, parse_holdouts, parse_splits, write_tables
+from asr.data.layouts import LAYOUTS
+
+_LAYOUTS = "\n\n".join(f"{layout.name}: {layout.about}" for layout in LAYOUTS.values())
+
+
+@click.command("table", epilog=f"Layouts:\n\n{_LAYOUTS}")
+@click.argument("splits", nargs=-1, required=True, metavar="SPLIT=PART[,PART]...")
+@click.option("--layout", required=True, metavar="NAME", help="See below.")
+@click.option("--corpus-dir", type=PATH, required=True, metavar="DIR", help="Only read.")
+@click.option("--language", required=True, metavar="CODE", help="en, cmn, ...")
+@click.option("--output-dir", type=PATH, required=True, metavar="DIR", help="Gets SPLIT.jsonl.")
+@click.option(
+    "--hold-out",
+    "holdouts",
+    multiple=True,
+    metavar="NEW=SPLIT:SHARE",
+    help="Make a further split of some speakers of SPLIT, with this share of its utterances.",
+)
+@click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Of --hold-out.")
+def command(
+    splits: tuple[str, ...],
+    layout: str,
+    corpus_dir: Path,
+    language: str,
+    output_dir: Path,
+    holdouts: tuple[str, ...],
+    seed: int,
+) -> None:
+    """Write one table of utterances a split, as `asr prepare` reads it.
+
+    A PART is a name the corpus itself uses; `*` in it stands for anything.
+    """
+    request = TableRequest(
+        layout, corpus_dir, language, parse_splits(splits), parse_holdouts(holdouts), seed
+    )
+    for split, rows in write_tables(request, output_dir).items():
+        speakers = len({row.speaker for row in rows})
+        click.echo(f"{split}: {len(rows)} utterances of {speakers} speakers")

@@ -1,0 +1,87 @@
+"""Synthetic speech for rehearsals: tiny copies of corpora in exactly the layout of the real ones.
+
+Each recipe's `local/rehearse.py` writes these utterances as its corpus is written on disk.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from asr.data.audio import resample
+from asr.data.synthesis import EspeakSynthesiser
+
+VOICES = {"en": "gmw/en-US", "cmn": "sit/cmn"}
+VARIANTS = ("m1", "f2", "m3", "f4", "m5", "f5", "m7", "f1")
+_ENGLISH = "open close the red green door window seven lights turn on off please music now"
+_MANDARIN = "打开 关上 红色 绿色 的 窗户 大门 七 盏 灯 请 现在 播放 音乐 今天 天气 很 好"
+WORDS = {"en": _ENGLISH.split(" "), "cmn": _MANDARIN.split(" ")}
+
+
+@dataclass(frozen=True)
+class Spoken:
+    """One synthetic utterance.
+
+    Attributes:
+        speaker: a number from 0; the same number has the same voice.
+        words: what is said; `text` joins them as the language is written.
+        samples: float32 (N,).
+    """
+
+    speaker: int
+    words: list[str]
+    text: str
+    samples: np.ndarray
+    sampling_rate: int
+
+    @property
+    def duration(self) -> float:
+        """Seconds."""
+        return len(self.samples) / self.sampling_rate
+
+
+def speak(
+    language: str,
+    sampling_rate: int,
+    num_speakers: int,
+    utterances_each: int,
+    seed: int = 0,
+    words: tuple[int, int] = (2, 5),
+) -> Iterator[Spoken]:
+    """Yield utterances, speaker by speaker; the same arguments give the same bytes.
+
+    Args:
+        language: `en`, `cmn`, or `cmn-en` for Mandarin with English words in it.
+        words: the fewest and the most of an utterance.
+    """
+    synthesiser = EspeakSynthesiser()
+    for speaker in range(num_speakers):
+        for number in range(utterances_each):
+            rng = random.Random(f"{seed} {language} {speaker} {number}")
+            said = _draw_words(language, rng, rng.randint(*words))
+            voice = f"{VOICES[language.split('-')[0]]}+{VARIANTS[speaker % len(VARIANTS)]}"
+            samples, rate = synthesiser.synthesise(
+                " ".join(said), voice, rate=rng.randint(160, 200), pitch=40 + 7 * speaker % 30
+            )
+            quiet = np.zeros(rate // 10, dtype=np.float32)
+            heard = resample(0.5 * np.concatenate([quiet, samples, quiet]), rate, sampling_rate)
+            hiss = np.random.default_rng(rng.randrange(2**32)).normal(0.0, 1e-4, len(heard))
+            noisy = (heard + hiss).astype(np.float32)
+            yield Spoken(speaker, said, _write(said), noisy, sampling_rate)
+
+
+def _draw_words(language: str, rng: random.Random, count: int) -> list[str]:
+    if language == "cmn-en":
+        return [rng.choice(WORDS[rng.choice(["cmn", "cmn", "en"])]) for _ in range(count)]
+    return [rng.choice(WORDS[language]) for _ in range(count)]
+
+
+def _write(words: list[str]) -> str:
+    """Join words with a space where one of two neighbours is written in Latin letters."""
+    text = words[0]
+    for word in words[1:]:
+        text += " " + word if text[-1].isascii() or word.isascii() else word
+    return text

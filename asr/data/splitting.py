@@ -1,0 +1,53 @@
+"""Splitting a corpus so that no speaker is in two splits."""
+
+from __future__ import annotations
+
+import random
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+
+from asr.data.tables import TableRow
+from asr.errors import UserError
+
+
+def hold_out_speakers(
+    rows: Sequence[TableRow], shares: Mapping[str, float], rest: str, seed: int = 0
+) -> dict[str, list[TableRow]]:
+    """Part the rows into splits by whole speakers.
+
+    Speakers are drawn in random order until a split has its share of the utterances; a speaker who
+    would take it past one and a half times its share is passed over.
+
+    Args:
+        shares: each split's share of the utterances, as a fraction.
+        rest: the split that everything else goes to.
+
+    Returns:
+        every split's rows in their first order; all of `shares`, then `rest`.
+
+    Raises:
+        UserError: the speakers are too few, or too unequal, for a split to get any.
+    """
+    by_speaker: dict[str, list[TableRow]] = defaultdict(list)
+    for row in rows:
+        by_speaker[row.speaker].append(row)
+    waiting = sorted(by_speaker)
+    random.Random(seed).shuffle(waiting)
+    chosen: dict[str, str] = {}
+    for split, share in shares.items():
+        wanted, taken = share * len(rows), 0
+        for speaker in list(waiting):
+            size = len(by_speaker[speaker])
+            if taken < wanted and len(waiting) > 1 and taken + size <= max(1.5 * wanted, 1):
+                chosen[speaker] = split
+                waiting.remove(speaker)
+                taken += size
+        if not taken:
+            raise UserError(
+                f"{len(by_speaker)} speakers are too few or too unequal to hold out {split}",
+                todo=f"Give {split} data of its own, or a larger share than {share:g}.",
+            )
+    splits: dict[str, list[TableRow]] = {split: [] for split in (*shares, rest)}
+    for row in rows:
+        splits[chosen.get(row.speaker, rest)].append(row)
+    return splits
