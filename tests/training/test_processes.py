@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import json
+import socket
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-from tests.tone_corpus import ToneCorpus
+from tests.tone_corpus import ToneCorpus, metrics
 
 STEPS = 20
 # Random chunk sizes are the same on every process and for every part of a step.
@@ -21,8 +21,11 @@ def losses(corpus: ToneCorpus, exp_dir: Path, processes: int, *overrides: str) -
     overrides = (*DYNAMIC, *overrides, f"training.max_steps={STEPS}", "training.max_epochs=100")
     arguments = corpus.train_arguments(exp_dir, *overrides, processes=processes)
     subprocess.run([sys.executable, "-m", "asr", *arguments], check=True, timeout=240)
-    rows = [json.loads(line) for line in (exp_dir / "metrics.jsonl").read_text().splitlines()]
-    return [row["loss"] for row in rows if row["kind"] == "train"]
+    return read_losses(exp_dir)
+
+
+def read_losses(exp_dir: Path) -> list[float]:
+    return [row["loss"] for row in metrics(exp_dir)]
 
 
 @pytest.fixture(scope="module")
@@ -44,3 +47,25 @@ def test_accumulation_equals_one_batch(
 ) -> None:
     found = losses(tone_corpus, tmp_path / "exp", 1, "training.device_batch_duration=4.0")
     assert found == pytest.approx(one_process, abs=1e-5)
+
+
+def test_two_nodes_equal_one(
+    tone_corpus: ToneCorpus, tmp_path: Path, one_process: list[float]
+) -> None:
+    """Two launchers that meet over the network, as on two machines with one folder."""
+    with socket.socket() as probe:
+        probe.bind(("localhost", 0))
+        port = probe.getsockname()[1]
+    exp_dir = tmp_path / "exp"
+    limits = (*DYNAMIC, f"training.max_steps={STEPS}", "training.max_epochs=100")
+    nodes = [
+        subprocess.Popen(
+            [
+                sys.executable, "-m", "asr", *tone_corpus.train_arguments(exp_dir, *limits),
+                "--num-nodes", "2", "--node-rank", str(rank), "--master", f"localhost:{port}",
+            ]
+        )
+        for rank in (0, 1)
+    ]  # fmt: skip
+    assert [node.wait(timeout=240) for node in nodes] == [0, 0]
+    assert read_losses(exp_dir) == pytest.approx(one_process, abs=1e-5)
