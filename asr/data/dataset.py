@@ -16,9 +16,10 @@ from torch.nn.utils.rnn import pad_sequence
 from torch.utils.data import Dataset
 
 from asr.config.augmentation import Augmentation, VolumePerturb
+from asr.data.augmentation import WaveformAugmenter
 from asr.data.feasibility import cut_text
-from asr.data.features import FbankExtractor, load_features
-from asr.data.sampling import BatchPlan, utterance_rng
+from asr.data.features import FbankExtractor, load_features, load_samples
+from asr.data.sampling import BatchPlan, source_id, utterance_rng
 from asr.data.spec_augment import augmented_views
 from asr.errors import UserError
 from asr.text.tokenizers import Tokenizer
@@ -71,6 +72,7 @@ class SpeechDataset(Dataset[Batch]):
     Args:
         augmentation: None for evaluation.
         num_views: 2 for CR-CTC.
+        waveform: what `make_augmenter` made of `augmentation`; None leaves samples alone.
     """
 
     def __init__(
@@ -80,12 +82,16 @@ class SpeechDataset(Dataset[Batch]):
         augmentation: Augmentation | None = None,
         num_views: int = 1,
         seed: int = 0,
+        waveform: WaveformAugmenter | None = None,
     ) -> None:
+        if augmentation is not None and augmentation.changes_samples != (waveform is not None):
+            raise ValueError("augmentation of samples and its augmenter go together")
         self.extractor = extractor
         self.tokenizer = tokenizer
         self.augmentation = augmentation
         self.num_views = num_views
         self.seed = seed
+        self.waveform = waveform
 
     def __getitem__(self, plan: BatchPlan) -> Batch:
         views = [self._views(cut, plan.epoch) for cut in plan.cuts]
@@ -105,15 +111,22 @@ class SpeechDataset(Dataset[Batch]):
         )
 
     def _views(self, cut: Cut, epoch: int) -> list[Tensor]:
-        features = load_features(cut, self.extractor)
         if self.augmentation is None:
-            return [features] * self.num_views
+            return [load_features(cut, self.extractor)] * self.num_views
         rng = utterance_rng(self.seed, epoch, cut.id)
+        features = self._features(cut, rng)
         if self.augmentation.volume_perturb is not None:
             features = features + _log_power_gain(self.augmentation.volume_perturb, rng)
         if self.augmentation.spec_augment is None:
             return [features] * self.num_views
         return augmented_views(features, self.augmentation.spec_augment, self.num_views, rng)
+
+    def _features(self, cut: Cut, rng: np.random.Generator) -> Tensor:
+        if self.waveform is None:
+            return load_features(cut, self.extractor)
+        rate = self.extractor.params.sampling_rate
+        samples = load_samples(cut, rate)
+        return self.extractor.extract(self.waveform.apply(samples, rate, rng, source_id(cut)))
 
 
 class TellingDataset(Dataset[Batch | UserError]):

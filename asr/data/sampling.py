@@ -130,6 +130,11 @@ class GlobalBatchSampler(Sampler[BatchPlan]):
         return bool(cut.id == speed_copy_id(source, float(drawn)))
 
 
+def source_id(cut: Cut) -> str:
+    """Return the id of an utterance at its first speed, which all its speed copies share."""
+    return str((cut.custom or {}).get("source_id", cut.id))
+
+
 def speed_copy_id(source_id: str, factor: float) -> str:
     """Return the id of an utterance's copy at another speed, as lhotse names it."""
     return source_id if factor == 1.0 else f"{source_id}_sp{factor}"
