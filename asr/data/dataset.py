@@ -15,8 +15,9 @@ from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 from torch.utils.data import Dataset
 
-from asr.config.augmentation import Augmentation, VolumePerturb
+from asr.config.augmentation import Augmentation
 from asr.data.augmentation import WaveformAugmenter
+from asr.data.augmentation.channel import draw_gain_db
 from asr.data.feasibility import cut_text
 from asr.data.features import FbankExtractor, load_features, load_samples
 from asr.data.sampling import BatchPlan, source_id, utterance_rng
@@ -116,7 +117,9 @@ class SpeechDataset(Dataset[Batch]):
         rng = utterance_rng(self.seed, epoch, cut.id)
         features = self._features(cut, rng)
         if self.augmentation.volume_perturb is not None:
-            features = features + _log_power_gain(self.augmentation.volume_perturb, rng)
+            # On log filter banks a gain is a constant, so that stored features take it as well.
+            gain_db = draw_gain_db(self.augmentation.volume_perturb, rng)
+            features = features + gain_db / 10.0 * math.log(10.0)
         if self.augmentation.spec_augment is None:
             return [features] * self.num_views
         return augmented_views(features, self.augmentation.spec_augment, self.num_views, rng)
@@ -157,11 +160,3 @@ def collate_features(features: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
     """Pad features (T, F) with zeros: (B, T, F) and lengths (B,)."""
     lengths = torch.tensor([len(item) for item in features])
     return pad_sequence(list(features), batch_first=True), lengths
-
-
-def _log_power_gain(params: VolumePerturb, rng: np.random.Generator) -> float:
-    """A gain on samples is a constant on log filter banks, so stored features take it as well."""
-    if rng.random() >= params.probability:
-        return 0.0
-    decibels = rng.uniform(params.min_gain_db, params.max_gain_db)
-    return float(decibels / 10.0 * math.log(10.0))

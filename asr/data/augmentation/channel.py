@@ -14,6 +14,7 @@ from lhotse.augmentation.compress import (
     Compress,
 )
 
+from asr.config.augmentation import VolumePerturb
 from asr.config.waveform_augmentation import Codecs, Gain, Telephone
 from asr.data.audio import resample
 from asr.data.augmentation.base import Utterance
@@ -23,6 +24,7 @@ from asr.errors import UserError
 TELEPHONE_RATE = 8000
 _FILTER_TAPS = 257  # odd: its delay is a whole number of samples
 _KAISER_BETA = 7.0  # about 70 dB below the band
+_ZERO_CROSSINGS = 32  # steep enough to leave no image of the band above 4 kHz
 _MOST_MP3_COMPRESSION = 0.99  # libsndfile refuses 1
 # libsndfile's names of each codec's container and coding.
 _FORMATS = {
@@ -40,6 +42,13 @@ _RATES = {
     "g711-mulaw": [TELEPHONE_RATE],
     "g711-alaw": [TELEPHONE_RATE],
 }
+
+
+def draw_gain_db(params: VolumePerturb, rng: np.random.Generator) -> float:
+    """Return the gain of one utterance, 0 for those that are left alone."""
+    if rng.random() >= params.probability:
+        return 0.0
+    return float(rng.uniform(params.min_gain_db, params.max_gain_db))
 
 
 class GainChanger:
@@ -148,8 +157,8 @@ def at_rate(
     samples: np.ndarray, rate: int, inner_rate: int, change: Callable[[np.ndarray], np.ndarray]
 ) -> np.ndarray:
     """Apply `change` to samples (N,) at another rate in Hz and come back: float32 (N,)."""
-    changed = change(resample(samples, rate, inner_rate))
-    return fit_length(resample(changed, inner_rate, rate), len(samples))
+    changed = change(resample(samples, rate, inner_rate, _ZERO_CROSSINGS))
+    return fit_length(resample(changed, inner_rate, rate, _ZERO_CROSSINGS), len(samples))
 
 
 def fit_length(samples: np.ndarray, num_samples: int) -> np.ndarray:

@@ -59,7 +59,8 @@ class BabblePool:
         sources = sorted(by_source)
         if len(sources) < needed:
             raise UserError(
-                f"{len(sources)} utterances are too few to take {needed - 1} talkers from",
+                f"{needed - 1} talkers beside one utterance need {needed} utterances, there are "
+                f"{len(sources)}",
                 where="augmentation.babble",
                 todo="Lower min_talkers and max_talkers, or leave babble out.",
             )
