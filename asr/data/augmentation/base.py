@@ -44,11 +44,6 @@ def mean_power(samples: np.ndarray) -> float:
     return float(np.mean(np.square(samples, dtype=np.float64)))
 
 
-def decibels(ratio: float) -> float:
-    """Return a ratio of powers in decibels."""
-    return float(10.0 * np.log10(ratio))
-
-
 def mix_at_snr(speech: np.ndarray, noise: np.ndarray, snr_db: float) -> np.ndarray:
     """Add noise (N,) to speech (N,) at a ratio of their mean powers over all N samples.
 

@@ -60,8 +60,8 @@ class WaveformAugmenter:
     def warnings(self) -> list[str]:
         """A line for each folder with files that cannot be read, which are left out."""
         return [
-            f"{len(folder.unreadable)} audio files cannot be read and are left out of the "
-            f"augmentation, e.g. {folder.unreadable[0]}"
+            f"left out of the augmentation because unreadable: {len(folder.unreadable)} of "
+            f"{len(folder.unreadable) + len(folder.files)} audio files, e.g. {folder.unreadable[0]}"
             for folder in self._folders
             if folder.unreadable
         ]
