@@ -7,6 +7,7 @@ from typing import Literal
 from pydantic import Field, model_validator
 
 from asr.config.base import Params
+from asr.config.waveform_augmentation import WaveformAugmentation, check_range
 
 
 class SpeedPerturb(Params):
@@ -31,33 +32,50 @@ class SpeedPerturb(Params):
 class VolumePerturb(Params):
     """A gain drawn for each utterance, uniform in decibels."""
 
-    min_gain_db: float = -10.0
-    max_gain_db: float = 6.0
+    min_gain_db: float = Field(-10.0, ge=-60, le=60)
+    max_gain_db: float = Field(6.0, ge=-60, le=60)
     probability: float = Field(1.0, ge=0, le=1)
 
     @model_validator(mode="after")
     def _range_is_ordered(self) -> VolumePerturb:
-        if self.min_gain_db > self.max_gain_db:
-            raise ValueError("min_gain_db must not exceed max_gain_db")
+        check_range(self, "gain_db")
         return self
 
 
 class SpecAugment(Params):
-    """SpecAugment (Park et al. 2019): time warping, frequency masks, time masks."""
+    """SpecAugment (Park et al. 2019): time warping, frequency masks, time masks.
+
+    The three keys that end in `_ratio` give sizes as shares instead: of the mel bins, and, as the
+    adaptive masks of Park et al. 2020, of the utterance's frames. Their best policy has 0.04 for
+    both, at most 20 masks, and no further limit (`max_frames_mask_fraction: 1.0`).
+    """
 
     time_warp_factor: int = Field(80, ge=0, description="frames; 0 turns warping off")
     num_feature_masks: int = Field(2, ge=0)
     features_mask_size: int = Field(27, ge=0, description="mel bins, the widest mask")
+    features_mask_ratio: float | None = Field(
+        None, ge=0, le=1, description="share of the mel bins, in place of features_mask_size"
+    )
     num_frame_masks: int = Field(10, ge=0)
+    num_frame_masks_ratio: float | None = Field(
+        None, ge=0, le=1, description="masks a frame; num_frame_masks is then the most there are"
+    )
     frames_mask_size: int = Field(100, ge=0, description="frames, the longest mask")
+    frames_mask_ratio: float | None = Field(
+        None, ge=0, le=1, description="share of the frames, in place of frames_mask_size"
+    )
     max_frames_mask_fraction: float = Field(
         0.15, ge=0, le=1, description="of the utterance, all frame masks together"
     )
     probability: float = Field(0.9, ge=0, le=1)
 
 
-class Augmentation(Params):
-    """What is done to training utterances, all of it seeded by utterance and epoch."""
+class Augmentation(WaveformAugmentation):
+    """What is done to training utterances, all of it seeded by utterance and epoch.
+
+    The keys from `reverberation` to `codecs` work on samples, in this order: they need
+    features computed on the fly. docs/augmentation.md shows what each does.
+    """
 
     speed_perturb: SpeedPerturb | None = None
     volume_perturb: VolumePerturb | None = None

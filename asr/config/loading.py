@@ -93,6 +93,11 @@ def build(cls: type[P], data: Any, source: str, path: tuple[str, ...] = ()) -> P
     for key, section in _sections(cls).items():
         if isinstance(data.get(key), dict):
             data[key] = build(section, data[key], source, (*path, key))
+        elif isinstance(data.get(key), list):
+            data[key] = [
+                build(section, item, source, (*path, key, str(index)))
+                for index, item in enumerate(data[key])
+            ]
     try:
         return cls.model_validate(data)
     except ValidationError as error:
@@ -100,7 +105,7 @@ def build(cls: type[P], data: Any, source: str, path: tuple[str, ...] = ()) -> P
 
 
 def _sections(cls: type[Params]) -> dict[str, type[Params]]:
-    """The fields of `cls` that hold one fixed set of parameters, optional or not."""
+    """The fields of `cls` that hold one fixed set of parameters, optional or not, or a list."""
     pairs = {f"{part}_params" for part in getattr(cls, "pairs", {})}
     found: dict[str, type[Params]] = {}
     for name, field in cls.model_fields.items():

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import Any, get_origin
 
 from pydantic.fields import FieldInfo
 
@@ -62,8 +62,10 @@ def _rows(params: type[Params], prefix: str) -> list[str]:
         if name.removesuffix("_params") in pairs and name.endswith("_params"):
             continue
         section = _section(field)
-        default = "off" if section and field.default is None else _default(field)
+        default = "off" if section and field.default in (None, []) else _default(field)
         kind = _kind(field) if section is None else "keys below"
+        if section is not None and get_origin(field.annotation) is list:
+            kind, name = "list of the keys below", f"{name}[]"
         meaning = (field.description or "").replace("|", "\\|")
         rows.append(f"| `{prefix}{name}` | {kind} | {default} | {meaning} |")
         if section is not None:
@@ -81,6 +83,8 @@ def _section(field: FieldInfo) -> type[Params] | None:
 def _default(field: FieldInfo) -> str:
     if isinstance(field.default, Params):
         return ""
+    if field.is_required():
+        return "to be given"
     return f"`{json.dumps(field.default)}`"
 
 

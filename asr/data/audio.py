@@ -124,23 +124,54 @@ def read_audio(
     else:
         where = os.fspath(source)
         samples, rate = _read_file(source)
-    if samples.size == 0:
-        raise UserError("holds no samples", where=where)
-    if not np.isfinite(samples).all():
-        raise UserError("holds values that are not finite (NaN or infinity)", where=where)
+    _check(samples, where)
     mono = samples if samples.ndim == 1 else samples.mean(axis=1)
     return resample(mono, rate, target_rate)
 
 
-def resample(samples: np.ndarray, from_rate: int, to_rate: int) -> np.ndarray:
+def read_part(
+    path: PathLike, target_rate: int, start: int = 0, num_samples: int = -1, channel: int = -1
+) -> np.ndarray:
+    """Read a stretch of a file as mono samples at `target_rate`.
+
+    Args:
+        start, num_samples: at the file's own rate; -1 reads to the end.
+        channel: the one to take; -1 takes the mean of all.
+
+    Returns:
+        float32 (N,).
+
+    Raises:
+        UserError: as `read_audio`.
+    """
+    samples, rate = _read_file(path, start, num_samples)
+    _check(samples, os.fspath(path))
+    mono = samples.mean(axis=1) if channel < 0 else np.ascontiguousarray(samples[:, channel])
+    return resample(mono, rate, target_rate)
+
+
+def _check(samples: np.ndarray, where: str) -> None:
+    if samples.size == 0:
+        raise UserError("holds no samples", where=where)
+    if not np.isfinite(samples).all():
+        raise UserError("holds values that are not finite (NaN or infinity)", where=where)
+
+
+def resample(
+    samples: np.ndarray, from_rate: int, to_rate: int, zero_crossings: int = 6
+) -> np.ndarray:
     """Resample float32 (..., N) from one rate in Hz to another by windowed sinc interpolation.
+
+    Args:
+        zero_crossings: of the sinc on either side; more give a steeper filter and take longer.
 
     Returns:
         float32 (..., ceil(N * to_rate / from_rate)).
     """
     if from_rate == to_rate:
         return samples
-    return _resample(torch.from_numpy(samples), from_rate, to_rate).numpy()
+    waveform = torch.from_numpy(samples)
+    return _resample(waveform, from_rate, to_rate, lowpass_filter_width=zero_crossings).numpy()
 
 
 @dataclass
@@ -160,14 +191,16 @@ class Downmix(AudioTransform):
         return offset, duration
 
 
-def _read_file(path: PathLike) -> tuple[np.ndarray, int]:
+def _read_file(path: PathLike, start: int = 0, num_samples: int = -1) -> tuple[np.ndarray, int]:
     """Return samples (N, channels) and the sampling rate."""
     if not Path(path).is_file():
         raise UserError("the audio file does not exist", where=os.fspath(path))
     try:
         with open_audio(path) as stream:
             header_of(stream)
-            return stream.read(dtype="float32", always_2d=True), stream.samplerate
+            if start:
+                stream.seek(start)
+            return stream.read(num_samples, "float32", always_2d=True), stream.samplerate
     except AudioError as error:
         what = f"cannot be read as audio: {error}"
         raise UserError(what, where=os.fspath(path), todo="Convert it to WAV or FLAC.") from error

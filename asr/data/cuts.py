@@ -13,7 +13,7 @@ from lhotse.cut import Cut
 
 from asr.config.augmentation import SpeedPerturb
 from asr.data.features import speed_copies
-from asr.data.sampling import speed_copy_id
+from asr.data.sampling import source_id, speed_copy_id
 from asr.errors import UserError
 from asr.files import PathLike
 
@@ -57,7 +57,7 @@ def load_training_cuts(path: PathLike, speed: SpeedPerturb | None) -> list[Cut]:
         return list(speed_copies(cuts, speed))
     ids = {cut.id for cut in cuts}
     for cut in cuts:
-        source = (cut.custom or {}).get("source_id", cut.id)
+        source = source_id(cut)
         for factor in speed.factors:
             if speed_copy_id(source, factor) not in ids or "source_id" not in (cut.custom or {}):
                 raise UserError(

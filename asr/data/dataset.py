@@ -15,10 +15,12 @@ from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 from torch.utils.data import Dataset
 
-from asr.config.augmentation import Augmentation, VolumePerturb
+from asr.config.augmentation import Augmentation
+from asr.data.augmentation import WaveformAugmenter
+from asr.data.augmentation.channel import draw_gain_db
 from asr.data.feasibility import cut_text
-from asr.data.features import FbankExtractor, load_features
-from asr.data.sampling import BatchPlan, utterance_rng
+from asr.data.features import FbankExtractor, load_features, load_samples
+from asr.data.sampling import BatchPlan, source_id, utterance_rng
 from asr.data.spec_augment import augmented_views
 from asr.errors import UserError
 from asr.text.tokenizers import Tokenizer
@@ -71,6 +73,7 @@ class SpeechDataset(Dataset[Batch]):
     Args:
         augmentation: None for evaluation.
         num_views: 2 for CR-CTC.
+        waveform: what `make_augmenter` made of `augmentation`; None leaves samples alone.
     """
 
     def __init__(
@@ -80,12 +83,16 @@ class SpeechDataset(Dataset[Batch]):
         augmentation: Augmentation | None = None,
         num_views: int = 1,
         seed: int = 0,
+        waveform: WaveformAugmenter | None = None,
     ) -> None:
+        if augmentation is not None and augmentation.changes_samples != (waveform is not None):
+            raise ValueError("augmentation of samples and its augmenter go together")
         self.extractor = extractor
         self.tokenizer = tokenizer
         self.augmentation = augmentation
         self.num_views = num_views
         self.seed = seed
+        self.waveform = waveform
 
     def __getitem__(self, plan: BatchPlan) -> Batch:
         views = [self._views(cut, plan.epoch) for cut in plan.cuts]
@@ -105,15 +112,24 @@ class SpeechDataset(Dataset[Batch]):
         )
 
     def _views(self, cut: Cut, epoch: int) -> list[Tensor]:
-        features = load_features(cut, self.extractor)
         if self.augmentation is None:
-            return [features] * self.num_views
+            return [load_features(cut, self.extractor)] * self.num_views
         rng = utterance_rng(self.seed, epoch, cut.id)
+        features = self._features(cut, rng)
         if self.augmentation.volume_perturb is not None:
-            features = features + _log_power_gain(self.augmentation.volume_perturb, rng)
+            # On log filter banks a gain is a constant, so that stored features take it as well.
+            gain_db = draw_gain_db(self.augmentation.volume_perturb, rng)
+            features = features + gain_db / 10.0 * math.log(10.0)
         if self.augmentation.spec_augment is None:
             return [features] * self.num_views
         return augmented_views(features, self.augmentation.spec_augment, self.num_views, rng)
+
+    def _features(self, cut: Cut, rng: np.random.Generator) -> Tensor:
+        if self.waveform is None:
+            return load_features(cut, self.extractor)
+        rate = self.extractor.params.sampling_rate
+        samples = load_samples(cut, rate)
+        return self.extractor.extract(self.waveform.apply(samples, rate, rng, source_id(cut)))
 
 
 class TellingDataset(Dataset[Batch | UserError]):
@@ -144,11 +160,3 @@ def collate_features(features: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
     """Pad features (T, F) with zeros: (B, T, F) and lengths (B,)."""
     lengths = torch.tensor([len(item) for item in features])
     return pad_sequence(list(features), batch_first=True), lengths
-
-
-def _log_power_gain(params: VolumePerturb, rng: np.random.Generator) -> float:
-    """A gain on samples is a constant on log filter banks, so stored features take it as well."""
-    if rng.random() >= params.probability:
-        return 0.0
-    decibels = rng.uniform(params.min_gain_db, params.max_gain_db)
-    return float(decibels / 10.0 * math.log(10.0))

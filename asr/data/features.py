@@ -106,19 +106,27 @@ def load_features(cut: Cut, extractor: FbankExtractor) -> Tensor:
                 todo="Run `asr features` with this conf file.",
             )
         return torch.from_numpy(cut.load_features())
-    if cut.sampling_rate != params.sampling_rate:
+    return extractor.extract(load_samples(cut, params.sampling_rate))
+
+
+def load_samples(cut: Cut, sampling_rate: int) -> np.ndarray:
+    """Return the samples of a cut, float32 (N,).
+
+    Raises:
+        UserError: the audio is gone, or has another rate.
+    """
+    if cut.sampling_rate != sampling_rate:
         raise UserError(
-            f"the cut has {cut.sampling_rate} Hz, not {params.sampling_rate} Hz",
+            f"the cut has {cut.sampling_rate} Hz, not {sampling_rate} Hz",
             where=cut.id,
             todo="Run `asr validate` with this conf file.",
         )
     try:
-        samples = cut.load_audio()[0]
+        return np.asarray(cut.load_audio()[0], dtype=np.float32)
     except (AudioLoadingError, DurationMismatchError) as error:
         where = f"{cut.id} ({cut.recording.sources[0].source})"
         todo = "Run `asr validate` again."
         raise UserError("its audio can no longer be read", where=where, todo=todo) from error
-    return extractor.extract(samples)
 
 
 def compute_statistics(

@@ -126,8 +126,18 @@ class GlobalBatchSampler(Sampler[BatchPlan]):
     def _is_drawn(self, cut: Cut, epoch: int) -> bool:
         assert self.speed is not None
         source = cut.custom["source_id"]
-        drawn = utterance_rng(self.seed, epoch, source).choice(self.speed.factors)
-        return bool(cut.id == speed_copy_id(source, float(drawn)))
+        drawn = draw_speed(self.speed, self.seed, epoch, source)
+        return bool(cut.id == speed_copy_id(source, drawn))
+
+
+def source_id(cut: Cut) -> str:
+    """Return the id of an utterance at its first speed, which all its speed copies share."""
+    return str((cut.custom or {}).get("source_id", cut.id))
+
+
+def draw_speed(params: SpeedPerturb, seed: int, epoch: int, source: str) -> float:
+    """Return the factor of the one speed copy of an utterance that an epoch uses."""
+    return float(utterance_rng(seed, epoch, source).choice(params.factors))
 
 
 def speed_copy_id(source_id: str, factor: float) -> str:

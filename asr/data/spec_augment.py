@@ -1,4 +1,4 @@
-"""SpecAugment (Park et al. 2019) on one utterance, from an explicit random generator.
+"""SpecAugment (Park et al. 2019, 2020) on one utterance, from an explicit random generator.
 
 lhotse has one as well; it draws from three global generators, cannot warp without masking (CR-CTC
 warps once and masks twice) and fails on utterances of a few frames.
@@ -33,13 +33,18 @@ def mask(features: Tensor, params: SpecAugment, rng: np.random.Generator) -> Ten
     """Replace random bands of bins and stretches of frames of (T, F) by the utterance's mean."""
     num_frames, num_bins = features.shape
     hidden = torch.zeros(num_frames, num_bins, dtype=torch.bool)
-    for start, end in _spans(params.num_feature_masks, params.features_mask_size, num_bins, rng):
+    widest = _size(params.features_mask_size, params.features_mask_ratio, num_bins)
+    for start, end in _spans(params.num_feature_masks, widest, num_bins, rng):
         hidden[:, start:end] = True
     budget = int(params.max_frames_mask_fraction * num_frames)
-    widest = params.frames_mask_size
-    if params.num_frame_masks and widest:
+    widest = _size(params.frames_mask_size, params.frames_mask_ratio, num_frames)
+    most = min(
+        params.num_frame_masks,
+        _size(params.num_frame_masks, params.num_frame_masks_ratio, num_frames),
+    )
+    if most and widest:
         # Few masks for short utterances, so that each may be about as long as in long ones.
-        masks = min(params.num_frame_masks, -(-budget // widest))
+        masks = min(most, -(-budget // widest))
         widest = min(widest, budget // masks) if masks else 0
         for start, end in _spans(masks, widest, num_frames, rng):
             hidden[start:end] = True
@@ -55,6 +60,10 @@ def augmented_views(
     if params.time_warp_factor:
         features = time_warp(features, params.time_warp_factor, rng)
     return [mask(features, params, rng) for _ in range(num_views)]
+
+
+def _size(fixed: int, ratio: float | None, of: int) -> int:
+    return fixed if ratio is None else int(ratio * of)
 
 
 def _stretch(features: Tensor, num_frames: int) -> Tensor:

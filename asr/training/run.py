@@ -13,6 +13,7 @@ from torch.utils.data import DataLoader
 
 from asr.config.loading import load_config
 from asr.config.schema import ExperimentConfig
+from asr.data.augmentation import WaveformAugmenter, make_augmenter
 from asr.data.cuts import describe_cuts, load_cuts, load_training_cuts
 from asr.data.dataset import Batch, SpeechDataset, TellingDataset, leave_signals_to_parent
 from asr.data.feasibility import split_feasible
@@ -72,6 +73,9 @@ def train(request: TrainingRequest) -> bool:
         "train": load_training_cuts(request.train_cuts, config.augmentation.speed_perturb),
         "dev": load_cuts(request.dev_cuts),
     }
+    waveform = make_augmenter(
+        config.augmentation, cuts["train"], config.training.seed, str(request.train_cuts)
+    )
     with joined_processes() as processes, contextlib.ExitStack() as opened:
         experiment = Experiment(request.directory, config, tokenizer)
         if processes.is_main:
@@ -81,13 +85,16 @@ def train(request: TrainingRequest) -> bool:
             _checkpoints(experiment).sweep()
         processes.broadcast(None)  # the others wait for the folder
         set_up_logging(experiment.directory / "train.log" if processes.is_main else None)
+        if waveform is not None and processes.is_main:
+            for line in waveform.warnings:
+                logger.warning(line)
         seed_everything(config.training.seed, rank=0)  # equal weights everywhere
         model = AsrModel(config, tokenizer.vocab_size)
         train_cuts, dev_cuts = (
             _feasible(split, of_split, experiment, model, processes)
             for split, of_split in cuts.items()
         )
-        return _train(experiment, model, train_cuts, dev_cuts, processes)
+        return _train(experiment, model, train_cuts, dev_cuts, waveform, processes)
 
 
 def _train(
@@ -95,6 +102,7 @@ def _train(
     model: AsrModel,
     train_cuts: list[Cut],
     dev_cuts: list[Cut],
+    waveform: WaveformAugmenter | None,
     processes: Processes,
 ) -> bool:
     config = experiment.config
@@ -130,7 +138,7 @@ def _train(
     )
     dev_dataset = SpeechDataset(extractor, experiment.tokenizer)
     dev = DevSet(dev_cuts, dev_dataset, processes, config.training.precision)
-    loader = make_loader(experiment, extractor, sampler, processes)
+    loader = make_loader(experiment, extractor, sampler, waveform, processes)
     trainer = Trainer(
         experiment.directory, config, state, loader, sampler, dev, processes, total_steps
     )
@@ -179,6 +187,7 @@ def make_loader(
     experiment: Experiment,
     extractor: FbankExtractor,
     sampler: GlobalBatchSampler,
+    waveform: WaveformAugmenter | None,
     processes: Processes,
 ) -> DataLoader[Batch | UserError]:
     """Return the loader of training batches."""
@@ -190,6 +199,7 @@ def make_loader(
         config.augmentation,
         num_views=2 if config.loss_params.consistency_weight > 0 else 1,
         seed=config.training.seed,
+        waveform=waveform,
     )
     return DataLoader(
         TellingDataset(dataset),

@@ -47,6 +47,41 @@ def test_short_utterances(num_frames: int) -> None:
         assert torch.isfinite(view).all()
 
 
+def masked_frames(params: SpecAugment, num_frames: int) -> np.ndarray:
+    """Whether each frame is hidden, (100, T), for 100 seeds."""
+    features = ramp(num_frames)
+    masks = [mask(features, params, np.random.default_rng(seed)) for seed in range(100)]
+    return np.stack([(masked != features).all(dim=1).numpy() for masked in masks])
+
+
+def test_adaptive_masks_grow_with_the_utterance() -> None:
+    params = SpecAugment(
+        time_warp_factor=0, num_feature_masks=0, num_frame_masks=20, num_frame_masks_ratio=0.04,
+        frames_mask_ratio=0.04, max_frames_mask_fraction=1.0,
+    )  # fmt: skip
+    none, short, long = (masked_frames(params, n) for n in (24, 100, 1000))
+    assert not none.any()  # 0.04 * 24 masks: none
+    starts = np.diff(np.pad(short, ((0, 0), (1, 0))).astype(int), axis=1) == 1
+    assert starts.sum(axis=1).max() <= 4
+    assert short.sum(axis=1).max() <= 4 * 4
+    # 20 masks of 0 to 40 frames, 20 on average: 1 - (1 - 0.02) ** 20 of the frames.
+    assert long.mean() == pytest.approx(0.33, abs=0.03)
+    assert short.mean() == pytest.approx(1 - (1 - 0.02) ** 4, abs=0.03)
+
+
+def test_masks_as_shares_fit_any_number_of_bins() -> None:
+    params = SpecAugment(
+        time_warp_factor=0, num_feature_masks=1, features_mask_ratio=0.25, num_frame_masks=0
+    )
+    for num_bins in (24, 80):
+        widest = 0
+        for seed in range(300):
+            features = ramp(20, num_bins)
+            masked = mask(features, params, np.random.default_rng(seed))
+            widest = max(widest, int((masked != features).all(dim=0).sum()))
+        assert widest == num_bins // 4
+
+
 def test_time_warp_keeps_length_order_and_ends() -> None:
     times = torch.arange(300, dtype=torch.float32)[:, None].expand(300, 4)
     largest = 0.0
