@@ -81,6 +81,10 @@ recipe_begin() {
   for method in $methods; do arguments+=(--method "$method"); done
   settings=$(asr config "$train_config" "${arguments[@]}" --recipe) || exit $?
   eval "$settings" # see asr/config/stages.py
+  if [ "$augments_samples" = true ] && [ "$features" = stored ]; then
+    option_error "$train_config changes samples at random, which stored features cannot follow:\
+ give --features on-the-fly"
+  fi
   recipe_folders
 }
 

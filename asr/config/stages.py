@@ -19,8 +19,8 @@ def stage_settings(config: ExperimentConfig) -> dict[str, str]:
     """Return the shell variables that `utils/recipe.sh` works with.
 
     `lang` names the tokenizer's folder; `sampling_rate` (Hz), `speed_factors` (empty without speed
-    perturbation) and `trained_chunk_size` (encoder frames, 0 for whole utterances) are what they
-    say. A hash changes exactly when a key changes that its stage reads, so that an edit of a conf
+    perturbation), `augments_samples` (features cannot be stored) and `trained_chunk_size` (encoder
+    frames, 0 for whole utterances) are what they say. A hash changes exactly when a key changes that its stage reads, so that an edit of a conf
     file redoes no other stage.
     """
     data = config.model_dump(mode="json")
@@ -33,6 +33,7 @@ def stage_settings(config: ExperimentConfig) -> dict[str, str]:
         "speed_factors": " ".join(
             f"{factor:g}" for factor in sorted(speed.factors if speed else [])
         ),
+        "augments_samples": "true" if config.augmentation.changes_samples else "false",
         "trained_chunk_size": str(_trained_chunk_size(config.encoder_params.chunking)),
         "features_hash": _hash([data["features"], extraction]),
         "tokenizer_hash": _hash(_pair(data, "tokenizer")),

@@ -133,6 +133,13 @@ def test_mistakes(yesno: RecipeCopy, corpus: Path) -> None:
     assert "Did you mean 'ctc-greedy'" in yesno.fail(
         "--corpus-dir", "corpora", "--methods", "ctc-greddy attention"
     )
+    noisy = yesno.root / "noisy.yaml"
+    noisy.write_text(
+        f"base: {yesno.folder}/conf/conformer.yaml\naugmentation: {{telephone: {{}}}}\n"
+    )
+    assert "give --features on-the-fly" in yesno.fail(
+        "--corpus-dir", "corpora", "--train-config", str(noisy)
+    )
     assert "--chunk-size takes 0 or more" in yesno.fail("--chunk-size", "-4")
     told = yesno.fail(
         "--corpus-dir", "corpora", "--stage", "5", "--exp-name", "untrained", "--overrides", QUICK
