@@ -3,6 +3,5 @@
 from asr.data.validation.options import CtcRule, ValidationOptions
 from asr.data.validation.report import ValidationReport
 from asr.data.validation.run import validate_split
-from asr.data.validation.splits import validate_splits
 
-__all__ = ["CtcRule", "ValidationOptions", "ValidationReport", "validate_split", "validate_splits"]
+__all__ = ["CtcRule", "ValidationOptions", "ValidationReport", "validate_split"]

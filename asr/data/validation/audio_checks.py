@@ -25,12 +25,12 @@ class SegmentCheck:
 
     Attributes:
         peaks: the largest magnitude; None when it is not finite.
-        clipped: the share of samples inside runs of three and more at that magnitude.
+        clipped: how many samples are inside runs of three and more at that magnitude.
         digests: of the decoded samples, in hexadecimal.
     """
 
     peaks: Sequence[float | None]
-    clipped: Sequence[float]
+    clipped: Sequence[int]
     digests: Sequence[str]
 
 
@@ -130,14 +130,12 @@ class _Scan:
             self.at_top[index] += (top[:-2] & top[1:-1] & top[2:]).sum(axis=0)
 
     def found(self) -> list[SegmentCheck]:
-        lengths = np.maximum(np.minimum(self.stops, self.position) - self.starts, 1)
+        """Return what every segment held."""
         return [
             SegmentCheck(
                 [float(peak) if np.isfinite(peak) else None for peak in peaks],
-                (at_top / length).tolist(),
+                at_top.tolist(),
                 [digest.hexdigest() for digest in digests],
             )
-            for peaks, at_top, length, digests in zip(
-                self.peaks, self.at_top, lengths, self.digests, strict=True
-            )
+            for peaks, at_top, digests in zip(self.peaks, self.at_top, self.digests, strict=True)
         ]

@@ -60,23 +60,24 @@ class _Players:
 
     def __init__(self, enabled: bool) -> None:
         self.left = _MOST_CLIP_CHARACTERS if enabled else 0
-        self.known: dict[tuple[str, float, float], str] = {}
+        self.shown: set[tuple[str, float, float]] = set()
 
     def player(self, path: str | None, start: float, duration: float) -> str:
         """Return a player for a segment of a file, or a word on why there is none."""
         if path is None or self.left <= 0:
             return ""
         key = (path, start, duration)
-        if key in self.known:
-            return self.known[key]
+        if key in self.shown:
+            return "as above"
+        self.shown.add(key)
         address = clip(*key)
+        if not address:
+            return "cannot be played"
         if len(address) > self.left:
             self.left = 0
             return ""
         self.left -= len(address)
-        found = f'<audio controls preload="none" src="{address}"></audio>' if address else ""
-        self.known[key] = found or "cannot be played"
-        return self.known[key]
+        return f'<audio controls preload="none" src="{address}"></audio>'
 
 
 def _summary(report: ValidationReport) -> str:

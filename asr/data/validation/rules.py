@@ -19,6 +19,7 @@ from asr.text.tokenizers import unknown_characters
 _TRUNCATION_TOLERANCE = 0.01  # seconds; headers that are off by a few bytes are common
 _MAX_OVERSHOOT = 0.5  # seconds past a recording's end that are just cut off; Kaldi's own figure
 _QUIET_PEAK = 0.1  # below it equal samples are a matter of rounding, not of clipping
+_FEWEST_CLIPPED = 8  # samples; a single crest may be flat by chance
 _RATE_SLACK = 0.2  # seconds added before speech is called too fast: tight cuts shorten a word
 _LONG_ENOUGH = 2.0  # seconds, from which on a transcript can be too little
 
@@ -132,13 +133,14 @@ def _silent_audio(utterance: Utterance, judge: Judge) -> str | None:
 
 def _clipped_audio(utterance: Utterance, judge: Judge) -> str | None:
     found = _segment_check(utterance)
-    shares = [
+    counts = [
         found.clipped[index]
         for index in utterance.channel_indices
         if (found.peaks[index] or 0.0) >= _QUIET_PEAK
     ]
-    share = max(shares, default=0.0)
-    if share <= judge.options.max_clipped_share:
+    clipped = max(counts, default=0)
+    share = clipped / (utterance.duration * utterance.recording.sampling_rate)
+    if clipped < _FEWEST_CLIPPED or share <= judge.options.max_clipped_share:
         return None
     return f"{share:.2%} of its samples are in flat tops"
 

@@ -14,13 +14,13 @@ from asr.data.rejections import (
     nothing_usable,
     write_rejections,
 )
+from asr.data.splits import FINGERPRINTS
 from asr.data.validation.audio_cache import check_files
 from asr.data.validation.neighbours import duplicate_audio, overlapping_segments
 from asr.data.validation.options import CtcRule, ValidationOptions
 from asr.data.validation.page import render_page
 from asr.data.validation.report import ValidationReport
 from asr.data.validation.rules import Judge
-from asr.data.validation.splits import FINGERPRINTS, fingerprint
 from asr.data.validation.utterance import Utterance, link
 from asr.errors import UserError
 from asr.files import PathLike, write_json, write_jsonl, write_text
@@ -130,6 +130,6 @@ def _write(report: ValidationReport, folder: Path) -> None:
             where=str(folder / "rejected.jsonl"),
             todo="Mend the corpus or raise --max-rejected-share.",
         )
-    write_jsonl(folder / FINGERPRINTS, (fingerprint(utterance) for utterance in report.kept))
+    write_jsonl(folder / FINGERPRINTS, (utterance.fingerprint() for utterance in report.kept))
     rate = report.options.sampling_rate
     write_jsonl(folder / "cuts.jsonl", (utterance.cut(rate).to_dict() for utterance in report.kept))

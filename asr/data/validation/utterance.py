@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from lhotse import MonoCut, Recording, SupervisionSegment
 from lhotse.audio import AudioSource
@@ -74,6 +75,11 @@ class Utterance:
     def channel_indices(self) -> list[int]:
         """Where its channels stand among those of the recording."""
         return [self.recording.channel_ids.index(channel) for channel in self.channels]
+
+    def fingerprint(self) -> dict[str, Any]:
+        """Return what tells it from the utterances of other splits, for `asr.data.splits`."""
+        speaker = self.supervision.speaker
+        return {"id": self.id, "speaker": speaker, "recording": self.path, "audio": self.audio_key}
 
     def fault(self, reason: Reason, detail: str) -> Rejection:
         """Return what is written about a fault of this utterance."""

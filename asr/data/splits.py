@@ -1,4 +1,4 @@
-"""What two splits of a corpus must not share: speakers, recordings, audio."""
+"""What two splits of a corpus should not share: speakers, recordings, audio."""
 
 from __future__ import annotations
 
@@ -9,11 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from asr.data.reasons import ACROSS_SPLITS, Reason, parse_reasons
-from asr.data.validation.utterance import Utterance
 from asr.errors import UserError
 from asr.files import PathLike, read_jsonl, write_json
 
-FINGERPRINTS = "fingerprints.jsonl"
+FINGERPRINTS = "fingerprints.jsonl"  # what tells the utterances of a split from those of others
 _KEYS = {
     Reason.SHARED_SPEAKER: "speaker",
     Reason.SHARED_RECORDING: "recording",
@@ -66,16 +65,6 @@ class SplitsReport:
         return "\n".join(lines)
 
 
-def fingerprint(utterance: Utterance) -> dict[str, Any]:
-    """Return what tells an utterance from those of other splits."""
-    return {
-        "id": utterance.id,
-        "speaker": utterance.supervision.speaker,
-        "recording": utterance.path,
-        "audio": utterance.audio_key,
-    }
-
-
 def validate_splits(
     data_dir: PathLike, splits: Sequence[str], fail_on: Iterable[str] = ()
 ) -> SplitsReport:
@@ -85,7 +74,7 @@ def validate_splits(
     the same speakers are nothing to be told. Recordings and audio are compared everywhere.
 
     Args:
-        data_dir: holds `<split>/fingerprints.jsonl`, written by `validate_split`.
+        data_dir: holds `<split>/fingerprints.jsonl`, written by `asr validate`.
         splits: the training split, then the others.
         fail_on: names of the reasons that are errors.
 
