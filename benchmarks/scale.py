@@ -1,10 +1,10 @@
 """What a corpus costs by the utterance before training begins, at 1,000, 10,000 and 100,000.
 
 Writes synthetic manifests, without audio, and measures validation of texts and durations, reading
-the cuts, the CTC rule, the first batch and an epoch of batches. Every measurement is a process of
-its own; it is warmed up on 200 utterances, so that imports do not count. Times are of the
-processor, which other work on the machine changes less than those of the clock. Peak memory is
-what the process held at most beyond what it held before. The table goes to benchmarks/scale.md.
+the cuts, what training does before its first step, and an epoch of batches. Every measurement is a
+process of its own, warmed up on 200 utterances, so that imports do not count. Times are of the
+processor, which other work on the machine changes less than those of the clock. Peak memory is what
+the process held at most beyond what it held before. The table goes to benchmarks/scale.md.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from asr.config.augmentation import SpeedPerturb
     from asr.data.sampling import GlobalBatchSampler
 
 SIZES = (1_000, 10_000, 100_000)
@@ -129,6 +130,20 @@ def prepare_reading(folder: Path) -> Callable[[], object]:
     return lambda: load_cuts(folder / SPLIT / "cuts.jsonl")
 
 
+def prepare_copies(folder: Path) -> Callable[[], object]:
+    from asr.config.augmentation import SpeedPerturb
+    from asr.data.cuts import load_training_cuts
+
+    return lambda: load_training_cuts(folder / SPLIT / "cuts.jsonl", SpeedPerturb())
+
+
+def prepare_description(folder: Path) -> Callable[[], object]:
+    from asr.data.cuts import describe_cuts, load_cuts
+
+    cuts = load_cuts(folder / SPLIT / "cuts.jsonl")
+    return lambda: describe_cuts(cuts)
+
+
 def prepare_rule(folder: Path) -> Callable[[], object]:
     from asr.config.features import FbankParams
     from asr.config.tokenizer import CharTokenizerParams
@@ -147,24 +162,34 @@ def prepare_batch(folder: Path) -> Callable[[], object]:
     return lambda: next(iter(sampler))
 
 
+def prepare_batch_of_copies(folder: Path) -> Callable[[], object]:
+    from asr.config.augmentation import SpeedPerturb
+
+    sampler = make_sampler(folder, SpeedPerturb())
+    return lambda: next(iter(sampler))
+
+
 def prepare_epoch(folder: Path) -> Callable[[], object]:
     sampler = make_sampler(folder)
     return lambda: sampler.count_batches(0)
 
 
-def make_sampler(folder: Path) -> GlobalBatchSampler:
-    from asr.data.cuts import load_cuts
+def make_sampler(folder: Path, speed: SpeedPerturb | None = None) -> GlobalBatchSampler:
+    from asr.data.cuts import load_training_cuts
     from asr.data.sampling import GlobalBatchSampler
 
-    cuts = load_cuts(folder / SPLIT / "cuts.jsonl")
-    return GlobalBatchSampler(cuts, batch_duration=600.0, num_buckets=30, seed=0)
+    cuts = load_training_cuts(folder / SPLIT / "cuts.jsonl", speed)
+    return GlobalBatchSampler(cuts, batch_duration=600.0, num_buckets=30, seed=0, speed=speed)
 
 
 PHASES = {
     "validation, `--no-audio`": prepare_validation,
     "reading the cuts": prepare_reading,
+    "reading the cuts, three speeds": prepare_copies,
+    "hash of the data": prepare_description,
     "CTC rule": prepare_rule,
     "buckets and the first batch": prepare_batch,
+    "the same, one of three speeds": prepare_batch_of_copies,
     "an epoch of batches": prepare_epoch,
 }
 

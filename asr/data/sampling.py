@@ -121,13 +121,13 @@ class GlobalBatchSampler(Sampler[BatchPlan]):
     def _epoch_cuts(self, epoch: int) -> list[Cut]:
         if self.speed is None or self.speed.draw == "all":
             return list(self.cuts)
-        return [cut for cut in self.cuts if self._is_drawn(cut, epoch)]
-
-    def _is_drawn(self, cut: Cut, epoch: int) -> bool:
-        assert self.speed is not None
-        source = cut.custom["source_id"]
-        drawn = utterance_rng(self.seed, epoch, source).choice(self.speed.factors)
-        return bool(cut.id == speed_copy_id(source, float(drawn)))
+        drawn: dict[str, str] = {}  # by source: a generator costs more than all else here
+        for cut in self.cuts:
+            source = cut.custom["source_id"]
+            if source not in drawn:
+                rng = utterance_rng(self.seed, epoch, source)
+                drawn[source] = speed_copy_id(source, float(rng.choice(self.speed.factors)))
+        return [cut for cut in self.cuts if cut.id == drawn[cut.custom["source_id"]]]
 
 
 def speed_copy_id(source_id: str, factor: float) -> str:
