@@ -50,7 +50,7 @@ def check_files(
                 stream.write(json.dumps(_as_row(path, files[path], check)) + "\n")
                 stream.flush()
     write_jsonl(cache, (_as_row(path, files[path], checks[path]) for path in sorted(files)))
-    journal.unlink()
+    journal.unlink(missing_ok=True)
     return checks
 
 
