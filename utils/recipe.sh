@@ -10,6 +10,8 @@
 #   --overrides "A=B …"   override keys of that file, e.g. "training.max_epochs=5"
 #   --exp-name NAME       experiment folder exp/NAME (the conf file's name)
 #   --features WHAT       stored, or on-the-fly (skips stage 2)
+#   --fail-on "A B …"     stage 1 fails on these, instead of telling them: shared-speaker,
+#                         shared-recording, shared-audio (in two splits)
 #   --methods "A B …"     decoding methods
 #   --chunk-size N        also decode in simulated streaming, N encoder frames a chunk (0: do not)
 #   --num-gpus N          training processes a machine (0: one a GPU; without GPUs one a core, up
@@ -46,6 +48,7 @@ train_config=conf/conformer.yaml
 overrides=
 exp_name=
 features=stored
+fail_on=
 methods="ctc-greedy ctc-prefix-beam attention attention-rescoring"
 chunk_size=0
 num_gpus=0
@@ -142,9 +145,9 @@ make_tables() {
     --output-dir "$data/tables" "$@"
 }
 
-# Stage 1. prepare_splits TABLE_DIR SPLIT…: manifests, validated.
+# Stage 1. prepare_splits TABLE_DIR TRAIN SPLIT…: manifests, validated, compared with each other.
 prepare_splits() {
-  local tables=$1 split
+  local tables=$1 split fault fingerprints=() faults=()
   shift
   marker_dir=$data/.stages
   for split in "$@"; do
@@ -155,9 +158,14 @@ prepare_splits() {
     run_stage 1 "validation of $split" \
       --in "$data/manifests/recordings_$split.jsonl" \
       --in "$data/manifests/supervisions_$split.jsonl" --in-text "sampling rate $sampling_rate" \
-      --out "$data/$split/cuts.jsonl" "${conf[@]}" \
+      --out "$data/$split/cuts.jsonl" --out "$data/$split/fingerprints.jsonl" "${conf[@]}" \
       -- asr validate --manifests "$data/manifests" --split "$split" --output-dir "$data"
+    fingerprints+=(--in "$data/$split/fingerprints.jsonl")
   done
+  if [ "$#" -lt 2 ]; then return; fi
+  for fault in $fail_on; do faults+=(--fail-on "$fault"); done
+  run_stage 1 "comparison of the splits" "${fingerprints[@]}" --out "$data/splits.json" \
+    -- asr validate-splits "$data" "$@" "${faults[@]}"
 }
 
 # Stage 2. store_features TRAIN SPLIT…: fbank; the training split with its speed copies.

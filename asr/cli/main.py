@@ -33,6 +33,7 @@ COMMANDS = {
     "train": "train a model under torchrun",
     "transcribe": "transcribe audio files with a bundle",
     "validate": "check manifests, set bad utterances aside with reasons",
+    "validate-splits": "look for speakers and audio that two splits share",
 }
 
 

@@ -9,8 +9,9 @@ import click
 from asr.cli.options import PATH, set_option
 from asr.config.features import FbankParams
 from asr.config.loading import load_config
-from asr.data.reasons import ValidationOptions
-from asr.data.validation import validate_split
+from asr.data.reasons import rejecting_reasons
+from asr.data.validation import CtcRule, ValidationOptions, validate_split
+from asr.text.tokenizers import load_tokenizer
 
 
 @click.command("validate")
@@ -29,8 +30,33 @@ from asr.data.validation import validate_split
     help="Its features_params.sampling_rate is that of the cuts; 16000 Hz without CONF.",
 )
 @set_option
+@click.option(
+    "--tokenizer",
+    "tokenizer_dir",
+    type=PATH,
+    metavar="DIR",
+    help="Judge by its vocabulary and by the CTC rule as well; needs --config.",
+)
 @click.option("--min-duration", default=0.1, show_default=True, help="Seconds.")
 @click.option("--max-duration", default=60.0, show_default=True, help="Seconds.")
+@click.option(
+    "--min-letter-rate", default=1.0, show_default=True, help="Letters a second, from 2 s on."
+)
+@click.option(
+    "--max-letter-rate",
+    default=30.0,
+    show_default=True,
+    help="Letters a second; a Han character, Hangul syllable or digit counts as three.",
+)
+@click.option(
+    "--reject", multiple=True, metavar="REASON", help="Set aside what is warned about otherwise."
+)
+@click.option(
+    "--keep", multiple=True, metavar="REASON", help="Warn about what is set aside otherwise."
+)
+@click.option(
+    "--no-audio", is_flag=True, help="Judge manifests and texts alone: no audio file is opened."
+)
 @click.option("--num-jobs", type=click.IntRange(min=1), default=2, show_default=True)
 @click.option(
     "--max-rejected-share",
@@ -45,17 +71,37 @@ def command(
     output_dir: Path,
     config_path: Path | None,
     overrides: tuple[str, ...],
+    tokenizer_dir: Path | None,
     min_duration: float,
     max_duration: float,
+    min_letter_rate: float,
+    max_letter_rate: float,
+    reject: tuple[str, ...],
+    keep: tuple[str, ...],
+    no_audio: bool,
     num_jobs: int,
     max_rejected_share: float,
 ) -> None:
-    """Write DIR/NAME/{cuts.jsonl,rejected.jsonl,validation.json}."""
+    """Write DIR/NAME/{cuts,rejected,warnings}.jsonl and validation.{json,html}.
+
+    docs/validation.md lists every REASON and what becomes of it.
+    """
     if overrides and not config_path:
         raise click.UsageError("--set changes a conf file: give --config as well.")
-    features = load_config(config_path, overrides).features_params if config_path else FbankParams()
+    if tokenizer_dir and not config_path:
+        raise click.UsageError("--tokenizer needs the model's conf file: give --config as well.")
+    config = load_config(config_path, overrides) if config_path else None
     options = ValidationOptions(
-        features.sampling_rate, min_duration, max_duration, max_rejected_share
+        sampling_rate=(config.features_params if config else FbankParams()).sampling_rate,
+        min_duration=min_duration,
+        max_duration=max_duration,
+        min_letter_rate=min_letter_rate,
+        max_letter_rate=max_letter_rate,
+        max_rejected_share=max_rejected_share,
+        rejecting=rejecting_reasons(reject, keep),
+        decode=not no_audio,
     )
-    report = validate_split(manifests, split, output_dir, options, num_jobs)
+    ctc = CtcRule.of(load_tokenizer(tokenizer_dir), config) if config and tokenizer_dir else None
+    report = validate_split(manifests, split, output_dir, options, num_jobs, ctc)
     click.echo(report.summary())
+    click.echo(f"{split}: see {output_dir / split / 'validation.html'}")

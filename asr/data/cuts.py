@@ -16,6 +16,7 @@ from asr.data.features import speed_copies
 from asr.data.sampling import source_id, speed_copy_id
 from asr.errors import UserError
 from asr.files import PathLike
+from asr.machine import bulk_allocation
 
 
 def load_cuts(path: PathLike) -> list[Cut]:
@@ -29,7 +30,8 @@ def load_cuts(path: PathLike) -> list[Cut]:
         todo = "Run stages 1 and 2 of the recipe first, or asr validate."
         raise UserError("the cuts do not exist", where=where, todo=todo)
     try:
-        cuts = list(CutSet.from_file(path)) if Path(path).stat().st_size else []
+        with bulk_allocation():
+            cuts = list(CutSet.from_file(path)) if Path(path).stat().st_size else []
     except Exception as error:  # lhotse passes on whatever its readers and builders raise
         what = f"is not a file of lhotse cuts ({type(error).__name__}: {error})"
         raise UserError(what, where=where) from error
@@ -54,7 +56,8 @@ def load_training_cuts(path: PathLike, speed: SpeedPerturb | None) -> list[Cut]:
     if speed is None:
         return cuts
     if not any(cut.has_features for cut in cuts):
-        return list(speed_copies(cuts, speed))
+        with bulk_allocation():
+            return list(speed_copies(cuts, speed))
     ids = {cut.id for cut in cuts}
     for cut in cuts:
         source = source_id(cut)

@@ -1,9 +1,9 @@
-"""The utterances set aside: their file, their counts, the error when nothing else is left."""
+"""What is wrong with utterances: its file, its counts, the error when nothing else is left."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -14,13 +14,14 @@ from asr.files import PathLike, read_jsonl, write_jsonl
 
 @dataclass(frozen=True)
 class Rejection:
-    """One utterance set aside.
+    """One utterance set aside, or, among the warnings, one that is kept nevertheless.
 
     Attributes:
         id: of the utterance; None for an audio file that no utterance names.
         path: of its audio; None when there is none.
         detail: what exactly was found.
         duration: seconds; 0 where it is not known.
+        start: seconds from the start of its audio file.
     """
 
     id: str | None
@@ -28,6 +29,7 @@ class Rejection:
     reason: Reason
     detail: str = ""
     duration: float = 0.0
+    start: float = 0.0
 
 
 def write_rejections(path: Path, rejections: Iterable[Rejection]) -> None:
@@ -45,7 +47,7 @@ def count_reasons(rejections: Iterable[Rejection]) -> dict[str, int]:
     return dict(Counter(rejection.reason.value for rejection in rejections).most_common())
 
 
-def nothing_usable(rejections: list[Rejection], where: PathLike) -> UserError:
+def nothing_usable(rejections: Sequence[Rejection], where: PathLike) -> UserError:
     """Return the error that no utterance is left; it names the most frequent reason."""
     (reason, count), *_ = count_reasons(rejections).items()
     example = next(item for item in rejections if item.reason.value == reason)

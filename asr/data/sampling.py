@@ -121,13 +121,13 @@ class GlobalBatchSampler(Sampler[BatchPlan]):
     def _epoch_cuts(self, epoch: int) -> list[Cut]:
         if self.speed is None or self.speed.draw == "all":
             return list(self.cuts)
-        return [cut for cut in self.cuts if self._is_drawn(cut, epoch)]
-
-    def _is_drawn(self, cut: Cut, epoch: int) -> bool:
-        assert self.speed is not None
-        source = cut.custom["source_id"]
-        drawn = draw_speed(self.speed, self.seed, epoch, source)
-        return bool(cut.id == speed_copy_id(source, drawn))
+        drawn: dict[str, str] = {}  # by source: a generator costs more than all else here
+        for cut in self.cuts:
+            source = source_id(cut)
+            if source not in drawn:
+                factor = draw_speed(self.speed, self.seed, epoch, source)
+                drawn[source] = speed_copy_id(source, factor)
+        return [cut for cut in self.cuts if cut.id == drawn[source_id(cut)]]
 
 
 def source_id(cut: Cut) -> str:

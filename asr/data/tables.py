@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+import re
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -14,6 +15,7 @@ from asr.files import PathLike, read_jsonl, write_jsonl
 
 _STRINGS = ("id", "path", "speaker", "language")
 _NUMBERS = ("start", "duration")
+_SURROGATE = re.compile("[\ud800-\udfff]")  # JSON can spell it, UTF-8 cannot
 _KEYS = (*_STRINGS, "text", *_NUMBERS)
 
 
@@ -82,6 +84,9 @@ def _problem(data: dict[str, Any]) -> tuple[str, str]:
             return f"'{key}' must be a non-empty string, not {data[key]!r}", ""
     if not isinstance(data.get("text"), str | None):
         return f"'text' must be a string, not {data['text']!r}", ""
+    for key in (*_STRINGS, "text"):
+        if _SURROGATE.search(data.get(key) or ""):
+            return f"'{key}' holds half a surrogate pair, {data[key]!r}", "Write it as UTF-8 text."
     for key in _NUMBERS:
         if not (data.get(key) is None or _is_number(data[key])):
             return f"'{key}' must be a number of seconds, not {data[key]!r}", ""

@@ -25,6 +25,7 @@ def test_paths_are_relative_to_the_table(tmp_path: Path) -> None:
         ({"speaker": None}, "'speaker' must be a non-empty string"),
         ({"id": ""}, "'id' must be a non-empty string"),
         ({"text": 7}, "'text' must be a string, not 7"),
+        ({"text": "a \ud800 b"}, "'text' holds half a surrogate pair"),
         ({"start": "0"}, "'start' must be a number"),
         ({"duration": True}, "'duration' must be a number"),
         ({"speakr": "x"}, "Did you mean 'speaker'?"),

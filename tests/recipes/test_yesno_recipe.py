@@ -119,6 +119,16 @@ def test_the_bundle_transcribes_any_audio(yesno: RecipeCopy, finished: str, tmp_
     assert texts == {"NO YES YES NO"}
 
 
+def test_one_speaker_in_all_splits_is_told_and_fails_on_demand(
+    yesno: RecipeCopy, finished: str
+) -> None:
+    assert "shared-speaker: 1 in train and test" in finished
+    arguments = ("--corpus-dir", "corpora", "--stop-stage", "1", "--fail-on")
+    told = yesno.fail(*arguments, "shared-audio shared-speaker")
+    assert "shared-speaker: 1 in train and test" in told
+    yesno.succeed(*arguments, "shared-audio")
+
+
 def test_mistakes(yesno: RecipeCopy, corpus: Path) -> None:
     assert "--corpus-dir ../nowhere: no such file or folder" in yesno.fail(
         "--corpus-dir", "../nowhere"
