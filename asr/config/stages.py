@@ -47,8 +47,9 @@ def _trained_chunk_size(chunking: ChunkingParams) -> int:
 
 def _tokenizer_folder(config: ExperimentConfig) -> str:
     kind = config.tokenizer.removesuffix("Tokenizer").lower()
-    size = getattr(config.tokenizer_params, "vocab_size", None)
-    return f"lang_{kind}" if size is None else f"lang_{kind}_{size}"
+    params = config.tokenizer_params.model_dump()
+    parts = ["lang", kind, str(params.get("vocab_size", "")), params["normaliser"]]
+    return "_".join(part for part in parts if part not in ("", "none"))
 
 
 def _pair(data: dict[str, Any], part: str) -> list[Any]:
