@@ -22,7 +22,8 @@
 # recipe may set
 #   data        where its manifests and features go        (data)
 #   results     where its tables go                        (results)
-#   unit        what its results count, word or char       (word)
+#   unit        what its results count, word, char or mixed (word)
+#   normaliser  what is done to texts before they are compared, see docs/text.md (none)
 # shellcheck disable=SC2034,SC2154  # options are read by the recipes; `asr config` sets the hashes
 
 caller_dir=$PWD
@@ -48,7 +49,7 @@ num_gpus=0
 num_nodes=1
 node_rank=0
 master=localhost:0
-unset data results unit # what is set here or in the environment is an option
+unset data results unit normaliser # what is set here or in the environment is an option
 
 # To be called after utils/parse_options.sh: resolves paths, reads the conf file.
 recipe_begin() {
@@ -73,7 +74,7 @@ recipe_begin() {
   for method in $methods; do arguments+=(--method "$method"); done
   settings=$(asr config "$train_config" "${arguments[@]}" --recipe) || exit $?
   eval "$settings" # see asr/config/stages.py
-  data=${data:-data} results=${results:-results} unit=${unit:-word}
+  data=${data:-data} results=${results:-results} unit=${unit:-word} normaliser=${normaliser:-none}
   exp_name=${exp_name:-$(basename "${train_config%.*}")}
   if [[ $exp_name =~ [[:space:]] ]]; then option_error "--exp-name takes no spaces: '$exp_name'"; fi
   recipe_folders
@@ -223,7 +224,8 @@ score_splits() {
     done
   done
   run_stage 6 "scoring" "${inputs[@]}" "${outputs[@]}" \
-    -- asr score --results-dir "$results" --unit "$unit" "${folders[@]}"
+    -- asr score --results-dir "$results" --unit "$unit" --normaliser "$normaliser" \
+    "${folders[@]}"
 }
 
 # Stage 7. pack_bundle SPLIT: one file to hand out, checked against what stage 5 decoded.
