@@ -47,8 +47,8 @@ def _trained_chunk_size(chunking: ChunkingParams) -> int:
 
 def _tokenizer_folder(config: ExperimentConfig) -> str:
     kind = config.tokenizer.removesuffix("Tokenizer").lower()
-    params = config.tokenizer_params.model_dump()
-    parts = ["lang", kind, str(params.get("vocab_size", "")), params["normaliser"]]
+    size = getattr(config.tokenizer_params, "vocab_size", "")
+    parts = ["lang", kind, str(size), config.tokenizer_params.normaliser]
     return "_".join(part for part in parts if part not in ("", "none"))
 
 

@@ -139,6 +139,7 @@ CASES = [
     ("U.S.A.", "u s a"),
     ("a.k.a. Bob", "a k a bob"),
     ("R&B", "r and b"),
+    ("I said no. 5 came.", "i said no five came"),
     # words
     ("don’t", "don't"),
     ("rock 'n' roll", "rock n roll"),

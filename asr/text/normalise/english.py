@@ -116,7 +116,7 @@ def _saint_or_street(match: Match[str]) -> str:
     return f"{before}{'street' if is_name else 'saint'} {after}"
 
 
-@rule(r"\b(?:No|no)\.\s*(?=[0-9])|#(?=[0-9])")
+@rule(r"\bN[oO]\.\s*(?=[0-9])|#(?=[0-9])")
 def _number_sign(match: Match[str]) -> str:
     return "number "
 

@@ -20,7 +20,7 @@ _YEAR = r"(?:1[1-9][0-9]{2}|20[0-9]{2})"
 
 # What is counted with 两, not 二.
 _MEASURES = (
-    "个|個|只|隻|条|條|张|張|本|件|块|塊|种|種|次|名|辆|輛|座|台|家|位|岁|歲|天|年|周|小时|小時|分钟|"
+    "个|個|只|隻|条|條|张|張|本|件|块|塊|种|種|次|名|辆|輛|座|台|家|位|岁|歲|天|年(?!级|級)|周|小时|小時|分钟|"
     "分鐘|点|點|倍|米|公里|千米|厘米|公斤|千克|斤|吨|噸|元|美元|欧元|万|萬|亿|億|千|人|层|層|篇|首|"
     "套|份|场|場|遍|顿|頓|杯|瓶|盒|棵|朵|间|間|所|支|枝|颗|顆|句|段|组|組|对|對|双|雙|口|匹|头|頭"
 )
@@ -62,7 +62,7 @@ def _padded_day(match: Match[str]) -> str:
     return cardinal(int(match[1]))
 
 
-@rule(r"(?<![0-9:])([01]?[0-9]|2[0-4]):([0-5][0-9])(?::([0-5][0-9]))?(?![0-9:])")
+@rule(r"(?<![0-9:以])(?<!比分)([01]?[0-9]|2[0-4]):([0-5][0-9])(?::([0-5][0-9]))?(?![0-9:])")
 def _time(match: Match[str]) -> str:
     hour = "两" if int(match[1]) == 2 else cardinal(int(match[1]))
     minutes = "" if match[2] == "00" and not match[3] else f"{_two_digits(match[2])}分"
@@ -107,7 +107,9 @@ def _ratio(match: Match[str]) -> str:
 
 @rule(rf"{_ALONE}({_NUMBER})\s?[-–~]\s?(?={_NUMBER}(?!\s?[-–~]))")
 def _range(match: Match[str]) -> str:
-    return f"{number(match[1])}到"
+    before, after = match.string[: match.start()], match.string[match.end() :]
+    counts = re.match(rf"{_NUMBER}\s?(?:{_MEASURES})", after) and not before.endswith("第")
+    return f"{'两' if match[1] == '2' and counts else number(match[1])}到"
 
 
 @rule(rf"{_ALONE}(-?)({_NUMBER})\s?({UNIT})(?![A-Za-z/^])")
