@@ -92,6 +92,9 @@ CASES = [
     # percentages, ranges, signs
     ("0.5%", "zero point five percent"),
     ("5–10%", "five to ten percent"),
+    ("50%-60%", "fifty percent to sixty percent"),
+    ("5-year-old", "five year old"),
+    ("F-16 and 3D", "f sixteen and three d"),
     ("1990–1995", "nineteen ninety to nineteen ninety five"),
     ("3-4", "three four"),
     ("-0.5", "minus zero point five"),

@@ -181,7 +181,7 @@ def _money(match: Match[str]) -> str:
     return f" {' and '.join(parts)} "
 
 
-@rule(r"(?<=[0-9%])\s?–\s?(?=[0-9])|(?<=[0-9])-(?=[0-9.,]+\s?%)")
+@rule(r"(?<=[0-9%])\s?–\s?(?=[0-9])|(?<=[0-9])-(?=[0-9.,]+\s?%)|(?<=%)-(?=[0-9])")
 def _range(match: Match[str]) -> str:
     return " to "
 

@@ -62,6 +62,14 @@ def _padded_day(match: Match[str]) -> str:
     return cardinal(int(match[1]))
 
 
+@rule(
+    r"(?<=:[0-5][0-9])\s?[-–~]\s?(?=[0-9]{1,2}:[0-5][0-9](?![0-9:]))|(?<=[%°C])\s?[-–~]\s?(?=[0-9])"
+)
+def _to(match: Match[str]) -> str:
+    """Between two times, two percentages or two temperatures."""
+    return "到"
+
+
 @rule(r"(?<![0-9:以])(?<!比分)([01]?[0-9]|2[0-4]):([0-5][0-9])(?::([0-5][0-9]))?(?![0-9:])")
 def _time(match: Match[str]) -> str:
     hour = "两" if int(match[1]) == 2 else cardinal(int(match[1]))
@@ -105,11 +113,12 @@ def _ratio(match: Match[str]) -> str:
     return f"{number(match[1])}比{number(match[2])}"
 
 
-@rule(rf"{_ALONE}({_NUMBER})\s?[-–~]\s?(?={_NUMBER}(?!\s?[-–~]))")
+@rule(rf"{_ALONE}(-?)({_NUMBER})\s?[-–~]\s?(?={_NUMBER}(?!\s?[-–~]))")
 def _range(match: Match[str]) -> str:
     before, after = match.string[: match.start()], match.string[match.end() :]
     counts = re.match(rf"{_NUMBER}\s?(?:{_MEASURES})", after) and not before.endswith("第")
-    return f"{'两' if match[1] == '2' and counts else number(match[1])}到"
+    first = "两" if match[2] == "2" and counts else number(match[2])
+    return f"{'负' if match[1] else ''}{first}到"
 
 
 @rule(rf"{_ALONE}(-?)({_NUMBER})\s?({UNIT})(?![A-Za-z/^])")
@@ -147,6 +156,6 @@ def _number(match: Match[str]) -> str:
 
 
 _RULES: list[Rule] = [
-    _date, _year, _generation, _padded_day, _time, _phone, _percent, _money, _fraction, _ratio,
+    _date, _year, _generation, _padded_day, _to, _time, _phone, _percent, _money, _fraction, _ratio,
     _range, _unit, _two, _operator, _minus, _model_number, _number,
 ]  # fmt: skip
