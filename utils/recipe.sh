@@ -27,6 +27,7 @@
 #   data        where its manifests and features go        (data)
 #   results     where its tables go                        (results)
 #   unit        what its results count: word, char, mixed  (word)
+#   normaliser  what is done to texts before they are compared, see docs/text.md (none)
 #   rehearsal_overrides   what a rehearsal has to change of the conf beside the model's size
 # shellcheck disable=SC2034,SC2154  # options are read by the recipes; `asr config` sets the hashes
 
@@ -55,7 +56,7 @@ num_gpus=0
 num_nodes=1
 node_rank=0
 master=localhost:0
-unset data results unit rehearsal_overrides # what is set here or in the environment is an option
+unset data results unit normaliser rehearsal_overrides # set here or in the environment: an option
 
 # To be called after utils/parse_options.sh: resolves paths, reads the conf file.
 recipe_begin() {
@@ -75,7 +76,8 @@ recipe_begin() {
   export PYTHONUNBUFFERED=1 # a stage's output is a pipe, and progress should be seen as it is made
   exp_name=${exp_name:-$(basename "${train_config%.*}")}
   if [[ $exp_name =~ [[:space:]] ]]; then option_error "--exp-name takes no spaces: '$exp_name'"; fi
-  data=${data:-data} results=${results:-results} unit=${unit:-word} exp_root=exp
+  data=${data:-data} results=${results:-results} unit=${unit:-word}
+  normaliser=${normaliser:-none} exp_root=exp
   if [ "$rehearse" = true ]; then recipe_rehearse; fi
   conf=(--with --config --with "$train_config")
   local override settings method arguments=()
@@ -269,7 +271,8 @@ score_splits() {
     done
   done
   run_stage 6 "scoring" "${inputs[@]}" "${outputs[@]}" \
-    -- asr score --results-dir "$results" --unit "$unit" "${folders[@]}"
+    -- asr score --results-dir "$results" --unit "$unit" --normaliser "$normaliser" \
+    "${folders[@]}"
 }
 
 # Stage 7. pack_bundle SPLIT: one file to hand out, checked against what stage 5 decoded.

@@ -27,7 +27,7 @@ COMMANDS = {
     "export": "pack a bundle into one file and check it",
     "features": "compute and store fbank features",
     "prepare": "turn a table of recordings into lhotse manifests",
-    "score": "WER and CER tables from decoded hypotheses",
+    "score": "WER, CER and MER tables from decoded hypotheses",
     "table": "write the tables of a corpus whose layout is known",
     "tokenizer": "train or build a tokenizer",
     "train": "train a model under torchrun",

@@ -8,6 +8,7 @@ from typing import get_args
 import click
 
 from asr.cli.options import PATH
+from asr.config.tokenizer import NormaliserName
 from asr.errors import UserError
 from asr.scoring.alignment import Unit
 from asr.scoring.comparison import compare_decodes
@@ -28,7 +29,15 @@ from asr.scoring.results import score_directories
     type=click.Choice(get_args(Unit)),
     default="word",
     show_default=True,
-    help="headline figure: WER over words or CER over characters; both are computed",
+    help="headline figure: WER over words, CER over characters, MER over Han characters and words"
+    " of other scripts; all are computed",
+)
+@click.option(
+    "--normaliser",
+    type=click.Choice(get_args(NormaliserName)),
+    default="none",
+    show_default=True,
+    help="applied to references and hypotheses; docs/text.md says what each does",
 )
 @click.option(
     "--compare",
@@ -41,12 +50,13 @@ def command(
     decode_dirs: tuple[Path, ...],
     results_dir: Path,
     unit: Unit,
+    normaliser: NormaliserName,
     compare: tuple[Path, Path] | None,
 ) -> None:
     """Score exp/<experiment>/decode/<split>/<method> folders.
 
-    Their rows go into the tables of their splits; a row of the same experiment and method is
-    replaced.
+    Their rows go into the tables of their splits; a row of the same experiment, method and
+    normaliser is replaced.
     """
     if bool(decode_dirs) == bool(compare):
         raise UserError(
@@ -55,7 +65,7 @@ def command(
             todo="Run 'asr score --help' for both forms.",
         )
     if compare:
-        click.echo(compare_decodes(*compare, unit))
+        click.echo(compare_decodes(*compare, unit, normaliser))
         return
-    for table in score_directories(decode_dirs, results_dir, unit):
+    for table in score_directories(decode_dirs, results_dir, unit, normaliser):
         click.echo(f"{table.rates}{table.path}\n")

@@ -13,7 +13,7 @@ from asr.config.decoders import MultiTaskCTCEntropyLossParams as MultiTaskParams
 from asr.config.decoding import DecodingOptions
 from asr.config.encoders import ENCODERS, ConformerEncoderParams, EncoderParams
 from asr.config.features import FEATURES, FbankParams
-from asr.config.tokenizer import TOKENIZERS, BpeTokenizerParams
+from asr.config.tokenizer import TOKENIZERS, BpeTokenizerParams, TokenizerParams
 from asr.config.training import (
     OPTIMIZERS,
     SCHEDULERS,
@@ -43,7 +43,7 @@ class ExperimentConfig(Params):
     features: str = "Fbank"
     features_params: SerializeAsAny[FbankParams] = FbankParams()
     tokenizer: str = "BpeTokenizer"
-    tokenizer_params: SerializeAsAny[Params] = BpeTokenizerParams()
+    tokenizer_params: SerializeAsAny[TokenizerParams] = BpeTokenizerParams()
     augmentation: Augmentation = Augmentation()
     encoder: str = "ConformerEncoder"
     encoder_params: SerializeAsAny[EncoderParams] = ConformerEncoderParams()

@@ -20,8 +20,8 @@ def stage_settings(config: ExperimentConfig) -> dict[str, str]:
 
     `lang` names the tokenizer's folder; `sampling_rate` (Hz), `speed_factors` (empty without speed
     perturbation), `augments_samples` (features cannot be stored) and `trained_chunk_size` (encoder
-    frames, 0 for whole utterances) are what they say. A hash changes exactly when a key changes that its stage reads, so that an edit of a conf
-    file redoes no other stage.
+    frames, 0 for whole utterances) are what they say. A hash changes exactly when a key changes that
+    its stage reads, so that an edit of a conf file redoes no other stage.
     """
     data = config.model_dump(mode="json")
     features = data["features_params"]
@@ -48,8 +48,9 @@ def _trained_chunk_size(chunking: ChunkingParams) -> int:
 
 def _tokenizer_folder(config: ExperimentConfig) -> str:
     kind = config.tokenizer.removesuffix("Tokenizer").lower()
-    size = getattr(config.tokenizer_params, "vocab_size", None)
-    return f"lang_{kind}" if size is None else f"lang_{kind}_{size}"
+    size = getattr(config.tokenizer_params, "vocab_size", "")
+    parts = ["lang", kind, str(size), config.tokenizer_params.normaliser]
+    return "_".join(part for part in parts if part not in ("", "none"))
 
 
 def _pair(data: dict[str, Any], part: str) -> list[Any]:

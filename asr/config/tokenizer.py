@@ -8,14 +8,24 @@ from pydantic import Field
 
 from asr.config.base import Params
 
+NormaliserName = Literal["none", "basic", "english", "english-folded", "mandarin", "mixed"]
 
-class CharTokenizerParams(Params):
+
+class TokenizerParams(Params):
+    """What every tokenizer has."""
+
+    normaliser: NormaliserName = Field(
+        "none", description="applied to transcripts before they are spelled; see docs/text.md"
+    )
+
+
+class CharTokenizerParams(TokenizerParams):
     """One token a character."""
 
     min_count: int = Field(1, ge=1, description="characters seen less often than this become <unk>")
 
 
-class BpeTokenizerParams(Params):
+class BpeTokenizerParams(TokenizerParams):
     """Subwords by sentencepiece."""
 
     vocab_size: int = Field(500, ge=8, description="all ids, the three special tokens included")
@@ -33,8 +43,20 @@ class MixedTokenizerParams(BpeTokenizerParams):
     """
 
 
+class ByteBpeTokenizerParams(TokenizerParams):
+    """Byte pair encoding over the bytes of UTF-8 by sentencepiece: no text has unknown tokens.
+
+    A Han or kana character is one token where it is frequent, two or three otherwise.
+    """
+
+    vocab_size: int = Field(
+        500, ge=256, description="all ids: three special tokens, every byte, subwords"
+    )
+
+
 TOKENIZERS: dict[str, type[Params]] = {
     "CharTokenizer": CharTokenizerParams,
     "BpeTokenizer": BpeTokenizerParams,
     "MixedTokenizer": MixedTokenizerParams,
+    "ByteBpeTokenizer": ByteBpeTokenizerParams,
 }

@@ -9,7 +9,9 @@ from typing import Literal, NamedTuple
 
 import kaldialign
 
-Unit = Literal["word", "char"]
+from asr.text.scripts import split_words
+
+Unit = Literal["word", "char", "mixed"]
 Edit = Literal["C", "S", "D", "I"]
 
 _GAP = ""  # never a token: `tokenise` yields no empty strings
@@ -63,7 +65,15 @@ class ErrorCounts:
 
 
 def tokenise(text: str, unit: Unit) -> list[str]:
-    """Split `text` at white space into words, or into code points with the white space removed."""
+    """Split `text` into what errors are counted in.
+
+    Args:
+        text: a reference or a hypothesis.
+        unit: `word`, at white space; `char`, code points without white space; `mixed`, single Han
+            and kana characters and, at white space, words of other scripts.
+    """
+    if unit == "mixed":
+        return split_words(text)
     words = text.split()
     return words if unit == "word" else list("".join(words))
 

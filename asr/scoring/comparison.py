@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from asr.config.tokenizer import NormaliserName
 from asr.scoring.alignment import Unit
-from asr.scoring.corpus import CorpusScore, compare_corpora, score_corpus
+from asr.scoring.corpus import CorpusScore, compare_corpora, normalise_utterances, score_corpus
 from asr.scoring.hypotheses import hypotheses_path, read_hypotheses
 from asr.scoring.significance import PairedComparison
 from asr.scoring.text_tables import (
@@ -18,14 +19,22 @@ from asr.scoring.text_tables import (
 _ENOUGH_UTTERANCES = 50
 
 
-def compare_decodes(path_a: Path, path_b: Path, unit: Unit) -> str:
+def compare_decodes(
+    path_a: Path, path_b: Path, unit: Unit, normaliser: NormaliserName = "none"
+) -> str:
     """Compare two decode folders, or `hyps.jsonl` files, and put the outcome into words.
+
+    Args:
+        path_a, path_b: the two systems.
+        unit: what is counted.
+        normaliser: applied to references and hypotheses of both before they are compared.
 
     Raises:
         UserError: a file is missing or malformed, or the two do not hold the same utterances and
             references.
     """
-    scores = [score_corpus(read_hypotheses(hypotheses_path(p)), unit) for p in (path_a, path_b)]
+    decoded = [read_hypotheses(hypotheses_path(path)) for path in (path_a, path_b)]
+    scores = [score_corpus(normalise_utterances(d, normaliser), unit) for d in decoded]
     comparison = compare_corpora(*scores)
     lines = [
         _system_line("A", path_a, scores[0]),
@@ -34,6 +43,7 @@ def compare_decodes(path_a: Path, path_b: Path, unit: Unit) -> str:
         f"95 % interval {format_interval(comparison.interval)}",
         f"B is better than A in {100 * comparison.probability_of_improvement:.1f} % of resamples",
         _test_line(comparison),
+        f"text normaliser: {normaliser}",
     ]
     return "\n".join(lines)
 

@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from asr.config.tokenizer import NormaliserName
 from asr.errors import UserError
 from asr.scoring.alignment import ErrorCounts, Pair, Unit, align, count_errors, tokenise
 from asr.scoring.hypotheses import DecodedUtterance
@@ -15,6 +16,7 @@ from asr.scoring.significance import (
     bootstrap_interval,
     compare_paired,
 )
+from asr.text.normalise import TextNormaliser
 
 
 @dataclass(frozen=True)
@@ -49,8 +51,24 @@ def total_counts(utterances: Iterable[UtteranceScore]) -> ErrorCounts:
     return sum((utterance.counts for utterance in utterances), start=ErrorCounts())
 
 
+def normalise_utterances(
+    utterances: Iterable[DecodedUtterance], normaliser: NormaliserName
+) -> list[DecodedUtterance]:
+    """Apply one text normaliser to references and hypotheses."""
+    normalise = TextNormaliser(normaliser)
+    return [
+        utterance.model_copy(
+            update={
+                "reference": normalise(utterance.reference),
+                "text": normalise(utterance.text),
+            }
+        )
+        for utterance in utterances
+    ]
+
+
 def score_corpus(utterances: Iterable[DecodedUtterance], unit: Unit) -> CorpusScore:
-    """Align every utterance in words or characters, count, and bootstrap the total's interval."""
+    """Align every utterance in tokens of `unit`, count, and bootstrap the total's interval."""
     scores = [_score_utterance(utterance, unit) for utterance in utterances]
     return CorpusScore(
         unit=unit,

@@ -50,7 +50,8 @@ class DecodeSummary(Record):
     """`summary.json`, as far as results rows need it; null where a figure is not known.
 
     `chunk_size` is in encoder frames, null when the whole utterance was seen at once. `device` is
-    what decoded, `training_device` and `world_size` what trained.
+    what decoded, `training_device` and `world_size` what trained. `tokenizer_normaliser` has gone
+    over the references, and over the transcripts the model learned from.
     """
 
     split: str
@@ -66,6 +67,7 @@ class DecodeSummary(Record):
     training_device: str | None
     git_commit: str | None
     command: str
+    tokenizer_normaliser: str = "none"
 
 
 def decode_folder(method: str, chunk_size: int | None) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import timedelta
+from typing import get_args
 
 from asr.scoring.alignment import Unit
 from asr.scoring.details import error_cells
@@ -20,7 +21,8 @@ from asr.scoring.text_tables import (
 
 _NOTES = (
     "Square brackets: 95 % bootstrap interval over utterances. RTF: decoding time / audio time, "
-    "on the device given below. chunk: encoder frames, `full` is the whole utterance."
+    "on the device given below. chunk: encoder frames, `full` is the whole utterance. normaliser: "
+    "what `asr score` did to references and hypotheses before it compared them."
 )
 
 
@@ -38,19 +40,20 @@ def render_page(split: str, rows: Sequence[ResultRow], unit: Unit) -> str:
 
 
 def render_rates(rows: Sequence[ResultRow], unit: Unit) -> str:
-    """Lay out the table of error rates, `unit` in full and the other unit's rate in one column."""
-    other: Unit = "char" if unit == "word" else "word"
+    """Lay out the table of error rates, `unit` in full and of each other unit the rate alone."""
+    others: list[Unit] = [other for other in get_args(Unit) if other != unit]
     figures = [
         f"{RATE_NAMES[unit]} % [low, high]",
         f"errors/{TOKEN_NAMES[unit]}",
         "ins",
         "del",
         "sub",
-        f"{RATE_NAMES[other]} %",
+        *(f"{RATE_NAMES[other]} %" for other in others),
         "RTF",
         "chunk",
     ]
     columns = {"experiment": "left", "method": "left", **dict.fromkeys(figures, "right")}
+    columns["normaliser"] = "left"
     cells = []
     for row in rows:
         rate = row.rate(unit)
@@ -60,9 +63,10 @@ def render_rates(rows: Sequence[ResultRow], unit: Unit) -> str:
                 row.method,
                 f"{format_percent(rate.rate)} {format_interval(rate.interval)}",
                 *error_cells(rate.counts),
-                format_percent(row.rate(other).rate),
+                *(format_percent(row.rate(other).rate) for other in others),
                 f"{row.rtf:.4f}",
                 "full" if row.chunk_size is None else str(row.chunk_size),
+                row.normaliser,
             ]
         )
     return markdown_table(columns, cells)
@@ -89,11 +93,12 @@ def _render_provenance(rows: Sequence[ResultRow]) -> str:
         "training": "right",
         "trained on": "left",
         "decoded on": "left",
+        "tokenizer's normaliser": "left",
         "commit": "left",
         "command": "left",
     }
     cells = [
-        [
+        (
             row.experiment,
             decode_folder(row.method, row.chunk_size),
             f"{row.parameters:,}",
@@ -101,12 +106,13 @@ def _render_provenance(rows: Sequence[ResultRow]) -> str:
             _format_duration(row.training_seconds),
             _format_devices(row),
             f"{row.device}, threads: {row.num_threads}",
+            row.tokenizer_normaliser,
             row.git_commit[:10] if row.git_commit else UNKNOWN,
             f"`{row.command}`",
-        ]
+        )
         for row in rows
     ]
-    return markdown_table(columns, cells)
+    return markdown_table(columns, list(dict.fromkeys(cells)))
 
 
 def _format_devices(row: ResultRow) -> str:

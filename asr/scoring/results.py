@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from asr.config.tokenizer import NormaliserName
 from asr.errors import UserError
 from asr.files import read_json, write_json, write_text
 from asr.scoring.alignment import Unit
@@ -33,23 +34,27 @@ class WrittenTable:
 
 
 def score_directories(
-    directories: Sequence[Path], results_dir: Path, unit: Unit
+    directories: Sequence[Path],
+    results_dir: Path,
+    unit: Unit,
+    normaliser: NormaliserName = "none",
 ) -> list[WrittenTable]:
     """Score decode folders and put their rows into the tables of their splits.
 
-    A row replaces the stored row of the same experiment and method; other rows stay. Beside each
-    `hyps.jsonl` go `alignments.txt`, `per_speaker.md` and `ref.trn`. Everything is read and scored
-    before the first file is written.
+    A row replaces the stored row of the same experiment, method and normaliser; other rows stay.
+    Beside each `hyps.jsonl` go `alignments.txt` and `per_speaker.md`, of the normalised texts, and
+    `ref.trn`, as decoded. Everything is read and scored before the first file is written.
 
     Args:
         directories: `exp/<experiment>/decode/<split>/<method>` folders, of one or more splits.
         results_dir: where `<split>.json` and `<split>.md` live.
-        unit: the unit of the headline figure and of the details; both are always computed.
+        unit: the unit of the headline figure and of the details; all are always computed.
+        normaliser: applied to references and hypotheses before they are compared.
 
     Raises:
         UserError: a folder is missing, malformed or given twice, or a stored table is malformed.
     """
-    decodes = [score_decode(directory) for directory in directories]
+    decodes = [score_decode(directory, normaliser) for directory in directories]
     new_rows = _rows_by_split(decodes)
     tables = {
         results_dir / split: _updated_table(results_dir / f"{split}.json", split, unit, rows)
@@ -94,7 +99,7 @@ def _write_table(stem: Path, table: ResultsTable) -> WrittenTable:
 
 def _write_details(decode: ScoredDecode, unit: Unit) -> None:
     row, score = decode.row, decode.scores[unit]
-    title = f"{row.experiment}, {row.split}, {row.method}"
+    title = f"{row.experiment}, {row.split}, {row.method}, normaliser {row.normaliser}"
     write_text(decode.directory / "alignments.txt", render_alignments(score, title))
     write_text(decode.directory / "per_speaker.md", render_speakers(score, title))
     references = ((utterance.id, utterance.reference) for utterance in decode.utterances)

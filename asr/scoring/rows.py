@@ -5,10 +5,12 @@ from __future__ import annotations
 import os
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import get_args
 
+from asr.config.tokenizer import NormaliserName
 from asr.errors import UserError
 from asr.scoring.alignment import ErrorCounts, Unit
-from asr.scoring.corpus import CorpusScore, score_corpus
+from asr.scoring.corpus import CorpusScore, normalise_utterances, score_corpus
 from asr.scoring.hypotheses import (
     DecodedUtterance,
     DecodeSummary,
@@ -59,25 +61,33 @@ class ErrorRate(Record):
 
 
 class ResultRow(DecodeSummary):
-    """What a decode folder shows: both rates, and from its summary how they came about."""
+    """What a decode folder shows: all rates, and from its summary how they came about.
+
+    `normaliser` went over references and hypotheses before they were compared.
+    """
 
     experiment: str
     utterances: int
+    normaliser: str
     wer: ErrorRate
     cer: ErrorRate
+    mer: ErrorRate
 
     @property
-    def key(self) -> tuple[str, str, int]:
-        """What a table holds one row of: experiment, method, chunk size (0: none)."""
-        return self.experiment, self.method, self.chunk_size or 0
+    def key(self) -> tuple[str, str, int, str]:
+        """What a table holds one row of: experiment, method, chunk size (0: none), normaliser."""
+        return self.experiment, self.method, self.chunk_size or 0, self.normaliser
 
     def rate(self, unit: Unit) -> ErrorRate:
-        return self.wer if unit == "word" else self.cer
+        return {"word": self.wer, "char": self.cer, "mixed": self.mer}[unit]
 
 
 @dataclass(frozen=True)
 class ScoredDecode:
-    """A decode folder with its utterances, its scores in both units and its results row."""
+    """A decode folder with its utterances, its scores in every unit and its results row.
+
+    The utterances are as they were decoded, the scores those of their normalised texts.
+    """
 
     directory: Path
     utterances: list[DecodedUtterance]
@@ -85,8 +95,12 @@ class ScoredDecode:
     row: ResultRow
 
 
-def score_decode(directory: Path) -> ScoredDecode:
+def score_decode(directory: Path, normaliser: NormaliserName = "none") -> ScoredDecode:
     """Score `exp/<experiment>/decode/<split>/<method>`; nothing is written.
+
+    Args:
+        directory: the folder.
+        normaliser: applied to references and hypotheses before they are compared.
 
     Raises:
         UserError: the folder or one of its files is missing or malformed, or the folder's path does
@@ -97,16 +111,17 @@ def score_decode(directory: Path) -> ScoredDecode:
     utterances = read_hypotheses(hypotheses_path(directory))
     summary = read_summary(directory / "summary.json")
     experiment = _experiment(directory, summary)
-    scores: dict[Unit, CorpusScore] = {
-        "word": score_corpus(utterances, "word"),
-        "char": score_corpus(utterances, "char"),
-    }
+    compared = normalise_utterances(utterances, normaliser)
+    units: tuple[Unit, ...] = get_args(Unit)
+    scores = {unit: score_corpus(compared, unit) for unit in units}
     row = ResultRow(
         **summary.model_dump(),
         experiment=experiment,
         utterances=len(utterances),
+        normaliser=normaliser,
         wer=ErrorRate.of(scores["word"]),
         cer=ErrorRate.of(scores["char"]),
+        mer=ErrorRate.of(scores["mixed"]),
     )
     return ScoredDecode(directory, utterances, scores, row)
 

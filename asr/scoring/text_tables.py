@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from asr.scoring.alignment import Unit
 from asr.scoring.significance import Interval
 
-RATE_NAMES: dict[Unit, str] = {"word": "WER", "char": "CER"}
-TOKEN_NAMES: dict[Unit, str] = {"word": "words", "char": "chars"}
+RATE_NAMES: dict[Unit, str] = {"word": "WER", "char": "CER", "mixed": "MER"}
+TOKEN_NAMES: dict[Unit, str] = {"word": "words", "char": "chars", "mixed": "tokens"}
 UNKNOWN = "n/a"
 
 

@@ -11,21 +11,21 @@ import re
 
 # Han with its radicals, iteration mark, numerals and every extension block (planes 2 and 3 hold
 # nothing else), hiragana, katakana. Hangul is written with spaces and does not belong here.
-_CJK = (
+CJK_RANGES = (  # for a regular expression's character set
     "\u2e80-\u2fdf\u3005-\u3007\u3021-\u3029\u3038-\u303b\u3400-\u4dbf\u4e00-\u9fff"
     "\uf900-\ufaff\U00020000-\U0003ffff"
     "\u3041-\u309f\u30a1-\u30fa\u30fc-\u30ff\u31f0-\u31ff\uff66-\uff9f\U0001aff0-\U0001b16f"
 )
-_CHARACTER = re.compile(f"[{_CJK}]")
-_SEGMENT = re.compile(f"[{_CJK}]|[^{_CJK}]+")
-_BETWEEN_CJK = re.compile(f"(?<=[{_CJK}]) (?=[{_CJK}])")
-_WORD_CHARACTER = f"[^\\W_{_CJK}]"  # a letter or digit of another script
-_NO_WORD_CHARACTER = f"(?:_|[^\\w{_CJK}])"  # punctuation, symbols
+_CHARACTER = re.compile(f"[{CJK_RANGES}]")
+_SEGMENT = re.compile(f"[{CJK_RANGES}]|[^{CJK_RANGES}]+")
+_BETWEEN_CJK = re.compile(f"(?<=[{CJK_RANGES}]) (?=[{CJK_RANGES}])")
+_WORD_CHARACTER = f"[^\\W_{CJK_RANGES}]"  # a letter or digit of another script
+_NO_WORD_CHARACTER = f"(?:_|[^\\w{CJK_RANGES}])"  # punctuation, symbols
 _SCRIPT_CHANGE = re.compile(
-    f"(?<=[{_CJK}]) ?(?={_WORD_CHARACTER})|(?<={_WORD_CHARACTER}) ?(?=[{_CJK}])"
+    f"(?<=[{CJK_RANGES}]) ?(?={_WORD_CHARACTER})|(?<={_WORD_CHARACTER}) ?(?=[{CJK_RANGES}])"
 )
 _BESIDE_PUNCTUATION = re.compile(
-    f"(?<=[{_CJK}]) (?={_NO_WORD_CHARACTER})|(?<={_NO_WORD_CHARACTER}) (?=[{_CJK}])"
+    f"(?<=[{CJK_RANGES}]) (?={_NO_WORD_CHARACTER})|(?<={_NO_WORD_CHARACTER}) (?=[{CJK_RANGES}])"
 )
 
 

@@ -6,6 +6,7 @@ import contextlib
 import logging
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 from lhotse.cut import Cut
@@ -24,7 +25,7 @@ from asr.errors import UserError
 from asr.files import write_json
 from asr.models import AsrModel
 from asr.provenance import git_commit
-from asr.text.tokenizers import load_tokenizer
+from asr.text.tokenizers import Tokenizer, load_tokenizer
 from asr.training.checkpoints import Checkpoints
 from asr.training.distributed import Processes, joined_processes
 from asr.training.experiment import Experiment, locked, open_experiment
@@ -68,7 +69,7 @@ def train(request: TrainingRequest) -> bool:
             loss stays non-finite.
     """
     config = load_config(request.config, request.overrides)
-    tokenizer = load_tokenizer(request.tokenizer)
+    tokenizer = _fitting_tokenizer(request.tokenizer, config)
     cuts = {
         "train": load_training_cuts(request.train_cuts, config.augmentation.speed_perturb),
         "dev": load_cuts(request.dev_cuts),
@@ -148,6 +149,19 @@ def _train(
     if finished and processes.is_main:
         _summarise(experiment, state, model, processes)
     return finished
+
+
+def _fitting_tokenizer(directory: Path, config: ExperimentConfig) -> Tokenizer[Any]:
+    """Load a tokenizer, which must normalise text as the configuration says."""
+    tokenizer: Tokenizer[Any] = load_tokenizer(directory)
+    made_with, asked = tokenizer.params.normaliser, config.tokenizer_params.normaliser
+    if made_with != asked:
+        raise UserError(
+            f"made with the normaliser '{made_with}', the conf asks for '{asked}'",
+            where=str(directory),
+            todo="Make it again with 'asr tokenizer', or change tokenizer_params.normaliser.",
+        )
+    return tokenizer
 
 
 def make_state(config: ExperimentConfig, model: AsrModel, total_steps: int) -> TrainState:

@@ -107,7 +107,7 @@ def count_errors(
     """Return errors and reference words of decoded token ids; a Han character is a word."""
     errors, total = 0, 0
     for tokens, text in zip(hypotheses, references, strict=True):
-        reference = split_words(text)
+        reference = split_words(tokenizer.canonical(text))
         hypothesis = split_words(tokenizer.decode(tokens))
         errors += kaldialign.edit_distance(reference, hypothesis)["total"]
         total += len(reference)

@@ -81,8 +81,10 @@ def test_row_holds_counts_interval_and_provenance(
         "del": "2",
         "sub": "1",
         "CER %": "46.88",
+        "MER %": "50.00",
         "RTF": "0.0200",
         "chunk": "16",
+        "normaliser": "none",
     }
     assert provenance == {
         "experiment": "conformer",
@@ -92,6 +94,7 @@ def test_row_holds_counts_interval_and_provenance(
         "training": "1:02:05",
         "trained on": "2 x cpu",
         "decoded on": "cpu, threads: 2",
+        "tokenizer's normaliser": "none",
         "commit": "0123456789",
         "command": "`asr decode --method ctc-greedy \\| tee log`",
     }

@@ -23,6 +23,7 @@ from asr.config.tokenizer import (
 from asr.errors import UserError
 from asr.text.scripts import space_scripts
 from asr.text.tokenizers import load_tokenizer, train_tokenizer, unknown_characters
+from asr.text.tokenizers.base import FORMAT_VERSION
 
 ENGLISH_PHRASES = [
     "play stop pause the music please turn it's on off a light lamp kitchen bedroom radio volume",
@@ -34,6 +35,7 @@ MANDARIN_WORDS = ["今天", "天气", "很好", "我们", "去", "北京", "吧"
 HAN = set("".join(MANDARIN_WORDS))
 SIZE = 60  # of the subword vocabularies
 KINDS = ["CharTokenizer", "BpeTokenizer", "MixedTokenizer"]
+SIZES = {"ByteBpeTokenizer": 290, "BpeTokenizer": SIZE, "MixedTokenizer": SIZE}
 
 
 def sentences(words: list[str], count: int = 300, seed: int = 0) -> list[str]:
@@ -46,12 +48,12 @@ MIXED = sentences(ENGLISH_WORDS + MANDARIN_WORDS)
 
 
 def train(kind: str, texts: list[str], **params):
-    if kind != "CharTokenizer":
-        params = {"vocab_size": SIZE, **params}
+    if kind in SIZES:
+        params = {"vocab_size": SIZES[kind], **params}
     return train_tokenizer(kind, TOKENIZERS[kind](**params), texts)
 
 
-@pytest.fixture(scope="module", params=KINDS)
+@pytest.fixture(scope="module", params=[*KINDS, "ByteBpeTokenizer"])
 def tokenizer(request):
     return train(request.param, MIXED)
 
@@ -95,7 +97,9 @@ def test_white_space_and_empty_text(tokenizer):
     assert tokenizer.encode("play▁the") == tokenizer.encode("play the")
 
 
-def test_unknown_characters_are_exactly_those_encoded_as_unk(tokenizer):
+@pytest.mark.parametrize("kind", KINDS)
+def test_unknown_characters_are_exactly_those_encoded_as_unk(kind):
+    tokenizer = train(kind, MIXED)
     assert unknown_characters(tokenizer, MIXED) == Counter()
     texts = ["play Ωmega", "我爱北京", "ΩΩ"]
     assert unknown_characters(tokenizer, texts) == {"Ω": 3, "爱": 1}
@@ -136,6 +140,7 @@ def saved_bytes(directory: Path) -> dict[str, bytes]:
         ("BpeTokenizer", {"vocab_size": SIZE}),
         ("BpeTokenizer", {"vocab_size": SIZE, "model_type": "bpe"}),
         ("MixedTokenizer", {"vocab_size": SIZE}),
+        ("ByteBpeTokenizer", {"vocab_size": 290, "normaliser": "mixed"}),
     ],
 )
 def test_training_again_elsewhere_gives_the_same_bytes(kind, params, tmp_path):
@@ -309,7 +314,7 @@ def edit_description(directory: Path, **changes) -> None:
 
 def test_tokenizer_of_a_newer_version_is_refused(tmp_path):
     train("CharTokenizer", ENGLISH).save(tmp_path)
-    edit_description(tmp_path, format_version=2, kind="NewTokenizer")
+    edit_description(tmp_path, format_version=FORMAT_VERSION + 1, kind="NewTokenizer")
     with pytest.raises(UserError, match=r"tokenizer\.json: made by a newer version"):
         load_tokenizer(tmp_path)
 

@@ -20,11 +20,13 @@ from asr.text.tokenizers.base import (
     unknown_characters,
 )
 from asr.text.tokenizers.bpe import BpeTokenizer
+from asr.text.tokenizers.byte_bpe import ByteBpeTokenizer
 from asr.text.tokenizers.char import CharTokenizer
 from asr.text.tokenizers.mixed import MixedTokenizer
 
 __all__ = [
     "BpeTokenizer",
+    "ByteBpeTokenizer",
     "CharTokenizer",
     "MixedTokenizer",
     "Tokenizer",
@@ -37,6 +39,7 @@ _CLASSES: dict[str, type[Tokenizer[Any]]] = {
     "CharTokenizer": CharTokenizer,
     "BpeTokenizer": BpeTokenizer,
     "MixedTokenizer": MixedTokenizer,
+    "ByteBpeTokenizer": ByteBpeTokenizer,
 }
 
 

@@ -3,26 +3,30 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import ClassVar, Generic, TypeVar
 
-from asr.config.base import Params
+from asr.config.tokenizer import TokenizerParams
 from asr.errors import UserError
 from asr.files import PathLike, atomic_writer, write_json, write_text
+from asr.text.normalise import TextNormaliser
 from asr.text.scripts import join_cjk
 from asr.text.symbols import BLANK_ID, SOS_EOS_ID, SPECIAL_TOKENS, UNK_ID
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2  # 2: the normaliser among the parameters
 DESCRIPTION_FILE = "tokenizer.json"
 TOKENS_FILE = "tokens.txt"
 MODEL_FILE = "bpe.model"
 
 SPACE_TOKEN = "▁"  # U+2581, as sentencepiece writes it
 
-P = TypeVar("P", bound=Params)
+P = TypeVar("P", bound=TokenizerParams)
+
+_SURROGATE = re.compile("[\ud800-\udfff]")  # no text in any encoding
 
 
 class Tokenizer(ABC, Generic[P]):
@@ -43,6 +47,7 @@ class Tokenizer(ABC, Generic[P]):
     def __init__(self, params: P, tokens: Sequence[str]) -> None:
         self.params = params
         self.tokens = list(tokens)
+        self._characters = frozenset(token for token in tokens if len(token) == 1)
 
     @classmethod
     @abstractmethod
@@ -67,12 +72,25 @@ class Tokenizer(ABC, Generic[P]):
         """Text of valid ids that are no special tokens, white space not yet canonical."""
 
     @classmethod
-    def canonical(cls, text: str) -> str:
-        """The form of `text` that `decode` gives back.
+    def spaced(cls, text: str) -> str:
+        """Write spaces as `decode` does.
 
         White space is collapsed to single spaces and dropped between two Han or kana characters.
         """
-        return join_cjk(text.replace(SPACE_TOKEN, " "))
+        return join_cjk(_SURROGATE.sub("\ufffd", text).replace(SPACE_TOKEN, " "))
+
+    @classmethod
+    def prepare(cls, text: str, params: P) -> str:
+        """The form of `text` that a tokenizer with `params` spells: normalised, then spaced."""
+        return cls.spaced(TextNormaliser(params.normaliser)(text))
+
+    def canonical(self, text: str) -> str:
+        """The form of `text` that `decode` gives back: see `prepare`."""
+        return self.prepare(text, self.params)
+
+    def spells(self, character: str) -> bool:
+        """Whether `character`, `▁` for a space, can be written without `<unk>`."""
+        return character in self._characters
 
     @property
     def vocab_size(self) -> int:
@@ -83,7 +101,7 @@ class Tokenizer(ABC, Generic[P]):
         return self._encode(self.canonical(text))
 
     def decode(self, ids: Iterable[int]) -> str:
-        """Text of `ids` in canonical form; special tokens are dropped.
+        """Text of `ids`, spaces in canonical form; special tokens are dropped.
 
         Raises:
             ValueError: an id is outside the vocabulary.
@@ -94,7 +112,7 @@ class Tokenizer(ABC, Generic[P]):
                 raise ValueError(f"token id {token_id} is not in [0, {self.vocab_size})")
             if token_id >= len(SPECIAL_TOKENS):
                 kept.append(int(token_id))
-        return self.canonical(self._decode(kept))
+        return self.spaced(self._decode(kept))
 
     def model_files(self) -> dict[str, bytes]:
         """Name and content of the files that `restore` needs besides the tokens."""
@@ -128,13 +146,13 @@ class Tokenizer(ABC, Generic[P]):
             (folder / MODEL_FILE).unlink(missing_ok=True)
 
 
-def canonical_texts(tokenizer: type[Tokenizer[P]], texts: Iterable[str]) -> list[str]:
+def canonical_texts(tokenizer: type[Tokenizer[P]], texts: Iterable[str], params: P) -> list[str]:
     """The texts in the tokenizer's canonical form, without empty ones.
 
     Raises:
         UserError: nothing is left.
     """
-    kept = [canonical for text in texts if (canonical := tokenizer.canonical(text))]
+    kept = [canonical for text in texts if (canonical := tokenizer.prepare(text, params))]
     if not kept:
         todo = "Give transcripts with at least one character."
         raise UserError("there is no text to build a tokenizer from", todo=todo)
@@ -143,11 +161,10 @@ def canonical_texts(tokenizer: type[Tokenizer[P]], texts: Iterable[str]) -> list
 
 def unknown_characters(tokenizer: Tokenizer[P], texts: Iterable[str]) -> Counter[str]:
     """Count the characters of `texts` that the vocabulary lacks; a space counts as `" "`."""
-    known = {token for token in tokenizer.tokens if len(token) == 1}
     counts: Counter[str] = Counter()
     for text in texts:
-        counts.update(tokenizer.canonical(text))
-    missing = Counter({c: n for c, n in counts.items() if c not in known})
-    if SPACE_TOKEN in known:
-        del missing[" "]
+        counts.update(tokenizer.canonical(text).replace(" ", SPACE_TOKEN))
+    missing = Counter({c: n for c, n in counts.items() if not tokenizer.spells(c)})
+    if SPACE_TOKEN in missing:
+        missing[" "] = missing.pop(SPACE_TOKEN)
     return missing

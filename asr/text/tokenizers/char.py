@@ -22,7 +22,7 @@ class CharTokenizer(Tokenizer[CharTokenizerParams]):
     @classmethod
     def train(cls, texts: Iterable[str], params: CharTokenizerParams) -> CharTokenizer:
         counts: Counter[str] = Counter()
-        for text in canonical_texts(cls, texts):
+        for text in canonical_texts(cls, texts, params):
             counts.update(text.replace(" ", SPACE_TOKEN))
         frequent = sorted(c for c, count in counts.items() if count >= params.min_count)
         if not frequent:

@@ -29,28 +29,28 @@ class MixedTokenizer(Tokenizer[MixedTokenizerParams]):
 
     @classmethod
     def train(cls, texts: Iterable[str], params: MixedTokenizerParams) -> MixedTokenizer:
-        segments = [s for text in canonical_texts(cls, texts) for s in split_cjk(text)]
+        segments = [s for text in canonical_texts(cls, texts, params) for s in split_cjk(text)]
         characters = sorted({s for s in segments if is_cjk(s)})
         others = [s for s in segments if not is_cjk(s)]
         if not others:
             todo = "Use CharTokenizer."
             raise UserError("the text holds Han and kana characters only", todo=todo)
-        return cls(params, BpeTokenizer.train(others, params), characters)
+        subwords = BpeTokenizer.train(others, _of_segments(params))
+        return cls(params, subwords, characters)
 
     @classmethod
     def restore(
         cls, directory: Path, params: MixedTokenizerParams, tokens: Sequence[str]
     ) -> MixedTokenizer:
-        subwords = BpeTokenizer.restore(directory, params, tokens)
+        subwords = BpeTokenizer.restore(directory, _of_segments(params), tokens)
         return cls(params, subwords, [token for token in tokens if is_cjk(token)])
 
     def model_files(self) -> dict[str, bytes]:
         return self._subwords.model_files()
 
     @classmethod
-    def canonical(cls, text: str) -> str:
-        """The form of `text` that `decode` gives back, spaces by `space_scripts`."""
-        return space_scripts(super().canonical(text))
+    def spaced(cls, text: str) -> str:
+        return space_scripts(super().spaced(text))
 
     def _encode(self, text: str) -> list[int]:
         ids = []
@@ -69,3 +69,8 @@ class MixedTokenizer(Tokenizer[MixedTokenizerParams]):
             else:
                 text += "".join(self.tokens[i] for i in run)
         return text
+
+
+def _of_segments(params: MixedTokenizerParams) -> MixedTokenizerParams:
+    """The parameters for segments of texts that are normalised already."""
+    return params.model_copy(update={"normaliser": "none"})
