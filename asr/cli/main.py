@@ -21,6 +21,7 @@ os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 COMMANDS = {
     "average": "choose checkpoints on dev, average them, write the bundle",
     "config": "check a conf file and print it resolved",
+    "create-dataset": "write a corpus as shards, on one machine or a cluster",
     "decode": "decode a split with a bundle",
     "doctor": "print versions, devices and what is missing for what",
     "export": "pack a bundle into one file and check it",
