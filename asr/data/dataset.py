@@ -17,6 +17,7 @@ from torch.utils.data import Dataset
 
 from asr.config.augmentation import Augmentation, VolumePerturb
 from asr.data.feasibility import cut_text
+from asr.data.feature_cache import FeatureCache
 from asr.data.features import FbankExtractor, load_features
 from asr.data.sampling import BatchPlan, utterance_rng
 from asr.data.spec_augment import augmented_views
@@ -71,6 +72,8 @@ class SpeechDataset(Dataset[Batch]):
     Args:
         augmentation: None for evaluation.
         num_views: 2 for CR-CTC.
+        cache: keeps features as they are before augmentation. It must be None where the samples
+            themselves are augmented, as they differ each time.
     """
 
     def __init__(
@@ -80,7 +83,9 @@ class SpeechDataset(Dataset[Batch]):
         augmentation: Augmentation | None = None,
         num_views: int = 1,
         seed: int = 0,
+        cache: FeatureCache | None = None,
     ) -> None:
+        self._load = load_features if cache is None else cache.load
         self.extractor = extractor
         self.tokenizer = tokenizer
         self.augmentation = augmentation
@@ -105,7 +110,7 @@ class SpeechDataset(Dataset[Batch]):
         )
 
     def _views(self, cut: Cut, epoch: int) -> list[Tensor]:
-        features = load_features(cut, self.extractor)
+        features = self._load(cut, self.extractor)
         if self.augmentation is None:
             return [features] * self.num_views
         rng = utterance_rng(self.seed, epoch, cut.id)

@@ -28,6 +28,7 @@ RESUMABLE = {
     "max_epochs", "max_steps", "num_workers", "validate_every_steps", "checkpoint_every_steps",
     "checkpoint_every_minutes", "keep_best", "keep_last", "early_stop_patience",
     "max_nonfinite_in_a_row", "log_every_seconds", "device_batch_duration",
+    "feature_cache_gb", "feature_cache_dir",
 }  # fmt: skip
 # In the order they are set aside: the first to go is missed at once when the rest is cut short, the
 # last to go says that something is there.

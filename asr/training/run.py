@@ -17,12 +17,13 @@ from asr.config.schema import ExperimentConfig
 from asr.data.cuts import describe_cuts, load_cuts, load_training_cuts
 from asr.data.dataset import Batch, SpeechDataset, TellingDataset, leave_signals_to_parent
 from asr.data.feasibility import split_feasible
+from asr.data.feature_cache import FeatureCache
 from asr.data.features import FbankExtractor, compute_statistics
 from asr.data.rejections import count_reasons, write_rejections
 from asr.data.sampling import GlobalBatchSampler
 from asr.data.shards.reading import ShardedCuts
 from asr.errors import UserError
-from asr.files import locked, write_json
+from asr.files import disk_errors, locked, write_json
 from asr.models import AsrModel
 from asr.provenance import git_commit
 from asr.text.tokenizers import load_tokenizer
@@ -193,6 +194,7 @@ def make_loader(
         config.augmentation,
         num_views=2 if config.loss_params.consistency_weight > 0 else 1,
         seed=config.training.seed,
+        cache=_feature_cache(experiment, processes),
     )
     return DataLoader(
         TellingDataset(dataset),
@@ -206,6 +208,21 @@ def make_loader(
         # The loader draws from its generator at every epoch; not from the one dropout uses.
         generator=torch.Generator().manual_seed(config.training.seed),
     )
+
+
+def _feature_cache(experiment: Experiment, processes: Processes) -> FeatureCache | None:
+    """Open the cache of training features, ready for use on this machine; None without a budget."""
+    params = experiment.config.training
+    if not params.feature_cache_gb:
+        return None
+    folder = Path(params.feature_cache_dir or experiment.directory / "feature_cache")
+    budget = round(params.feature_cache_gb * 1e9)
+    cache = FeatureCache(folder, budget, experiment.config.features_params)
+    if processes.is_first_here:
+        with disk_errors(folder):
+            logger.info("%s: %.2f GB of features kept", folder, cache.prepare() / 1e9)
+    processes.gather(None)  # the others wait for the folder
+    return cache
 
 
 def _feasible(
