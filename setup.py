@@ -23,7 +23,9 @@ CORE = [
 EXTRAS = {
     "synthesis": ["espeakng-loader"],
     "plots": ["matplotlib"],
+    "cluster": ["distributed"],
     "test": [
+        "distributed",
         "espeakng-loader",
         "matplotlib",
         "mypy",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import fcntl
 import json
 import os
 import tempfile
@@ -60,6 +61,36 @@ def disk_errors(path: PathLike) -> Iterator[None]:
                 "may not be written to", where=str(path), todo="Choose another output folder."
             ) from error
         raise
+
+
+@contextmanager
+def locked(directory: Path, work: str) -> Iterator[None]:
+    """Keep every other process that asks for this lock out of the folder, which is made if need be.
+
+    Args:
+        work: what is done there, for the message.
+
+    Raises:
+        UserError: another process holds the lock.
+    """
+    with disk_errors(directory):
+        directory.mkdir(parents=True, exist_ok=True)
+        stream = (directory / ".lock").open("w")
+    with stream:
+        try:
+            fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise UserError(
+                f"another {work} is running here",
+                where=str(directory),
+                todo="Wait for its end, stop it, or choose another folder.",
+            ) from error
+        yield
+
+
+def existing_folder(path: Path) -> Path:
+    """Return `path` or the nearest folder above it that exists."""
+    return next(folder for folder in (path, *path.absolute().parents) if folder.exists())
 
 
 def write_text(path: PathLike, text: str) -> None:

@@ -22,6 +22,7 @@ COMMANDS = {
     "augment": "write audio and spectrograms before and after augmentation",
     "average": "choose checkpoints on dev, average them, write the bundle",
     "config": "check a conf file and print it resolved",
+    "create-dataset": "write a corpus as shards, on one machine or a cluster",
     "decode": "decode a split with a bundle",
     "doctor": "print versions, devices and what is missing for what",
     "export": "pack a bundle into one file and check it",

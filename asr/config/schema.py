@@ -73,4 +73,9 @@ class ExperimentConfig(Params):
                 raise ValueError(
                     f"the decoder's num_heads {heads} must divide the encoder's hidden_size"
                 )
+        if self.training.feature_cache_gb and self.augmentation.changes_samples:
+            raise ValueError(
+                "training.feature_cache_gb keeps features, but this augmentation changes the "
+                "samples they come from each time: leave one of the two out"
+            )
         return self

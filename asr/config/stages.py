@@ -20,8 +20,8 @@ def stage_settings(config: ExperimentConfig) -> dict[str, str]:
 
     `lang` names the tokenizer's folder; `sampling_rate` (Hz), `speed_factors` (empty without speed
     perturbation), `augments_samples` (features cannot be stored) and `trained_chunk_size` (encoder
-    frames, 0 for whole utterances) are what they say. A hash changes exactly when a key changes that
-    its stage reads, so that an edit of a conf file redoes no other stage.
+    frames, 0 for whole utterances) are what they say. A hash changes exactly when a key changes
+    that its stage reads, so that an edit of a conf file redoes no other stage.
     """
     data = config.model_dump(mode="json")
     features = data["features_params"]

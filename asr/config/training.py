@@ -65,6 +65,15 @@ class TrainingParams(Params):
     )
     num_buckets: int = Field(20, ge=1)
     num_workers: int = Field(2, ge=0, description="loader processes a training process")
+    feature_cache_gb: float = Field(
+        0.0,
+        ge=0,
+        description="GB a machine for features computed on the fly, kept for the next epochs; "
+        "0.12 hold an hour of 80 bins",
+    )
+    feature_cache_dir: str | None = Field(
+        None, description="default: the experiment's folder; in /dev/shm they are kept in memory"
+    )
     precision: Precision = "fp32"
     gradient_clip: float = Field(5.0, gt=0)
     ema_decay: float | None = Field(None, gt=0, lt=1, description="running average of the weights")

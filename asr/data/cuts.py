@@ -1,4 +1,4 @@
-"""Files of lhotse cuts: reading them with clear errors, telling one corpus from another."""
+"""Lhotse cuts in files and shards: reading with clear errors, telling one corpus from another."""
 
 from __future__ import annotations
 
@@ -14,18 +14,22 @@ from lhotse.cut import Cut
 from asr.config.augmentation import SpeedPerturb
 from asr.data.features import speed_copies
 from asr.data.sampling import source_id, speed_copy_id
+from asr.data.shards.reading import ShardedCuts, open_shards
 from asr.errors import UserError
 from asr.files import PathLike
 from asr.machine import bulk_allocation
 
 
 def load_cuts(path: PathLike) -> list[Cut]:
-    """Read a file of cuts, each with a transcript.
+    """Read a file of cuts, each with a transcript, or all cuts of a dataset of shards.
 
     Raises:
         UserError: the file is missing, holds something else, or nothing.
     """
     where = str(path)
+    shards = open_shards(path)
+    if shards is not None:
+        return list(shards)
     if not Path(path).is_file():
         todo = "Run stages 1 and 2 of the recipe first, or asr validate."
         raise UserError("the cuts do not exist", where=where, todo=todo)
@@ -44,14 +48,17 @@ def load_cuts(path: PathLike) -> list[Cut]:
     return cuts
 
 
-def load_training_cuts(path: PathLike, speed: SpeedPerturb | None) -> list[Cut]:
-    """Read the cuts to train on, with their speed copies.
+def load_training_cuts(path: PathLike, speed: SpeedPerturb | None) -> list[Cut] | ShardedCuts:
+    """Read the cuts to train on, with their speed copies; shards are opened and not read.
 
     Cuts with stored features must bring the copies with them: features cannot be resampled.
 
     Raises:
         UserError: as `load_cuts`, or a copy is missing.
     """
+    shards = open_shards(path, speed)
+    if shards is not None:
+        return shards
     cuts = load_cuts(path)
     if speed is None:
         return cuts
@@ -72,11 +79,14 @@ def load_training_cuts(path: PathLike, speed: SpeedPerturb | None) -> list[Cut]:
     return cuts
 
 
-def describe_cuts(cuts: Sequence[Cut]) -> dict[str, Any]:
+def describe_cuts(cuts: Sequence[Cut] | ShardedCuts) -> dict[str, Any]:
     """Return number, hours and a hash of what training reads of the cuts, their order included.
 
-    The hash covers ids, times and transcripts; the audio itself is not read.
+    The hash covers ids, times and transcripts; the audio itself is not read. That of shards covers
+    their files.
     """
+    if isinstance(cuts, ShardedCuts):
+        return cuts.describe()
     digest = hashlib.sha256()
     for row in _identities(cuts):
         digest.update(json.dumps(row, ensure_ascii=False).encode())

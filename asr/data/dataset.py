@@ -19,6 +19,7 @@ from asr.config.augmentation import Augmentation
 from asr.data.augmentation import WaveformAugmenter
 from asr.data.augmentation.channel import draw_gain_db
 from asr.data.feasibility import cut_text
+from asr.data.feature_cache import FeatureCache
 from asr.data.features import FbankExtractor, load_features, load_samples
 from asr.data.sampling import BatchPlan, source_id, utterance_rng
 from asr.data.spec_augment import augmented_views
@@ -74,6 +75,8 @@ class SpeechDataset(Dataset[Batch]):
         augmentation: None for evaluation.
         num_views: 2 for CR-CTC.
         waveform: what `make_augmenter` made of `augmentation`; None leaves samples alone.
+        cache: keeps features as they are before augmentation. It must be None where the samples
+            themselves are augmented, as they differ each time.
     """
 
     def __init__(
@@ -84,9 +87,13 @@ class SpeechDataset(Dataset[Batch]):
         num_views: int = 1,
         seed: int = 0,
         waveform: WaveformAugmenter | None = None,
+        cache: FeatureCache | None = None,
     ) -> None:
         if augmentation is not None and augmentation.changes_samples != (waveform is not None):
             raise ValueError("augmentation of samples and its augmenter go together")
+        if waveform is not None and cache is not None:
+            raise ValueError("augmented samples differ each time: their features cannot be kept")
+        self._load = load_features if cache is None else cache.load
         self.extractor = extractor
         self.tokenizer = tokenizer
         self.augmentation = augmentation
@@ -113,7 +120,7 @@ class SpeechDataset(Dataset[Batch]):
 
     def _views(self, cut: Cut, epoch: int) -> list[Tensor]:
         if self.augmentation is None:
-            return [load_features(cut, self.extractor)] * self.num_views
+            return [self._load(cut, self.extractor)] * self.num_views
         rng = utterance_rng(self.seed, epoch, cut.id)
         features = self._features(cut, rng)
         if self.augmentation.volume_perturb is not None:
@@ -126,7 +133,7 @@ class SpeechDataset(Dataset[Batch]):
 
     def _features(self, cut: Cut, rng: np.random.Generator) -> Tensor:
         if self.waveform is None:
-            return load_features(cut, self.extractor)
+            return self._load(cut, self.extractor)
         rate = self.extractor.params.sampling_rate
         samples = load_samples(cut, rate)
         return self.extractor.extract(self.waveform.apply(samples, rate, rng, source_id(cut)))

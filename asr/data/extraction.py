@@ -5,29 +5,24 @@ from __future__ import annotations
 import hashlib
 import itertools
 import json
-import multiprocessing
 import shutil
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import torch
 from lhotse.cut import Cut
-from lhotse.features import Features
 from lhotse.serialization import deserialize_item
 from lhotse.utils import fastcopy
-from torch import Tensor
 
 from asr.config.augmentation import SpeedPerturb
 from asr.config.features import FbankParams
-from asr.data.features import FbankExtractor, load_features, speed_copies
-from asr.data.jobs import dropping_work, progress_bar
+from asr.data.features import FbankExtractor, load_features, speed_copies, stored_features
+from asr.data.jobs import one_torch_thread, process_pool, progress_bar
 from asr.data.storage import BYTES_A_VALUE, Float16Reader, append_features
 from asr.errors import UserError
-from asr.files import PathLike, atomic_writer, write_jsonl
+from asr.files import PathLike, atomic_writer, existing_folder, write_jsonl
 
 _CUTS_A_PART = 500
 _FORMAT = 1  # raise it when the same cuts and parameters would give other files
@@ -79,11 +74,18 @@ class FeatureJob:
         matrices = self.matrices(part)
         rows = []
         try:
-            with atomic_writer(matrices, "wb") as stream, _one_torch_thread():
+            with atomic_writer(matrices, "wb") as stream, one_torch_thread():
                 for cut in self._cuts(part):
                     features = load_features(cut, extractor)
                     key = append_features(stream, features.numpy())
-                    rows.append(_with_features(cut, features, extractor, matrices, key).to_dict())
+                    rows.append(
+                        fastcopy(
+                            cut,
+                            features=stored_features(
+                                cut, features, extractor, Float16Reader.name, str(matrices), key
+                            ),
+                        ).to_dict()
+                    )
             write_jsonl(self.manifest(part), rows)
         except BaseException:
             matrices.unlink(missing_ok=True)
@@ -122,7 +124,7 @@ class ExtractionPlan:
     @property
     def bytes_free(self) -> int:
         """How much space there is."""
-        return shutil.disk_usage(_existing_folder(self.job.output_dir)).free
+        return shutil.disk_usage(existing_folder(self.job.output_dir)).free
 
     def summary(self) -> str:
         """Return in one line what is to be done and what it takes."""
@@ -198,9 +200,7 @@ def _mapping(num_processes: int) -> Iterator[Callable[..., Iterator[int]]]:
     if num_processes <= 1:
         yield map
         return
-    # A forked process may hang in its first tensor operation when the parent has done one.
-    spawn = multiprocessing.get_context("spawn")
-    with dropping_work(ProcessPoolExecutor(num_processes, spawn)) as pool:
+    with process_pool(num_processes) as pool:
         yield pool.map
 
 
@@ -242,40 +242,3 @@ def _audio_state(cut: dict[str, Any]) -> str:
         return "missing"
     status = path.stat()
     return f"{status.st_size}:{status.st_mtime_ns} "
-
-
-def _with_features(
-    cut: Cut, features: Tensor, extractor: FbankExtractor, matrices: Path, key: str
-) -> Cut:
-    """Attach the description of stored features (T, F) to a cut."""
-    stored = Features(
-        type="fbank",
-        num_frames=features.size(0),
-        num_features=features.size(1),
-        frame_shift=extractor.frame_shift / cut.sampling_rate,
-        sampling_rate=cut.sampling_rate,
-        start=cut.start,
-        duration=cut.duration,
-        storage_type=Float16Reader.name,
-        storage_path=str(matrices),
-        storage_key=key,
-        recording_id=cut.recording.id,
-        channels=cut.channel,
-    )
-    return fastcopy(cut, features=stored)
-
-
-@contextmanager
-def _one_torch_thread() -> Iterator[None]:
-    """Keep sums in one order, so that the number of threads does not show in the result."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
-
-
-def _existing_folder(path: Path) -> Path:
-    """Return `path` or the nearest folder above it that exists."""
-    return next(folder for folder in (path, *path.absolute().parents) if folder.exists())

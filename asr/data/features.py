@@ -12,6 +12,7 @@ import torch
 from lhotse import CutSet
 from lhotse.audio.utils import AudioLoadingError, DurationMismatchError
 from lhotse.cut import Cut
+from lhotse.features import Features
 from lhotse.features.kaldi.layers import Wav2LogFilterBank
 from lhotse.utils import fastcopy
 from torch import Tensor
@@ -125,8 +126,37 @@ def load_samples(cut: Cut, sampling_rate: int) -> np.ndarray:
         return np.asarray(cut.load_audio()[0], dtype=np.float32)
     except (AudioLoadingError, DurationMismatchError) as error:
         where = f"{cut.id} ({cut.recording.sources[0].source})"
-        todo = "Run `asr validate` again."
+        todo = "Run `asr validate` again, or `asr create-dataset --verify` for shards."
         raise UserError("its audio can no longer be read", where=where, todo=todo) from error
+
+
+def stored_features(
+    cut: Cut,
+    features: Tensor,
+    extractor: FbankExtractor,
+    storage_type: str,
+    storage_path: str,
+    storage_key: str,
+) -> Features:
+    """Return lhotse's description of features (T, F) of a cut that are stored somewhere.
+
+    Args:
+        storage_type: name of the reader; `storage_path` and `storage_key` are what it takes.
+    """
+    return Features(
+        type="fbank",
+        num_frames=features.size(0),
+        num_features=features.size(1),
+        frame_shift=extractor.frame_shift / cut.sampling_rate,
+        sampling_rate=cut.sampling_rate,
+        start=cut.start,
+        duration=cut.duration,
+        storage_type=storage_type,
+        storage_path=storage_path,
+        storage_key=storage_key,
+        recording_id=cut.recording.id,
+        channels=cut.channel,
+    )
 
 
 def compute_statistics(
@@ -163,9 +193,10 @@ def speed_copies(cuts: Iterable[Cut], params: SpeedPerturb) -> CutSet:
     Factor 1 keeps the id, others append `_sp<factor>` to it; the field `source_id` of each copy
     holds the original's. Audio is resampled only when it is loaded.
     """
-    return CutSet.from_cuts(_at_speed(cut, factor) for cut in cuts for factor in params.factors)
+    return CutSet.from_cuts(at_speed(cut, factor) for cut in cuts for factor in params.factors)
 
 
-def _at_speed(cut: Cut, factor: float) -> Cut:
+def at_speed(cut: Cut, factor: float) -> Cut:
+    """Return a copy of a cut at another speed, as `speed_copies` makes them."""
     named = fastcopy(cut, custom={**(cut.custom or {}), "source_id": cut.id})
     return named if factor == 1.0 else named.perturb_speed(factor)

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import multiprocessing
+import os
 import sys
+import threading
+import time
 from collections.abc import Iterator
-from concurrent.futures import Executor
+from concurrent.futures import Executor, ProcessPoolExecutor
 from contextlib import contextmanager
 
+import torch
 from tqdm import tqdm
 
 _SECONDS_BETWEEN_LOG_LINES = 15.0
@@ -19,6 +24,40 @@ def dropping_work(pool: Executor) -> Iterator[Executor]:
         yield pool
     finally:
         pool.shutdown(cancel_futures=True)
+
+
+@contextmanager
+def process_pool(num_processes: int) -> Iterator[Executor]:
+    """Open a pool of processes that end with this one, even when it is killed."""
+    # A forked process may hang in its first tensor operation when the parent has done one.
+    spawn = multiprocessing.get_context("spawn")
+    pool = ProcessPoolExecutor(
+        num_processes, spawn, initializer=_end_with_parent, initargs=(os.getpid(),)
+    )
+    with dropping_work(pool):
+        yield pool
+
+
+def _end_with_parent(parent: int) -> None:
+    """Start a thread that ends this process when the parent is gone: nothing else would."""
+
+    def watch() -> None:
+        while os.getppid() == parent:
+            time.sleep(1.0)
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
+
+
+@contextmanager
+def one_torch_thread() -> Iterator[None]:
+    """Keep sums in one order, so that the number of threads does not show in the result."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 def progress_bar(total: int, unit: str, description: str) -> tqdm:

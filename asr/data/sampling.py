@@ -8,11 +8,13 @@ order.
 
 from __future__ import annotations
 
+import math
 import warnings
 import zlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from functools import lru_cache, partial
+from typing import Any, Protocol
 
 import numpy as np
 from lhotse import CutSet
@@ -22,6 +24,21 @@ from lhotse.dataset.sampling.base import CutSampler
 from torch.utils.data import Sampler
 
 from asr.config.augmentation import SpeedPerturb
+
+_COUNTED_AT_MOST = 50_000  # cuts of a stream, whose batches are counted by drawing them
+
+
+class CutStream(Protocol):
+    """Cuts that do not fit in memory as a list."""
+
+    def __len__(self) -> int: ...
+
+    @property
+    def seconds(self) -> float:
+        """How long all of them are."""
+
+    def stream(self, seed: int, epoch: int) -> Iterator[Cut]:
+        """Yield them in the order of an epoch."""
 
 
 @dataclass(frozen=True)
@@ -50,7 +67,8 @@ class GlobalBatchSampler(Sampler[BatchPlan]):
     """Yields one process's parts of every global batch of an epoch.
 
     Args:
-        cuts: the training set, speed copies included.
+        cuts: the training set, speed copies included. Of a `CutStream` every process reads all
+            light cuts in one order, holds a buffer of them, and draws batches from that.
         batch_duration: seconds of audio in a global batch.
         num_buckets: of like duration; fewer are used where there are few cuts.
         speed: with `draw: one`, each epoch keeps one speed copy of every utterance.
@@ -60,7 +78,7 @@ class GlobalBatchSampler(Sampler[BatchPlan]):
 
     def __init__(
         self,
-        cuts: Sequence[Cut],
+        cuts: Sequence[Cut] | CutStream,
         batch_duration: float,
         num_buckets: int,
         seed: int,
@@ -93,17 +111,24 @@ class GlobalBatchSampler(Sampler[BatchPlan]):
                 yield BatchPlan(self.epoch, cuts or batch[-1:], batch[0].duration, not cuts)
 
     def count_batches(self, epoch: int) -> int:
-        """Return the number of global batches in an epoch."""
+        """Return the number of global batches in an epoch; of a long stream, about that."""
+        if not isinstance(self.cuts, Sequence) and len(self.cuts) > _COUNTED_AT_MOST:
+            return math.ceil(self.cuts.seconds / self._copies / self.batch_duration)
         return sum(1 for _ in self.global_batches(epoch))
 
     def global_batches(self, epoch: int) -> Iterator[list[Cut]]:
         """Yield an epoch's global batches, longest cut first."""
-        sampler = self._sampler(CutSet.from_cuts(self._epoch_cuts(epoch)))
+        sampler = self._sampler(self._epoch_cuts(epoch), len(self.cuts) // self._copies)
         sampler.set_epoch(epoch)
         for batch in sampler:
             yield sorted(batch, key=lambda cut: (-cut.duration, cut.id))
 
-    def _sampler(self, cuts: CutSet) -> CutSampler:
+    @property
+    def _copies(self) -> int:
+        """Of how many copies of an utterance an epoch takes one."""
+        return len(self.speed.factors) if self.speed and self.speed.draw == "one" else 1
+
+    def _sampler(self, cuts: CutSet, count: int) -> CutSampler:
         shared: dict[str, Any] = {
             "max_duration": self.batch_duration,
             "shuffle": True,
@@ -111,23 +136,32 @@ class GlobalBatchSampler(Sampler[BatchPlan]):
             "world_size": 1,
             "rank": 0,
         }
-        num_buckets = min(self.num_buckets, len(cuts) // 10)
+        num_buckets = min(self.num_buckets, count // 10)
         if num_buckets < 2:
             return DynamicCutSampler(cuts, **shared)
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", message=".*eagerly read CutSet.*")
             return DynamicBucketingSampler(cuts, num_buckets=num_buckets, **shared)
 
-    def _epoch_cuts(self, epoch: int) -> list[Cut]:
+    def _epoch_cuts(self, epoch: int) -> CutSet:
+        if isinstance(self.cuts, Sequence):
+            return CutSet.from_cuts(self._drawn(self.cuts, epoch))
+        return CutSet(_Again(partial(self._stream, self.cuts, epoch)))
+
+    def _stream(self, cuts: CutStream, epoch: int) -> Iterator[Cut]:
+        return self._drawn(cuts.stream(self.seed, epoch), epoch)
+
+    def _drawn(self, cuts: Iterable[Cut], epoch: int) -> Iterator[Cut]:
         if self.speed is None or self.speed.draw == "all":
-            return list(self.cuts)
-        drawn: dict[str, str] = {}  # by source: a generator costs more than all else here
-        for cut in self.cuts:
-            source = source_id(cut)
-            if source not in drawn:
-                factor = draw_speed(self.speed, self.seed, epoch, source)
-                drawn[source] = speed_copy_id(source, factor)
-        return [cut for cut in self.cuts if cut.id == drawn[source_id(cut)]]
+            return iter(cuts)
+        speed = self.speed
+
+        # A generator costs more than all else here, and the copies of a source are neighbours.
+        @lru_cache(maxsize=10_000)
+        def drawn_copy(source: str) -> str:
+            return speed_copy_id(source, draw_speed(speed, self.seed, epoch, source))
+
+        return (cut for cut in cuts if cut.id == drawn_copy(source_id(cut)))
 
 
 def source_id(cut: Cut) -> str:
@@ -138,6 +172,16 @@ def source_id(cut: Cut) -> str:
 def draw_speed(params: SpeedPerturb, seed: int, epoch: int, source: str) -> float:
     """Return the factor of the one speed copy of an utterance that an epoch uses."""
     return float(utterance_rng(seed, epoch, source).choice(params.factors))
+
+
+class _Again:
+    """An iterable that starts anew each time it is iterated over."""
+
+    def __init__(self, start: Callable[[], Iterator[Cut]]) -> None:
+        self.start = start
+
+    def __iter__(self) -> Iterator[Cut]:
+        return self.start()
 
 
 def speed_copy_id(source_id: str, factor: float) -> str:

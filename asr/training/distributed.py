@@ -33,6 +33,11 @@ class Processes:
         """Whether this process writes files and logs."""
         return self.rank == 0
 
+    @property
+    def is_first_here(self) -> bool:
+        """Whether this process prepares what the processes of its machine share."""
+        return int(os.environ.get("LOCAL_RANK", "0")) == 0
+
     def sum(self, values: Tensor) -> Tensor:
         """Return the sum of CPU `values` over all processes."""
         if self.world_size == 1:

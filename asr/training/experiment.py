@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import fcntl
 import logging
 import platform
 import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
@@ -19,7 +16,7 @@ import torch
 from asr.config.loading import dump_config, load_config
 from asr.config.schema import ExperimentConfig
 from asr.errors import UserError
-from asr.files import disk_errors, read_json, write_json, write_text
+from asr.files import read_json, write_json, write_text
 from asr.provenance import git_commit
 from asr.text.tokenizers import Tokenizer, load_tokenizer
 
@@ -31,6 +28,7 @@ RESUMABLE = {
     "max_epochs", "max_steps", "num_workers", "validate_every_steps", "checkpoint_every_steps",
     "checkpoint_every_minutes", "keep_best", "keep_last", "early_stop_patience",
     "max_nonfinite_in_a_row", "log_every_seconds", "device_batch_duration",
+    "feature_cache_gb", "feature_cache_dir",
 }  # fmt: skip
 # In the order they are set aside: the first to go is missed at once when the rest is cut short, the
 # last to go says that something is there.
@@ -56,28 +54,6 @@ class Experiment:
     def rejections(self, split: str) -> Path:
         """Return where the utterances of a split that CTC cannot train on are listed."""
         return self.directory / f"rejected_{split}.jsonl"
-
-
-@contextmanager
-def locked(directory: Path) -> Iterator[None]:
-    """Keep every other training out of the folder for the length of the block.
-
-    Raises:
-        UserError: another training is running there.
-    """
-    with disk_errors(directory):
-        directory.mkdir(parents=True, exist_ok=True)
-        stream = (directory / ".lock").open("w")
-    with stream:
-        try:
-            fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            raise UserError(
-                "another training is running here",
-                where=str(directory),
-                todo="Wait for its end, stop it, or choose another experiment folder.",
-            ) from error
-        yield
 
 
 def open_experiment(experiment: Experiment, data: dict[str, Any], restart: bool) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import logging
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,17 +19,19 @@ from asr.data.augmentation import WaveformAugmenter, make_augmenter
 from asr.data.cuts import describe_cuts, load_cuts, load_training_cuts
 from asr.data.dataset import Batch, SpeechDataset, TellingDataset, leave_signals_to_parent
 from asr.data.feasibility import split_feasible
+from asr.data.feature_cache import FeatureCache
 from asr.data.features import FbankExtractor, compute_statistics
 from asr.data.rejections import count_reasons, write_rejections
 from asr.data.sampling import GlobalBatchSampler
+from asr.data.shards.reading import ShardedCuts
 from asr.errors import UserError
-from asr.files import write_json
+from asr.files import disk_errors, locked, write_json
 from asr.models import AsrModel
 from asr.provenance import git_commit
 from asr.text.tokenizers import Tokenizer, load_tokenizer
 from asr.training.checkpoints import Checkpoints
 from asr.training.distributed import Processes, joined_processes
-from asr.training.experiment import Experiment, locked, open_experiment
+from asr.training.experiment import Experiment, open_experiment
 from asr.training.metrics import duration, set_up_logging
 from asr.training.optimisation import make_optimizer, make_scheduler
 from asr.training.state import TrainState, seed_everything, set_rng_state
@@ -37,6 +40,8 @@ from asr.training.validation import DevSet
 
 logger = logging.getLogger("asr.training")
 
+JUDGED_OF_SHARDS = 2000  # cuts that the CTC rule and the statistics look at before training
+BABBLE_UTTERANCES = 10_000
 ALWAYS_TOLERATED = 3  # a few bad utterances of a tiny corpus are a large share of it
 
 
@@ -75,12 +80,12 @@ def train(request: TrainingRequest) -> bool:
         "dev": load_cuts(request.dev_cuts),
     }
     waveform = make_augmenter(
-        config.augmentation, cuts["train"], config.training.seed, str(request.train_cuts)
+        config.augmentation, _first(cuts["train"]), config.training.seed, str(request.train_cuts)
     )
     with joined_processes() as processes, contextlib.ExitStack() as opened:
         experiment = Experiment(request.directory, config, tokenizer)
         if processes.is_main:
-            opened.enter_context(locked(request.directory))
+            opened.enter_context(locked(request.directory, "training"))
             data = {split: describe_cuts(of_split) for split, of_split in cuts.items()}
             open_experiment(experiment, data, request.restart)
             _checkpoints(experiment).sweep()
@@ -95,13 +100,18 @@ def train(request: TrainingRequest) -> bool:
             _feasible(split, of_split, experiment, model, processes)
             for split, of_split in cuts.items()
         )
-        return _train(experiment, model, train_cuts, dev_cuts, waveform, processes)
+        return _train(experiment, model, train_cuts, list(dev_cuts), waveform, processes)
+
+
+def _first(cuts: list[Cut] | ShardedCuts) -> list[Cut]:
+    """Return the cuts that babble may be made of: all of a list, the first of a larger set."""
+    return cuts.first(BABBLE_UTTERANCES) if isinstance(cuts, ShardedCuts) else cuts
 
 
 def _train(
     experiment: Experiment,
     model: AsrModel,
-    train_cuts: list[Cut],
+    train_cuts: list[Cut] | ShardedCuts,
     dev_cuts: list[Cut],
     waveform: WaveformAugmenter | None,
     processes: Processes,
@@ -117,7 +127,7 @@ def _train(
     if newest is None and processes.is_main:
         model.normaliser.set_statistics(
             *compute_statistics(
-                train_cuts,
+                _judged(train_cuts),
                 extractor,
                 config.features_params.stats_utterances,
                 config.training.seed,
@@ -177,7 +187,7 @@ def make_state(config: ExperimentConfig, model: AsrModel, total_steps: int) -> T
 
 
 def make_sampler(
-    cuts: list[Cut], config: ExperimentConfig, processes: Processes
+    cuts: list[Cut] | ShardedCuts, config: ExperimentConfig, processes: Processes
 ) -> GlobalBatchSampler:
     """Return the sampler; accumulation follows from what one device may hold at once."""
     params = config.training
@@ -214,6 +224,7 @@ def make_loader(
         num_views=2 if config.loss_params.consistency_weight > 0 else 1,
         seed=config.training.seed,
         waveform=waveform,
+        cache=_feature_cache(experiment, processes),
     )
     return DataLoader(
         TellingDataset(dataset),
@@ -229,25 +240,50 @@ def make_loader(
     )
 
 
-def _feasible(
-    split: str, cuts: list[Cut], experiment: Experiment, model: AsrModel, processes: Processes
-) -> list[Cut]:
-    """Set aside the cuts that CTC cannot train on, write them down, refuse when it is too much."""
+def _feature_cache(experiment: Experiment, processes: Processes) -> FeatureCache | None:
+    """Open the cache of training features, ready for use on this machine; None without a budget."""
     params = experiment.config.training
-    kept, rejected = split_feasible(
-        cuts,
-        experiment.tokenizer,
-        experiment.config.features_params,
-        model.encoder.output_lengths,
-        params.unknown_tokens if split == "train" else "keep",
+    if not params.feature_cache_gb:
+        return None
+    folder = Path(params.feature_cache_dir or experiment.directory / "feature_cache")
+    budget = round(params.feature_cache_gb * 1e9)
+    cache = FeatureCache(folder, budget, experiment.config.features_params)
+    if processes.is_first_here:
+        with disk_errors(folder):
+            logger.info("%s: %.2f GB of features kept", folder, cache.prepare() / 1e9)
+    processes.gather(None)  # the others wait for the folder
+    return cache
+
+
+def _feasible(
+    split: str,
+    cuts: list[Cut] | ShardedCuts,
+    experiment: Experiment,
+    model: AsrModel,
+    processes: Processes,
+) -> list[Cut] | ShardedCuts:
+    """Set aside the cuts that CTC cannot train on, write them down, refuse when it is too much.
+
+    Shards are judged by a random choice of their cuts; the others are set aside as they are read.
+    """
+    params = experiment.config.training
+    judge = partial(
+        split_feasible,
+        tokenizer=experiment.tokenizer,
+        features=experiment.config.features_params,
+        output_lengths=model.encoder.output_lengths,
+        unknown_tokens=params.unknown_tokens if split == "train" else "keep",
     )
+    judged = _judged(cuts)
+    kept, rejected = judge(judged)
     if processes.is_main:
         write_rejections(experiment.rejections(split), rejected)
+    remaining = cuts.kept_by(lambda some: judge(some)[0]) if isinstance(cuts, ShardedCuts) else kept
     if not rejected:
-        return kept
+        return remaining
     reasons = ", ".join(f"{n} {reason}" for reason, n in count_reasons(rejected).items())
-    told = f"{len(rejected)} of {len(cuts)} {split} utterances cannot be trained on ({reasons})"
-    tolerated = max(params.max_rejected_share * len(cuts), ALWAYS_TOLERATED)
+    told = f"{len(rejected)} of {len(judged)} {split} utterances cannot be trained on ({reasons})"
+    tolerated = max(params.max_rejected_share * len(judged), ALWAYS_TOLERATED)
     if len(rejected) > tolerated or not kept:
         examples = "; ".join(f"{r.id}: {r.detail}" for r in rejected[:3])
         raise UserError(
@@ -258,7 +294,12 @@ def _feasible(
         )
     if processes.is_main:
         logger.warning("%s: see %s", told, experiment.rejections(split))
-    return kept
+    return remaining
+
+
+def _judged(cuts: list[Cut] | ShardedCuts) -> list[Cut]:
+    """Return the cuts that stand for all: of shards a few thousand, else every one."""
+    return cuts.first(JUDGED_OF_SHARDS) if isinstance(cuts, ShardedCuts) else cuts
 
 
 def _checkpoints(experiment: Experiment) -> Checkpoints:

@@ -11,8 +11,8 @@ from lhotse import CutSet
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from asr.errors import UserError
-from asr.files import read_json
-from asr.training.experiment import RUN_FILES, locked
+from asr.files import locked, read_json
+from asr.training.experiment import RUN_FILES
 from tests.tone_corpus import ToneCorpus, metrics, run, train_here
 
 ONE_EPOCH = "training.max_epochs=1"
@@ -103,7 +103,10 @@ def test_checkpoints_without_a_config_are_set_aside(tone_corpus: ToneCorpus, ear
 
 def test_one_training_at_a_time(tone_corpus: ToneCorpus, earlier: Path) -> None:
     before = (earlier / "metrics.jsonl").read_text()
-    with locked(earlier), pytest.raises(UserError, match="another training is running here"):
+    with (
+        locked(earlier, "training"),
+        pytest.raises(UserError, match="another training is running here"),
+    ):
         train_here(tone_corpus, earlier, "training.max_epochs=2")
     assert (earlier / "metrics.jsonl").read_text() == before
 

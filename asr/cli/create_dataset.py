@@ -1,0 +1,85 @@
+"""`asr create-dataset`: a corpus as shards in lhotse's Shar layout."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from asr.cli.options import PATH, set_option
+from asr.config.loading import load_config
+from asr.config.schema import ExperimentConfig
+from asr.data.shards.creation import create_dataset
+from asr.data.shards.executors import open_executor
+from asr.data.shards.job import AudioFormat, DatasetJob
+from asr.data.shards.planning import plan_dataset
+from asr.errors import UserError
+
+
+@click.command("create-dataset")
+@click.option(
+    "--cuts", type=PATH, metavar="CUTS.jsonl", required=True, help="Written by `asr validate`."
+)
+@click.option("--output-dir", type=PATH, metavar="DIR", required=True, help="Shards: DIR/shards.")
+@click.option("--shard-size", type=click.IntRange(1), default=1000, show_default=True)
+@click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Of the order.")
+@click.option(
+    "--audio",
+    type=click.Choice(["flac", "wav", "none"]),
+    default="flac",
+    show_default=True,
+    help="How recordings are stored, 16 bits a sample.",
+)
+@click.option("--config", "config_path", type=PATH, metavar="CONF", help="For the next two.")
+@set_option
+@click.option("--features", is_flag=True, help="Store fbank features by features_params of CONF.")
+@click.option(
+    "--speed-copies",
+    is_flag=True,
+    help="Store every cut at each augmentation.speed_perturb factor of CONF.",
+)
+@click.option("--num-jobs", type=click.IntRange(1), default=2, show_default=True)
+@click.option("--verify", is_flag=True, help="Make shards with wrong checksums anew.")
+@click.option("--dask", metavar="ADDRESS", help="Work on the cluster of this Dask scheduler.")
+def command(
+    cuts: Path,
+    output_dir: Path,
+    shard_size: int,
+    seed: int,
+    audio: AudioFormat,
+    config_path: Path | None,
+    overrides: tuple[str, ...],
+    features: bool,
+    speed_copies: bool,
+    num_jobs: int,
+    verify: bool,
+    dask: str | None,
+) -> None:
+    """Write the audio of CUTS.jsonl, features too if asked, to shards in DIR.
+
+    Run it again after an interruption: only what is missing is made.
+    """
+    if (features or speed_copies or overrides) and config_path is None:
+        raise click.UsageError("--features, --speed-copies and --set need --config.")
+    config = load_config(config_path, overrides) if config_path else ExperimentConfig()
+    speed = config.augmentation.speed_perturb if speed_copies else None
+    if speed_copies and speed is None:
+        raise UserError(
+            "--speed-copies needs the factors of augmentation.speed_perturb",
+            where=str(config_path),
+            todo="Set augmentation.speed_perturb or leave --speed-copies out.",
+        )
+    job = DatasetJob(
+        cuts.absolute(), output_dir.absolute(), shard_size, seed, audio,
+        config.features_params if features else None, speed,
+    )  # fmt: skip
+    plan = plan_dataset(job, verify)
+    click.echo(plan.summary())
+    with open_executor(min(num_jobs, max(len(plan.unfinished), 1)), dask) as executor:
+        manifest = create_dataset(plan, executor)
+    rejected = sum(shard.rejected for shard in manifest.shards)
+    click.echo(
+        f"{manifest.utterances} utterances ({manifest.seconds / 3600:.2f} hours) in"
+        f" {len(manifest.shards)} shards, {manifest.bytes / 1e6:.1f} MB, {rejected} set aside;"
+        f" {output_dir}"
+    )

@@ -1,0 +1,114 @@
+"""What `asr create-dataset` is asked to make."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal, Protocol
+
+import numpy as np
+from lhotse.cut import Cut
+from lhotse.serialization import deserialize_item
+from lhotse.utils import fastcopy
+
+from asr.config.augmentation import SpeedPerturb
+from asr.config.features import FbankParams
+from asr.data.features import at_speed
+from asr.data.shards.manifest import SHARDS
+
+AudioFormat = Literal["flac", "wav", "none"]
+_FORMAT = 1  # raise it when the same cuts and settings would give other files
+
+
+class WaveformAugmenter(Protocol):
+    """What changes the samples of an utterance before they are stored; it must pickle."""
+
+    def apply(self, samples: np.ndarray, rate: int, rng: np.random.Generator) -> np.ndarray:
+        """Return samples (N,) made of float32 samples (N,) at `rate` Hz."""
+        ...
+
+
+@dataclass(frozen=True)
+class ShardTask:
+    """The utterances of one shard.
+
+    Attributes:
+        offsets: bytes, of each utterance's line in the cuts file.
+        factors: the speed of each.
+        seconds: of all together.
+    """
+
+    name: str
+    offsets: Sequence[int]
+    factors: Sequence[float]
+    seconds: float
+
+    @property
+    def utterances(self) -> int:
+        """How many utterances the shard is to hold."""
+        return len(self.offsets)
+
+
+@dataclass(frozen=True)
+class DatasetJob:
+    """What is made of which cuts, and where it goes.
+
+    Attributes:
+        cuts_path: one cut a line, as `asr validate` writes them.
+        output_dir: absolute; on a cluster every worker must see it, and the audio, as well.
+        shard_size: utterances a shard, copies included.
+        seed: of the order of all utterances, and of the waveform augmentation.
+        audio: how recordings are stored: 16-bit FLAC or WAV, or not at all.
+        features: computed from the stored samples when given.
+        speed: the speed copies that are made of every cut; None for the cuts as they are.
+        augmenter: changes each utterance once, drawing from (seed, 0, id).
+        augmentation: the configuration of `augmenter` as plain data.
+    """
+
+    cuts_path: Path
+    output_dir: Path
+    shard_size: int = 1000
+    seed: int = 0
+    audio: AudioFormat = "flac"
+    features: FbankParams | None = None
+    speed: SpeedPerturb | None = None
+    augmenter: WaveformAugmenter | None = None
+    augmentation: dict[str, Any] | None = None
+
+    @property
+    def shards_dir(self) -> Path:
+        """Where finished shards lie, and nothing else: lhotse reads the folder as it is."""
+        return self.output_dir / SHARDS
+
+    @property
+    def work_dir(self) -> Path:
+        """Where shards are made; what a killed run leaves is here."""
+        return self.output_dir / ".work"
+
+    def report(self, name: str) -> Path:
+        """Return where a finished shard is described; it is written after the shard's files."""
+        return self.output_dir / "parts" / f"{name}.json"
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """What the bytes of the shards depend on, besides the cuts, as plain data."""
+        features = self.features
+        return {
+            "format": _FORMAT,
+            "shard_size": self.shard_size,
+            "seed": self.seed,
+            "audio": self.audio,
+            "features": features.model_dump(exclude={"stats_utterances"}) if features else None,
+            "speed_factors": self.speed.factors if self.speed else None,
+            "augmentation": self.augmentation,
+        }
+
+    def cuts(self, task: ShardTask) -> Iterator[Cut]:
+        """Read the cuts of a task, at their speeds, without stored features."""
+        with open(self.cuts_path, "rb") as stream:
+            for offset, factor in zip(task.offsets, task.factors, strict=True):
+                stream.seek(offset)
+                cut = fastcopy(deserialize_item(json.loads(stream.readline())), features=None)
+                yield cut if self.speed is None else at_speed(cut, factor)
