@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import json
 import os
 import shutil
@@ -29,6 +28,7 @@ from asr.data.shards.manifest import read_dataset
 from asr.data.shards.planning import plan_dataset
 from asr.errors import UserError
 from asr.files import read_json, read_jsonl, write_jsonl
+from tests.disks import tmpfs
 from tests.tone_corpus import ToneCorpus
 
 FBANK = FbankParams(num_mel_bins=24, sampling_rate=8000)
@@ -248,18 +248,8 @@ def test_mistakes(
 
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """A file system of 300 kB."""
-    folder = tmp_path / "disk"
-    folder.mkdir()
-    mount = shutil.which("mount")
-    if os.geteuid() != 0 or mount is None:
-        pytest.skip("mounting a small tmpfs needs root")
-    command = [mount, "-t", "tmpfs", "-o", "size=300k", "tmpfs", str(folder)]
-    if subprocess.run(command, capture_output=True, check=False).returncode != 0:
-        pytest.skip("this system does not let root mount a tmpfs")
-    yield folder
-    gc.collect()  # lhotse's writers leave a file open when closing it fails
-    subprocess.run(["umount", str(folder)], check=True)
+    with tmpfs(tmp_path / "disk", "300k") as folder:
+        yield folder
 
 
 def test_a_disk_that_is_too_small(

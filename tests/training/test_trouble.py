@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import subprocess
 import sys
@@ -19,6 +18,7 @@ from lhotse import CutSet
 from asr.errors import UserError
 from asr.files import read_jsonl, write_jsonl
 from asr.tensors import load_tensors
+from tests.disks import tmpfs
 from tests.tone_corpus import ToneCorpus, run, train_here
 
 
@@ -156,17 +156,8 @@ def test_a_dev_set_that_is_all_unfit(tone_corpus: ToneCorpus, tmp_path: Path) ->
 
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """A file system of 1.3 MB."""
-    folder = tmp_path / "disk"
-    folder.mkdir()
-    mount = shutil.which("mount")
-    if os.geteuid() != 0 or mount is None:
-        pytest.skip("mounting a small tmpfs needs root")
-    command = [mount, "-t", "tmpfs", "-o", "size=1300k", "tmpfs", str(folder)]
-    if subprocess.run(command, capture_output=True, check=False).returncode != 0:
-        pytest.skip("this system does not let root mount a tmpfs")
-    yield folder
-    subprocess.run(["umount", str(folder)], check=True)
+    with tmpfs(tmp_path / "disk", "1300k") as folder:
+        yield folder
 
 
 def test_a_full_disk_leaves_the_checkpoint_before(
