@@ -20,7 +20,11 @@ import pytest
 
 SCRIPT = Path(__file__).parents[2] / "utils" / "fetch_corpus.sh"
 CONTENT = {  # of the two archives, which share a folder as the parts of LibriSpeech do
-    "first": {"Corpus/README.txt": b"one", "Corpus/first/a.wav": None, "Corpus/first/.hidden": b"."},
+    "first": {
+        "Corpus/README.txt": b"one",
+        "Corpus/first/a.wav": None,
+        "Corpus/first/.hidden": b".",
+    },
     "second": {"Corpus/README.txt": b"two", "Corpus/second/b.wav": None},
 }
 
@@ -45,7 +49,7 @@ class Server:
 class Handler(http.server.BaseHTTPRequestHandler):
     server_state: Server
 
-    def do_GET(self) -> None:  # noqa: N802 - the name that http.server calls
+    def do_GET(self) -> None:
         state, asked = self.server_state, self.headers.get("Range")
         state.requests.append((self.path, asked))
         content = state.files.get(self.path.lstrip("/").partition("?")[0])
@@ -107,7 +111,19 @@ def tool(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
     if not shutil.which(request.param):
         pytest.skip(f"needs {request.param}")
     folder = tmp_path_factory.mktemp(request.param)
-    needed = "bash ls md5sum mkdir mv rm rmdir sha256sum tar gzip unzip".split()
+    needed = [
+        "bash",
+        "ls",
+        "md5sum",
+        "mkdir",
+        "mv",
+        "rm",
+        "rmdir",
+        "sha256sum",
+        "tar",
+        "gzip",
+        "unzip",
+    ]
     for program in [*needed, request.param]:
         found = shutil.which(program)
         if found:
