@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# AN4: personal data spelled out and control words, 84 speakers, 50 minutes, letters as tokens.
+# AN4: personal data spelled out and control words, 84 speakers, 48 minutes, letters as tokens.
 #
 #   bash egs/an4/run.sh                     downloads the corpus (64 MB)
 #   bash egs/an4/run.sh --corpus-dir DIR    DIR holds an4/
