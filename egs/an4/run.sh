@@ -7,7 +7,7 @@ set -euo pipefail
 # shellcheck source=utils/recipe.sh
 . "$(dirname "$0")/../../utils/recipe.sh"
 
-train_config=conf/conformer_small.yaml
+train_config=conf/conformer_tiny.yaml
 # shellcheck source=utils/parse_options.sh
 . "$recipe_root/utils/parse_options.sh"
 recipe_begin "$@"
