@@ -5,10 +5,11 @@ from __future__ import annotations
 import argparse
 import shutil
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NoReturn
 
+from asr.data.tables import TableRow, write_table
 from asr.errors import UserError, tell_mistake
 from asr.files import disk_errors
 
@@ -60,6 +61,37 @@ def make_output_folder(path: Path) -> None:
         raise UserError(
             "is not a folder", where=str(error.filename), todo="Choose another --output-dir."
         ) from error
+
+
+def run_prepare_tables(
+    read_splits: Callable[[Path], dict[str, Sequence[TableRow]]], name: str, download: str
+) -> NoReturn:
+    """Be the whole of a recipe's `local/prepare_tables.py --corpus-dir DIR --output-dir DIR`.
+
+    Nothing is written unless all splits can be read.
+
+    Args:
+        read_splits: returns every split's rows, given the corpus' folder.
+        name, download: see `find_corpus`.
+    """
+    parser = argparse.ArgumentParser(description="Write the tables of the corpus.")
+    parser.add_argument("--corpus-dir", type=Path, required=True, help=f"holds {name}")
+    parser.add_argument("--output-dir", type=Path, required=True, help="gets <split>.jsonl")
+    options = parser.parse_args()
+
+    def main() -> None:
+        folder = find_corpus(options.corpus_dir, name, download)
+        splits = read_splits(folder)
+        for split, rows in splits.items():
+            if not rows:
+                raise UserError(f"no utterances for {split}", where=str(folder))
+        make_output_folder(options.output_dir)
+        for split, rows in splits.items():
+            write_table(options.output_dir / f"{split}.jsonl", rows)
+            speakers = len({row.speaker for row in rows})
+            print(f"{split}: {len(rows)} utterances of {speakers} speakers")
+
+    run_script(main)
 
 
 def run_rehearsal(write_corpus: Callable[[Path], None]) -> NoReturn:

@@ -6,10 +6,13 @@ Each recipe's `local/rehearse.py` writes these utterances as its corpus is writt
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import groupby
+from pathlib import Path
 
 import numpy as np
+import soundfile
 
 from asr.data.audio import resample
 from asr.data.synthesis import EspeakSynthesiser
@@ -50,18 +53,20 @@ def speak(
     utterances_each: int,
     seed: int = 0,
     words: tuple[int, int] = (2, 5),
+    vocabulary: Sequence[str] = (),
 ) -> Iterator[Spoken]:
     """Yield utterances, speaker by speaker; the same arguments give the same bytes.
 
     Args:
         language: `en`, `cmn`, or `cmn-en` for Mandarin with English words in it.
         words: the fewest and the most of an utterance.
+        vocabulary: what the words are drawn from, instead of a few of the language's own.
     """
     synthesiser = EspeakSynthesiser()
     for speaker in range(num_speakers):
         for number in range(utterances_each):
             rng = random.Random(f"{seed} {language} {speaker} {number}")
-            said = _draw_words(language, rng, rng.randint(*words))
+            said = _draw_words(language, vocabulary, rng, rng.randint(*words))
             voice = f"{VOICES[language.split('-')[0]]}+{VARIANTS[speaker % len(VARIANTS)]}"
             samples, rate = synthesiser.synthesise(
                 " ".join(said), voice, rate=rng.randint(160, 200), pitch=40 + 7 * speaker % 30
@@ -73,7 +78,38 @@ def speak(
             yield Spoken(speaker, said, _write(said), noisy, sampling_rate)
 
 
-def _draw_words(language: str, rng: random.Random, count: int) -> list[str]:
+def write_librispeech(root: Path, speakers: Mapping[str, int], utterances_each: int) -> None:
+    """Write a tiny LibriSpeech: chapters of flac files with a transcript file each.
+
+    Args:
+        root: the folder called LibriSpeech.
+        speakers: their number in each part; no speaker is in two.
+    """
+    first = 100
+    table = [";ID  |SEX| SUBSET           |MINUTES| NAME"]
+    for part, count in speakers.items():
+        spoken = speak("en", 16000, count, utterances_each, seed=first)
+        for index, utterances in groupby(spoken, key=lambda utterance: utterance.speaker):
+            speaker, book = first + index, 1000 + index
+            table.append(f"{speaker:<4} | F | {part:<16} | 25.03 | Speaker {speaker}")
+            chapter = root / part / str(speaker) / str(book)
+            chapter.mkdir(parents=True)
+            lines = []
+            for number, utterance in enumerate(utterances):
+                path = chapter / f"{speaker}-{book}-{number:04d}.flac"
+                soundfile.write(path, utterance.samples, utterance.sampling_rate)
+                lines.append(f"{path.stem} {utterance.text.upper()}\n")
+            transcripts = chapter / f"{speaker}-{book}.trans.txt"
+            transcripts.write_text("".join(lines), encoding="utf-8")
+        first += count
+    (root / "SPEAKERS.TXT").write_text("\n".join(table) + "\n", encoding="utf-8")
+
+
+def _draw_words(
+    language: str, vocabulary: Sequence[str], rng: random.Random, count: int
+) -> list[str]:
+    if vocabulary:
+        return [rng.choice(vocabulary) for _ in range(count)]
     if language == "cmn-en":
         return [rng.choice(WORDS[rng.choice(["cmn", "cmn", "en"])]) for _ in range(count)]
     return [rng.choice(WORDS[language]) for _ in range(count)]

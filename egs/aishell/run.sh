@@ -13,10 +13,6 @@ set -euo pipefail
 unit=char
 recipe_begin "$@"
 
-if [ -z "$corpus_dir" ]; then
-  corpus_dir=$data/download
-  marker_dir=$data/.stages
-  run_stage 0 "download" --out "$corpus_dir/data_aishell" -- local/download.sh "$corpus_dir"
-fi
+download_corpus data_aishell
 make_tables aishell cmn train=train dev=dev test=test
 standard_stages "$data/tables" train dev test

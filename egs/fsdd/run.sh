@@ -27,8 +27,8 @@ recipe_begin "$@"
 marker_dir=data/.stages
 log_dir=data/log
 if [ -z "$corpus_dir" ]; then
-  corpus_dir=data/download
-  run_stage 0 "download" --out "$corpus_dir/recordings" -- local/download.sh "$corpus_dir"
+  corpus_dir=data/download/free-spoken-digit-dataset-master
+  run_stage 0 "download" --out "$corpus_dir/recordings" -- local/download.sh data/download
 fi
 run_stage 1 "tables" --in "$corpus_dir" --in local/prepare_tables.py \
   --out data/tables/official/train.jsonl --out data/tables/unseen/train.jsonl \

@@ -10,11 +10,8 @@ set -euo pipefail
 . "$recipe_root/utils/parse_options.sh"
 recipe_begin "$@"
 
+download_corpus waves_yesno
 marker_dir=$data/.stages
-if [ -z "$corpus_dir" ]; then
-  corpus_dir=$data/download
-  run_stage 0 "download" --out "$corpus_dir/waves_yesno" -- local/download.sh "$corpus_dir"
-fi
 run_stage 1 "tables" --in "$corpus_dir" --in local/prepare_table.py \
   --out "$data/tables/train.jsonl" --out "$data/tables/dev.jsonl" --out "$data/tables/test.jsonl" \
   -- python local/prepare_table.py --corpus-dir "$corpus_dir" --output-dir "$data/tables"

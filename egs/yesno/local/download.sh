@@ -8,5 +8,5 @@ if [ $# -ne 1 ]; then
   echo "Usage: ${0##*/} DIR" >&2
   exit 2
 fi
-"$BASH" "$(dirname "${BASH_SOURCE[0]}")/../../../utils/fetch_archive.sh" \
-  https://www.openslr.org/resources/1/waves_yesno.tar.gz waves_yesno 60 "$1"
+"$BASH" "$(dirname "${BASH_SOURCE[0]}")/../../../utils/fetch_corpus.sh" \
+  https://www.openslr.org/resources/1/waves_yesno.tar.gz none "$1"
