@@ -8,7 +8,7 @@ set -euo pipefail
 # shellcheck source=utils/parse_options.sh
 . "$recipe_root/utils/parse_options.sh"
 
-unit=word # a Han character counts as one
+unit=mixed
 rehearsal_overrides="tokenizer_params.vocab_size=30"
 recipe_begin "$@"
 
