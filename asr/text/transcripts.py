@@ -28,7 +28,9 @@ def read_transcripts(paths: Iterable[PathLike]) -> Iterator[str]:
     """
     for path in paths:
         is_manifest = str(path).removesuffix(".gz").endswith(".jsonl")
-        yield from _manifest_texts(path) if is_manifest else (line for _, line in _lines(path))
+        yield from (
+            _manifest_texts(path) if is_manifest else (line for _, line in numbered_lines(path))
+        )
 
 
 def read_pairs(path: PathLike) -> Iterator[tuple[str, str]]:
@@ -38,7 +40,7 @@ def read_pairs(path: PathLike) -> Iterator[tuple[str, str]]:
         UserError: the file is missing or not UTF-8, or names an utterance twice.
     """
     seen: set[str] = set()
-    for where, line in _lines(path):
+    for where, line in numbered_lines(path):
         name, *rest = line.split(maxsplit=1)
         if name in seen:
             raise UserError(f"'{name}' stands twice", where=where)
@@ -46,8 +48,12 @@ def read_pairs(path: PathLike) -> Iterator[tuple[str, str]]:
         yield name, rest[0] if rest else ""
 
 
-def _lines(path: PathLike) -> Iterator[tuple[str, str]]:
-    """Yield `path:number` and content of the lines that are not blank."""
+def numbered_lines(path: PathLike) -> Iterator[tuple[str, str]]:
+    """Yield `path:number` and content of the lines that are not blank.
+
+    Raises:
+        UserError: the file is missing, is not UTF-8, or is not a whole gzip file.
+    """
     opener = gzip.open if str(path).endswith(".gz") else open
     try:
         with opener(path, "rt", encoding="utf-8") as stream:
@@ -66,7 +72,7 @@ def _lines(path: PathLike) -> Iterator[tuple[str, str]]:
 
 
 def _manifest_texts(path: PathLike) -> Iterator[str]:
-    for where, line in _lines(path):
+    for where, line in numbered_lines(path):
         try:
             row = json.loads(line)
         except json.JSONDecodeError as error:
