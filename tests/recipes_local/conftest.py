@@ -9,6 +9,10 @@ from pathlib import Path
 
 import pytest
 
+from asr.data.manifests import prepare_manifests
+from asr.data.reasons import ValidationOptions
+from asr.data.validation import validate_split
+
 ROOT = Path(__file__).parents[2]
 RunScript = Callable[..., "subprocess.CompletedProcess[str]"]
 
@@ -33,5 +37,19 @@ def fails_with_one_line(run_script: RunScript) -> Callable[..., str]:
         assert result.returncode == 2, result.stderr
         assert result.stderr.count("\n") == 1, result.stderr
         return result.stderr
+
+    return run
+
+
+@pytest.fixture
+def set_aside(tmp_path: Path) -> Callable[[Path], dict[str, str]]:
+    """Return a function that validates a table as stage 1 does: why each utterance is set aside."""
+
+    def run(table: Path) -> dict[str, str]:
+        prepare_manifests(table, "split", tmp_path / "manifests")
+        report = validate_split(
+            tmp_path / "manifests", "split", tmp_path / "validated", ValidationOptions(16000)
+        )
+        return {str(item.id): item.reason.value for item in report.rejected}
 
     return run
