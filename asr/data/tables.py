@@ -7,7 +7,7 @@ import math
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import IO, Any
@@ -87,7 +87,7 @@ def _add_row(stream: IO[str], row: TableRow) -> None:
 
 
 def _as_dict(row: TableRow) -> dict[str, Any]:
-    data = asdict(row)
+    data = dict(vars(row))
     if row.start == 0.0 and row.duration is None:
         del data["start"], data["duration"]
     if row.channel is None:

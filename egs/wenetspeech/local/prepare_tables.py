@@ -56,10 +56,9 @@ def write_tables(root: Path, splits: dict[str, str], output_dir: Path) -> Counte
     paths = {split: output_dir / f"{split}.jsonl" for split in splits.values()}
     with table_writers(paths) as add, progress_bar(None, " recordings", "reading") as bar:
         for audio in iter_json_array(root / METADATA, "audios"):
-            for subsets, row in rows_of(audio, root, counts):
-                for split in {splits[subset] for subset in subsets if subset in splits}:
-                    add[split](row)
-                    counts[split] += 1
+            for split, row in rows_of(audio, root, splits, counts):
+                add[split](row)
+                counts[split] += 1
             bar.update()
         for subset, split in splits.items():
             if not counts[split]:
@@ -68,8 +67,10 @@ def write_tables(root: Path, splits: dict[str, str], output_dir: Path) -> Counte
     return counts
 
 
-def rows_of(audio: Any, root: Path, counts: Counter[str]) -> Iterator[tuple[list[str], TableRow]]:
-    """Yield each segment of a recording with the subsets it belongs to."""
+def rows_of(
+    audio: Any, root: Path, splits: dict[str, str], counts: Counter[str]
+) -> Iterator[tuple[str, TableRow]]:
+    """Yield the segments of a recording that belong to a split, with its name."""
     try:
         name, path = str(audio["aid"]), str(root / audio["path"])
         segments = list(audio["segments"])
@@ -78,21 +79,24 @@ def rows_of(audio: Any, root: Path, counts: Counter[str]) -> Iterator[tuple[list
         return
     for segment in segments:
         try:
-            start = float(segment["begin_time"])
-            row = TableRow(
-                id=str(segment["sid"]),
-                path=path,
-                text=clean(segment["text"]),
-                speaker=name,  # speakers are not known: each recording counts as one
-                language="cmn",
-                start=start,
-                duration=round(float(segment["end_time"]) - start, 6),
-            )
-            subsets = [str(subset) for subset in segment["subsets"]]
+            wanted = [splits[subset] for subset in segment["subsets"] if subset in splits]
+            if wanted:
+                yield wanted[0], as_row(segment, name, path)
         except (KeyError, TypeError, ValueError):
             counts[INCOMPLETE] += 1
-        else:
-            yield subsets, row
+
+
+def as_row(segment: dict[str, Any], recording: str, path: str) -> TableRow:
+    start = float(segment["begin_time"])
+    return TableRow(
+        id=str(segment["sid"]),
+        path=path,
+        text=clean(segment["text"]),
+        speaker=recording,  # speakers are not known: each recording counts as one
+        language="cmn",
+        start=start,
+        duration=round(float(segment["end_time"]) - start, 6),
+    )
 
 
 def clean(text: str) -> str:
