@@ -18,6 +18,9 @@ channel="" # means 0, which as the default would allow numbers only
 # shellcheck source=utils/parse_options.sh
 . "$recipe_root/utils/parse_options.sh"
 
+if [ "$microphone" = near ] && [ -n "$channel" ]; then
+  option_error "--channel is of the array, leave it out with --microphone near"
+fi
 channel=${channel:-0}
 case $microphone in
   far | near) ;;
