@@ -10,6 +10,7 @@ knows what to do about them.
 from __future__ import annotations
 
 import codecs
+import math
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -98,9 +99,12 @@ class _Tokens:
     def number(self) -> float:
         token = self._take("number", "a number")
         try:
-            return float(token)
-        except ValueError as error:
-            raise UserError(f"'{token}' is not a number", where=self._where) from error
+            number = float(token)
+        except ValueError:
+            number = math.nan
+        if not math.isfinite(number):
+            raise UserError(f"'{token}' is not a number", where=self._where)
+        return number
 
     def flag(self) -> str:
         return self._take("flag", "<exists>")

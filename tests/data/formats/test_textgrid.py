@@ -135,6 +135,7 @@ def test_intervals_out_of_order_are_the_callers_matter(tmp_path: Path) -> None:
         (LONG[: LONG.index("            xmax = 1.5")], "ends where a number should follow"),
         (LONG.replace("xmax = 1.5", "xmax = soon"), "TextGrid:18: a number should stand here"),
         (LONG.replace("= 1.5", "= 1.5.2", 1), "'1.5.2' is not a number"),
+        (LONG.replace("size = 3", "size = 1e999"), "'1e999' is not a number"),
         (LONG.replace("TextTier", "PointTier"), "no tier is called 'PointTier'"),
     ],
 )
