@@ -13,10 +13,8 @@ from lhotse import CutSet
 
 from asr.config.features import FbankParams
 from asr.data.features import FbankExtractor, load_features
-from asr.data.manifests import prepare_manifests
-from asr.data.reasons import ValidationOptions
 from asr.data.tables import TableRow, write_table
-from asr.data.validation import validate_split
+from tests.corpus_files import prepare, read_rows, validate
 
 RATE = 16000
 SECONDS = 60
@@ -57,11 +55,15 @@ def make_cuts(audio: Path, channel: int | None = None) -> CutSet:
         TableRow(f"u{index:03d}", str(audio), "hello", "s", "en", start, seconds, channel)
         for index, (start, seconds) in enumerate(SEGMENTS)
     ]
-    folder = audio.parent
+    return CutSet.from_file(validated(rows, audio.parent) / "cuts.jsonl")
+
+
+def validated(rows: list[TableRow], folder: Path) -> Path:
+    """Prepare and validate; returns the folder of the split."""
     write_table(folder / "table.jsonl", rows)
-    prepare_manifests(folder / "table.jsonl", "long", folder / "manifests")
-    validate_split(folder / "manifests", "long", folder, ValidationOptions(RATE))
-    return CutSet.from_file(folder / "long" / "cuts.jsonl")
+    assert prepare(folder / "table.jsonl", folder / "manifests") == 0
+    assert validate(folder / "manifests", folder) == 0
+    return folder / "train"
 
 
 @pytest.mark.parametrize("suffix", FORMATS)
@@ -100,8 +102,7 @@ def test_a_channel_that_is_not_there_is_set_aside(tmp_path: Path) -> None:
         TableRow(name, str(tmp_path / "talk.wav"), "hello", "s", "en", 0.0, 1.0, channel)
         for name, channel in (("good", 0), ("bad", 1))
     ]
-    write_table(tmp_path / "table.jsonl", rows)
-    prepare_manifests(tmp_path / "table.jsonl", "long", tmp_path)
-    report = validate_split(tmp_path, "long", tmp_path, ValidationOptions(RATE))
-    rejected = [(item.id, item.reason.value) for item in report.rejected]
-    assert rejected == [("bad", "channel-outside-recording")]
+    rejected = read_rows(validated(rows, tmp_path) / "rejected.jsonl")
+    assert [(row["id"], row["reason"]) for row in rejected] == [
+        ("bad", "channel-outside-recording")
+    ]

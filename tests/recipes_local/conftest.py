@@ -9,9 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from asr.data.manifests import prepare_manifests
-from asr.data.reasons import ValidationOptions
-from asr.data.validation import validate_split
+from tests.corpus_files import prepare, read_rows, validate
 
 ROOT = Path(__file__).parents[2]
 RunScript = Callable[..., "subprocess.CompletedProcess[str]"]
@@ -46,10 +44,9 @@ def set_aside(tmp_path: Path) -> Callable[[Path], dict[str, str]]:
     """Return a function that validates a table as stage 1 does: why each utterance is set aside."""
 
     def run(table: Path) -> dict[str, str]:
-        prepare_manifests(table, "split", tmp_path / "manifests")
-        report = validate_split(
-            tmp_path / "manifests", "split", tmp_path / "validated", ValidationOptions(16000)
-        )
-        return {str(item.id): item.reason.value for item in report.rejected}
+        assert prepare(table, tmp_path / "manifests") == 0
+        assert validate(tmp_path / "manifests", tmp_path / "validated") == 0
+        rejected = read_rows(tmp_path / "validated" / "train" / "rejected.jsonl")
+        return {str(row["id"]): row["reason"] for row in rejected}
 
     return run
