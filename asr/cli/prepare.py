@@ -17,7 +17,7 @@ from asr.data.manifests import prepare_manifests
     metavar="TABLE.jsonl",
     required=True,
     help="One utterance a line: id, path, text, speaker, language; start and duration in seconds"
-    " for a segment of a longer file.",
+    " for a segment of a longer file; channel for one of several, else the mean of all is taken.",
 )
 @click.option("--split", metavar="NAME", required=True, help="train, dev, test, ...")
 @click.option(

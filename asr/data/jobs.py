@@ -60,7 +60,7 @@ def one_torch_thread() -> Iterator[None]:
         torch.set_num_threads(before)
 
 
-def progress_bar(total: int, unit: str, description: str) -> tqdm:
+def progress_bar(total: int | None, unit: str, description: str) -> tqdm:
     """Return a bar on stderr with rate and time left; into a log it writes only now and then."""
     interval = 0.2 if sys.stderr.isatty() else _SECONDS_BETWEEN_LOG_LINES
     return tqdm(

@@ -189,7 +189,7 @@ def _recording(path: str, ids: dict[str, str], header: AudioHeader) -> Recording
 
 def _supervision(row: TableRow, recording: Recording) -> SupervisionSegment:
     duration = recording.duration - row.start if row.duration is None else row.duration
-    channels = recording.channel_ids
+    channels = recording.channel_ids if row.channel is None else [row.channel]
     return SupervisionSegment(
         id=row.id,
         recording_id=recording.id,

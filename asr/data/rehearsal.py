@@ -105,6 +105,35 @@ def write_librispeech(root: Path, speakers: Mapping[str, int], utterances_each: 
     (root / "SPEAKERS.TXT").write_text("\n".join(table) + "\n", encoding="utf-8")
 
 
+def lay_out(
+    utterances: Sequence[Spoken], gap: float = 0.4, num_channels: int = 1
+) -> tuple[np.ndarray, list[tuple[float, float]]]:
+    """Put utterances one after the other into one long recording.
+
+    Args:
+        gap: seconds of faint noise between them and at both ends; a negative gap makes neighbours
+            overlap by as much, with noise at both ends only.
+        num_channels: microphones; each further one hears the same a little later and fainter.
+
+    Returns:
+        samples float32 (N, channels), and start and end of every utterance in seconds.
+    """
+    rate = utterances[0].sampling_rate
+    position = round(abs(gap) * rate)
+    times = []
+    for spoken in utterances:
+        times.append((position, position + len(spoken.samples)))
+        position = times[-1][1] + round(gap * rate)
+    heard = np.zeros(max(end for _, end in times) + round(abs(gap) * rate), dtype=np.float32)
+    for spoken, (start, end) in zip(utterances, times, strict=True):
+        heard[start:end] += spoken.samples
+    noise = np.random.default_rng(len(heard))
+    heard_by = [0.9**k * np.roll(heard, 3 * k) for k in range(num_channels)]
+    samples = np.stack(heard_by, axis=1) + noise.normal(0.0, 1e-4, (len(heard), num_channels))
+    seconds = [(start / rate, end / rate) for start, end in times]
+    return samples.astype(np.float32), seconds
+
+
 def _draw_words(
     language: str, vocabulary: Sequence[str], rng: random.Random, count: int
 ) -> list[str]:

@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
+import json
 import math
 import os
 import re
-from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from asr.errors import UserError, did_you_mean
-from asr.files import PathLike, read_jsonl, write_jsonl
+from asr.files import PathLike, atomic_writer, read_jsonl, write_jsonl
 
 _STRINGS = ("id", "path", "speaker", "language")
 _NUMBERS = ("start", "duration")
 _SURROGATE = re.compile("[\ud800-\udfff]")  # JSON can spell it, UTF-8 cannot
-_KEYS = (*_STRINGS, "text", *_NUMBERS)
+_KEYS = (*_STRINGS, "text", *_NUMBERS, "channel")
 
 
 @dataclass(frozen=True)
@@ -28,6 +31,7 @@ class TableRow:
         text: None when it has no transcript.
         start: seconds from the start of the file.
         duration: seconds; None for all from `start`.
+        channel: from 0; None for the mean of all.
     """
 
     id: str
@@ -37,13 +41,15 @@ class TableRow:
     language: str
     start: float = 0.0
     duration: float | None = None
+    channel: int | None = None
 
 
 def read_table(path: Path) -> list[TableRow]:
     """Read a table of utterances.
 
     Every line is an object with `id`, `path` (absolute, or relative to the table), `text`,
-    `speaker`, `language`, and, for a segment of a longer file, `start` and `duration` in seconds.
+    `speaker`, `language`, for a segment of a longer file `start` and `duration` in seconds, and for
+    one microphone of several its `channel`.
     A `text` that is null or left out means that there is no transcript.
 
     Raises:
@@ -65,10 +71,29 @@ def write_table(path: PathLike, rows: Iterable[TableRow]) -> None:
     write_jsonl(path, (_as_dict(row) for row in rows))
 
 
+@contextmanager
+def table_writers(
+    paths: Mapping[str, PathLike],
+) -> Iterator[Mapping[str, Callable[[TableRow], None]]]:
+    """Give a function for each table that adds a row to it: for corpora too large for memory.
+
+    The tables get their names when the block ends; when it raises, none is written.
+    """
+    with ExitStack() as stack:
+        streams = {name: stack.enter_context(atomic_writer(path)) for name, path in paths.items()}
+        yield {name: partial(_add_row, stream) for name, stream in streams.items()}
+
+
+def _add_row(stream: IO[str], row: TableRow) -> None:
+    stream.write(json.dumps(_as_dict(row), ensure_ascii=False) + "\n")
+
+
 def _as_dict(row: TableRow) -> dict[str, Any]:
-    data = asdict(row)
+    data = dict(vars(row))
     if row.start == 0.0 and row.duration is None:
         del data["start"], data["duration"]
+    if row.channel is None:
+        del data["channel"]
     return data
 
 
@@ -90,6 +115,9 @@ def _problem(data: dict[str, Any]) -> tuple[str, str]:
     for key in _NUMBERS:
         if not (data.get(key) is None or _is_number(data[key])):
             return f"'{key}' must be a number of seconds, not {data[key]!r}", ""
+    channel = data.get("channel")
+    if not (channel is None or (type(channel) is int and channel >= 0)):
+        return f"'channel' must be a number from 0, not {channel!r}", ""
     return "", ""
 
 
@@ -106,6 +134,7 @@ def _row(data: dict[str, Any], folder: Path) -> TableRow:
         language=data["language"],
         start=data.get("start") or 0.0,
         duration=data.get("duration"),
+        channel=data.get("channel"),
     )
 
 

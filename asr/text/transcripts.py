@@ -50,7 +50,7 @@ def read_lines(path: PathLike) -> Iterator[tuple[str, str]]:
     """Yield `path:number` and content of the lines that are not blank; `.gz` means compressed.
 
     Raises:
-        UserError: the file is missing or is not UTF-8.
+        UserError: the file is missing, is not UTF-8, or is not a whole gzip file.
     """
     opener = gzip.open if str(path).endswith(".gz") else open
     try:

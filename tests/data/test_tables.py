@@ -7,7 +7,8 @@ import pytest
 import soundfile
 from lhotse import RecordingSet, SupervisionSet
 
-from asr.data.tables import read_table
+from asr.data.tables import TableRow, read_table, table_writers
+from asr.data.tables import write_table as save_table
 from asr.errors import UserError
 from tests.corpus_files import ROW, prepare, read_rows, write_noise, write_table
 
@@ -28,6 +29,9 @@ def test_paths_are_relative_to_the_table(tmp_path: Path) -> None:
         ({"text": "a \ud800 b"}, "'text' holds half a surrogate pair"),
         ({"start": "0"}, "'start' must be a number"),
         ({"duration": True}, "'duration' must be a number"),
+        ({"channel": -1}, "'channel' must be a number from 0, not -1"),
+        ({"channel": True}, "'channel' must be a number from 0"),
+        ({"channel": 1.0}, "'channel' must be a number from 0"),
         ({"speakr": "x"}, "Did you mean 'speaker'?"),
     ],
 )
@@ -40,6 +44,29 @@ def test_malformed_rows_name_file_and_line(
         read_table(table)
     assert f"{table}:3: " in str(raised.value)
     assert part in str(raised.value)
+
+
+def test_tables_are_read_as_they_were_written(tmp_path: Path) -> None:
+    bare = TableRow("u1", str(tmp_path / "a.wav"), None, "s", "en")
+    full = TableRow("u2", str(tmp_path / "a.wav"), "你好", "s", "cmn", 1.5, 2.0, 0)
+    save_table(tmp_path / "t.jsonl", [bare, full])
+    assert read_table(tmp_path / "t.jsonl") == [bare, full]
+    assert set(read_rows(tmp_path / "t.jsonl")[0]) == {"id", "path", "text", "speaker", "language"}
+
+
+def test_several_tables_are_written_side_by_side_or_not_at_all(tmp_path: Path) -> None:
+    paths = {name: tmp_path / f"{name}.jsonl" for name in ("train", "dev")}
+    rows = [TableRow(f"u{index}", str(tmp_path / "a.wav"), "hi", "s", "en") for index in range(3)]
+    with pytest.raises(KeyError), table_writers(paths) as add:
+        add["train"](rows[0])
+        add["test"](rows[1])
+    assert list(tmp_path.iterdir()) == []
+    with table_writers(paths) as add:
+        add["train"](rows[0])
+        add["dev"](rows[1])
+        add["train"](rows[2])
+    assert read_table(paths["train"]) == [rows[0], rows[2]]
+    assert read_table(paths["dev"]) == [rows[1]]
 
 
 def test_missing_key(tmp_path: Path) -> None:

@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.corpus_files import prepare, read_rows, validate
+
 ROOT = Path(__file__).parents[2]
 RunScript = Callable[..., "subprocess.CompletedProcess[str]"]
 
@@ -33,5 +35,18 @@ def fails_with_one_line(run_script: RunScript) -> Callable[..., str]:
         assert result.returncode == 2, result.stderr
         assert result.stderr.count("\n") == 1, result.stderr
         return result.stderr
+
+    return run
+
+
+@pytest.fixture
+def set_aside(tmp_path: Path) -> Callable[[Path], dict[str, str]]:
+    """Return a function that validates a table as stage 1 does: why each utterance is set aside."""
+
+    def run(table: Path) -> dict[str, str]:
+        assert prepare(table, tmp_path / "manifests") == 0
+        assert validate(tmp_path / "manifests", tmp_path / "validated") == 0
+        rejected = read_rows(tmp_path / "validated" / "train" / "rejected.jsonl")
+        return {str(row["id"]): row["reason"] for row in rejected}
 
     return run
