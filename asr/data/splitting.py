@@ -1,4 +1,4 @@
-"""Splitting a corpus so that no speaker is in two splits."""
+"""Splitting a corpus by whole speakers, or by utterance where there are too few of them."""
 
 from __future__ import annotations
 
@@ -47,7 +47,34 @@ def hold_out_speakers(
                 f"{len(by_speaker)} speakers are too few or too unequal to hold out {split}",
                 todo=f"Give {split} data of its own, or a larger share than {share:g}.",
             )
-    splits: dict[str, list[TableRow]] = {split: [] for split in (*shares, rest)}
-    for row in rows:
-        splits[chosen.get(row.speaker, rest)].append(row)
-    return splits
+    return _part(rows, [chosen.get(row.speaker, rest) for row in rows], (*shares, rest))
+
+
+def hold_out_utterances(
+    rows: Sequence[TableRow], shares: Mapping[str, float], rest: str, seed: int = 0
+) -> dict[str, list[TableRow]]:
+    """Part the rows into splits by utterance; speakers may be in several of them.
+
+    For corpora of too few speakers. Arguments and result are those of `hold_out_speakers`.
+
+    Raises:
+        UserError: there are fewer utterances than splits.
+    """
+    if len(rows) <= len(shares):
+        raise UserError(f"{len(rows)} utterances cannot be parted into {len(shares) + 1} splits")
+    order = list(range(len(rows)))
+    random.Random(seed).shuffle(order)
+    chosen = [rest] * len(rows)
+    for split, share in shares.items():
+        for _ in range(max(1, round(share * len(rows)))):
+            chosen[order.pop()] = split
+    return _part(rows, chosen, (*shares, rest))
+
+
+def _part(
+    rows: Sequence[TableRow], chosen: Sequence[str], splits: Sequence[str]
+) -> dict[str, list[TableRow]]:
+    parted: dict[str, list[TableRow]] = {split: [] for split in splits}
+    for row, split in zip(rows, chosen, strict=True):
+        parted[split].append(row)
+    return parted
