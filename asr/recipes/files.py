@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 from dataclasses import dataclass
 from pathlib import Path
@@ -74,11 +75,11 @@ class RecipeFiles:
         """Return run.sh."""
         return _RUN.format(
             name=self.name,
-            corpus_dir=shlex.quote(str(self.tables.corpus_dir)),
+            corpus_dir=_quote(str(self.tables.corpus_dir)),
             unit=self.plan.unit,
             layout=self.tables.layout,
-            language=shlex.quote(self.plan.language),
-            arguments=" ".join(map(shlex.quote, self._table_arguments())),
+            language=_quote(self.plan.language),
+            arguments=" ".join(map(_quote, self._table_arguments())),
         )
 
     def confs(self) -> dict[str, str]:
@@ -113,6 +114,14 @@ class RecipeFiles:
         for key, name in request.columns.items():
             arguments += ["--column", f"{key}:{name}"]
         return arguments
+
+
+def _quote(text: str) -> str:
+    """Return `text` as one word of bash; in double quotes where it needs any."""
+    if shlex.quote(text) == text:
+        return text
+    escaped = re.sub(r'(["\\$`])', r"\\\1", text)
+    return f'"{escaped}"'
 
 
 def decisions_table(decisions: list[Decision]) -> str:

@@ -79,7 +79,8 @@ def _hold_out(request: TableRequest, whole: Tables, missing: Sequence[str]) -> S
             tables = hold_out_splits(whole, attempt)
         except UserError:
             continue
-        if speakers >= len(missing) + 1 and _train_keeps_most(tables):
+        keeps_most = 2 * len(tables.rows[TRAIN]) > len(rows)
+        if speakers > len(missing) and keeps_most:
             choice = f"{names}: about {share:.0%} each, by speaker"
             return SplitPlan(attempt, tables, (choice, f"{speakers} speakers, none in two splits"))
     share = 0.1 if len(rows) >= 10 * _FEWEST_UTTERANCES else 0.15
@@ -92,11 +93,6 @@ def _hold_out(request: TableRequest, whole: Tables, missing: Sequence[str]) -> S
         " test, so the error rates will be lower than for voices the model has never heard"
     )
     return SplitPlan(attempt, hold_out_splits(whole, attempt), (choice, f"{known} only"), [warning])
-
-
-def _train_keeps_most(tables: Tables) -> bool:
-    held = sum(len(rows) for split, rows in tables.rows.items() if split != TRAIN)
-    return len(tables.rows[TRAIN]) > held
 
 
 def _shared_speakers(plan: SplitPlan) -> list[str]:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import csv
 import json
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from asr.data.layouts.base import ALL, NO_SPEAKER, Read, locate, malformed, numbered_lines
 from asr.data.reasons import Reason
@@ -61,19 +62,20 @@ class ColumnTable:
             UserError: the header lacks a column.
         """
         path = _file_of(folder, part)
-        places: dict[str, str] = {}
+        is_json = path.suffix.lower() == ".jsonl"
+        places = self._find_columns(_first_names(path))
+        for key in ("path", "text"):
+            if key not in places:
+                raise _no_column(path, key)
         for where, row in _records(path):
             if isinstance(row, Rejection):
                 yield row
                 continue
-            if not places or path.suffix == ".jsonl":
+            if is_json:  # every object has its own keys
                 places = self._find_columns(row)
-                missing = {"path", "text"} - places.keys()
-                if missing and path.suffix != ".jsonl":
-                    raise _no_column(path, sorted(missing)[0], row)
             yield _to_row(where, {key: row[name] for key, name in places.items()}, path, language)
 
-    def _find_columns(self, row: Mapping[str, object]) -> dict[str, str]:
+    def _find_columns(self, row: Iterable[str]) -> dict[str, str]:
         """Return the row's column for everything known; given names go before aliases."""
         lower = {str(name).strip().lower(): name for name in row}
         found = {}
@@ -88,8 +90,7 @@ class ColumnTable:
     def _is_table(self, path: Path) -> bool:
         if path.suffix.lower() not in SUFFIXES or not path.is_file():
             return False
-        row = next((row for _, row in _records(path) if not isinstance(row, Rejection)), {})
-        return {"path", "text"} <= self._find_columns(row).keys()
+        return {"path", "text"} <= self._find_columns(_first_names(path)).keys()
 
 
 def _file_of(folder: Path, part: str) -> Path:
@@ -98,9 +99,8 @@ def _file_of(folder: Path, part: str) -> Path:
     return next(folder / f"{part}{end}" for end in SUFFIXES if (folder / f"{part}{end}").is_file())
 
 
-def _no_column(path: Path, key: str, row: Mapping[str, object]) -> UserError:
-    columns = ", ".join(map(str, row))
-    todo = f"Name it: --column {key}:NAME, one of {columns}."
+def _no_column(path: Path, key: str) -> UserError:
+    todo = f"Name it: --column {key}:NAME, one of {', '.join(_first_names(path))}."
     return UserError(f"no column for the {key}", where=str(path), todo=todo)
 
 
@@ -124,32 +124,51 @@ def _json_records(path: Path) -> Iterator[tuple[str, dict[str, object] | Rejecti
 
 
 def _cell_records(path: Path) -> Iterator[tuple[str, dict[str, object] | Rejection]]:
-    header: list[str] = []
-    dialect = {}
-    for where, line in numbered_lines(path):
+    lines = numbered_lines(path)
+    header, dialect = _read_header(path, lines)
+    for where, line in lines:
         if isinstance(line, Rejection):
             yield where, line
             continue
-        if not header:
-            dialect = _dialect(path, line)
         try:
-            (cells,) = csv.reader([line], strict=True, **dialect)  # type: ignore[arg-type]
+            cells = _cells(line, dialect)
         except csv.Error as error:
-            yield (
-                where,
-                malformed(where, f"a quotation mark is not closed or stands loose ({error})"),
-            )
+            detail = f"a quotation mark is not closed or stands loose ({error})"
+            yield where, malformed(where, detail)
             continue
-        if not header:
-            header = [cell.strip() for cell in cells]
-        elif len(cells) != len(header):
+        if len(cells) == len(header):
+            yield where, dict(zip(header, cells, strict=True))
+        else:
             detail = f"{len(cells)} columns where the header has {len(header)}"
             yield where, malformed(where, detail)
-        else:
-            yield where, dict(zip(header, cells, strict=True))
 
 
-def _dialect(path: Path, header: str) -> dict[str, object]:
+def _read_header(
+    path: Path, lines: Iterator[tuple[str, str | Rejection]]
+) -> tuple[list[str], dict[str, Any]]:
+    """Take the first line; returns the names of the columns and how cells are parted."""
+    _, line = next(lines, ("", ""))
+    text = "" if isinstance(line, Rejection) else line
+    dialect = _dialect(path, text)
+    try:
+        return [cell.strip() for cell in _cells(text, dialect)], dialect
+    except csv.Error:
+        return [], dialect
+
+
+def _first_names(path: Path) -> list[str]:
+    """Return the names of the columns: the header's, or the keys of the first object."""
+    if path.suffix.lower() != ".jsonl":
+        return _read_header(path, numbered_lines(path))[0]
+    objects = (row for _, row in _json_records(path) if not isinstance(row, Rejection))
+    return list(next(objects, {}))
+
+
+def _cells(line: str, dialect: Mapping[str, Any]) -> list[str]:
+    return next(csv.reader([line], strict=True, **dialect), [])
+
+
+def _dialect(path: Path, header: str) -> dict[str, Any]:
     """Return how cells are parted: in TSV quotation marks quote nothing."""
     if path.suffix.lower() == ".tsv":
         return {"delimiter": "\t", "quoting": csv.QUOTE_NONE}
