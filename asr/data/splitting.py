@@ -6,6 +6,7 @@ import random
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 
+from asr.data.layouts.base import NO_SPEAKER
 from asr.data.tables import TableRow
 from asr.errors import UserError
 
@@ -16,7 +17,8 @@ def hold_out_speakers(
     """Part the rows into splits by whole speakers.
 
     Speakers are drawn in random order until a split has its share of the utterances; a speaker who
-    would take it past one and a half times its share is passed over.
+    would take it past one and a half times its share is passed over. Rows that name no speaker stay
+    where they are, since nobody knows whose voice they are.
 
     Args:
         shares: each split's share of the utterances, as a fraction.
@@ -31,7 +33,7 @@ def hold_out_speakers(
     by_speaker: dict[str, list[TableRow]] = defaultdict(list)
     for row in rows:
         by_speaker[row.speaker].append(row)
-    waiting = sorted(by_speaker)
+    waiting = sorted(by_speaker.keys() - {NO_SPEAKER})
     random.Random(seed).shuffle(waiting)
     chosen: dict[str, str] = {}
     for split, share in shares.items():

@@ -69,7 +69,8 @@ def _hold_out(request: TableRequest, whole: Tables, missing: Sequence[str]) -> S
     """Hold speakers out, or utterances where speakers are too few."""
     rows = whole.rows[TRAIN]
     speakers = len({row.speaker for row in rows} - {NO_SPEAKER})
-    names = " and ".join(missing)
+    own = ", ".join(split for split in request.splits if split != TRAIN)
+    names = f"{f'{own}: its own; ' if own else ''}{' and '.join(missing)}"
     for share in _SHARES:
         if share < _SHARES[-1] and share * len(rows) < _FEWEST_UTTERANCES:
             continue
@@ -81,12 +82,12 @@ def _hold_out(request: TableRequest, whole: Tables, missing: Sequence[str]) -> S
             continue
         keeps_most = 2 * len(tables.rows[TRAIN]) > len(rows)
         if speakers > len(missing) and keeps_most:
-            choice = f"{names}: about {share:.0%} each, by speaker"
+            choice = f"{names}: about {share:.0%} of train, by speaker"
             return SplitPlan(attempt, tables, (choice, f"{speakers} speakers, none in two splits"))
     share = 0.1 if len(rows) >= 10 * _FEWEST_UTTERANCES else 0.15
     held = {split: HoldOut(TRAIN, share) for split in missing}
     attempt = replace(request, holdouts=held, split_by="utterance")
-    choice = f"{names}: {share:.0%} each, by utterance"
+    choice = f"{names}: {share:.0%} of train, by utterance"
     known = f"{speakers} known speaker{'' if speakers == 1 else 's'}"
     warning = (
         f"{known}: too few, or too unequal, to part by speaker; the same voices are in training and"

@@ -62,3 +62,11 @@ def test_nothing_usable_is_one_line(tmp_path: Path) -> None:
     table.write_text("path,text\na,b,c\n")
     with pytest.raises(UserError, match="no utterance is usable"):
         read_tables(TableRequest("table", table, "en", {"train": ["all"]}))
+
+
+def test_rows_without_a_speaker_are_never_held_out(tmp_path: Path) -> None:
+    table = write_csv(tmp_path, [f"s{index % 5}" if index % 2 else "" for index in range(40)])
+    held = {"dev": HoldOut("train", 0.1), "test": HoldOut("train", 0.1)}
+    rows = read_tables(TableRequest("table", table, "en", {"train": ["all"]}, held)).rows
+    assert sum(row.speaker == "unknown" for row in rows["train"]) == 20
+    assert rows["dev"] and rows["test"]
