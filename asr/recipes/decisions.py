@@ -7,6 +7,7 @@ from typing import Any
 
 from asr.config.bases import PRESETS, read_mapping
 from asr.recipes.survey import LONGEST, Survey
+from asr.scoring.alignment import Unit
 from asr.text.scripts import is_cjk
 from asr.text.symbols import SPECIAL_TOKENS
 
@@ -18,6 +19,11 @@ FEWEST_STEPS_AN_EPOCH = 50
 # Up to so many hours: subwords; passes over the data.
 _VOCABULARIES = ((50.0, 250), (300.0, 500), (1000.0, 2000), (float("inf"), 5000))
 _EPOCHS = ((10.0, 100), (100.0, 80), (500.0, 60), (float("inf"), 30))
+_UNITS: dict[Unit, str] = {
+    "word": "words",
+    "char": "characters",
+    "mixed": "characters and words",
+}
 
 
 @dataclass(frozen=True)
@@ -47,7 +53,7 @@ class Plan:
 
     language: str
     preset_size: str
-    unit: str
+    unit: Unit
     conf: dict[str, Any]
     decisions: list[Decision] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
@@ -67,11 +73,11 @@ def decide(survey: Survey, language: str | None = None) -> Plan:
     named, why_language = (language, "given") if language else _guess_language(survey)
     tokens = {} if vocab_size is None else {"vocab_size": vocab_size}
     kind = tokenizer.removesuffix("Tokenizer")
-    unit = "char" if survey.text.cjk_share >= SOME_CJK else "word"
+    unit = _unit(survey.text.cjk_share)
     decisions = [
         Decision("language", named, why_language),
         Decision("tokens", f"{kind}{f' {vocab_size}' if vocab_size else ''}", why_tokens),
-        Decision("results count", f"{unit}s", "how the language is written"),
+        Decision("results count", _UNITS[unit], "how the language is written"),
         Decision("features", f"{rate} Hz, {mel_bins} mel bins", _rates(survey)),
         Decision("model", f"conformer{size}", _why_model(survey.hours, size)),
         Decision("training", f"{training['max_epochs']} epochs", why_length),
@@ -84,6 +90,12 @@ def decide(survey: Survey, language: str | None = None) -> Plan:
         "training": training,
     }
     return Plan(named, size, unit, conf, decisions, _warnings(survey))
+
+
+def _unit(cjk_share: float) -> Unit:
+    if cjk_share > ALL_CJK:
+        return "char"
+    return "mixed" if cjk_share >= SOME_CJK else "word"
 
 
 def _tokens(survey: Survey) -> tuple[str, int | None, str]:

@@ -86,7 +86,7 @@ def test_code_switching(hours: float) -> None:
     texts = sentences(WORDS["cmn"], 1000) + sentences(english(2000) if hours > 10 else WORDS["en"])
     plan = decide(survey(hours, texts))
     assert plan.conf["tokenizer"] == "MixedTokenizer"
-    assert (plan.language, plan.unit) == ("cmn-en", "char")
+    assert (plan.language, plan.unit) == ("cmn-en", "mixed")
 
 
 def test_code_switched_tokens_can_be_trained() -> None:

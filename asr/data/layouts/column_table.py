@@ -13,7 +13,7 @@ from typing import Any
 from asr.data.layouts.base import ALL, NO_SPEAKER, Read, locate, malformed, numbered_lines
 from asr.data.reasons import Reason
 from asr.data.rejections import Rejection
-from asr.data.tables import TableRow
+from asr.data.tables import SURROGATE, TableRow
 from asr.errors import UserError
 
 SUFFIXES = (".csv", ".tsv", ".jsonl")
@@ -176,6 +176,8 @@ def _dialect(path: Path, header: str) -> dict[str, Any]:
 
 
 def _to_row(where: str, cells: Mapping[str, object], path: Path, language: str) -> Read:
+    if any(isinstance(cell, str) and SURROGATE.search(cell) for cell in cells.values()):
+        return malformed(where, "holds half a surrogate pair")
     audio = cells.get("path")
     text = cells.get("text")
     if not isinstance(audio, str) or not audio.strip():

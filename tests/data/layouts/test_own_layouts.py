@@ -139,11 +139,11 @@ def test_jsonl_table(tmp_path: Path) -> None:
     table = write(
         tmp_path / "t.jsonl",
         '{"audio": "a.wav", "text": "one"}\n[1]\n{"audio": \n{"audio": "b.wav", "text": 7}\n'
-        '{"audio": "c.wav"}\n{"text": "no path"}\n',
+        '{"audio": "c.wav"}\n{"text": "no path"}\n{"audio": "d.wav", "text": "\\ud800"}\n',
     )
     rows, rejected = read("table", table)
     assert {name: row.text for name, row in rows.items()} == {"a": "one", "c": None}
-    assert sorted(rejected.values()) == ["malformed-row"] * 3 + ["missing-audio"]
+    assert sorted(rejected.values()) == ["malformed-row"] * 4 + ["missing-audio"]
 
 
 def test_columns_of_other_names(tmp_path: Path) -> None:
