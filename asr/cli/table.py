@@ -3,12 +3,21 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import get_args
 
 import click
 
 from asr.cli.options import PATH
-from asr.data.corpus_tables import TableRequest, parse_holdouts, parse_splits, write_tables
+from asr.data.corpus_tables import (
+    SplitBy,
+    TableRequest,
+    parse_columns,
+    parse_holdouts,
+    parse_splits,
+    write_tables,
+)
 from asr.data.layouts import LAYOUTS
+from asr.data.rejections import name_rejections
 
 _LAYOUTS = "\n\n".join(f"{layout.name}: {layout.about}" for layout in LAYOUTS.values())
 
@@ -16,7 +25,7 @@ _LAYOUTS = "\n\n".join(f"{layout.name}: {layout.about}" for layout in LAYOUTS.va
 @click.command("table", epilog=f"Layouts:\n\n{_LAYOUTS}")
 @click.argument("splits", nargs=-1, required=True, metavar="SPLIT=PART[,PART]...")
 @click.option("--layout", required=True, metavar="NAME", help="See below.")
-@click.option("--corpus-dir", type=PATH, required=True, metavar="DIR", help="Only read.")
+@click.option("--corpus-dir", type=PATH, required=True, metavar="PATH", help="Only read.")
 @click.option("--language", required=True, metavar="CODE", help="en, cmn, ...")
 @click.option("--output-dir", type=PATH, required=True, metavar="DIR", help="Gets SPLIT.jsonl.")
 @click.option(
@@ -26,6 +35,20 @@ _LAYOUTS = "\n\n".join(f"{layout.name}: {layout.about}" for layout in LAYOUTS.va
     metavar="NEW=SPLIT:SHARE",
     help="Make a further split of some speakers of SPLIT, with this share of its utterances.",
 )
+@click.option(
+    "--split-by",
+    type=click.Choice(get_args(SplitBy)),
+    default="speaker",
+    show_default=True,
+    help="What --hold-out keeps in one split; by utterance, speakers are in several.",
+)
+@click.option(
+    "--column",
+    "columns",
+    multiple=True,
+    metavar="KEY:NAME",
+    help="Of the layout table: the column for path, text, speaker, id, start, end or duration.",
+)
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Of --hold-out.")
 def command(
     splits: tuple[str, ...],
@@ -34,6 +57,8 @@ def command(
     language: str,
     output_dir: Path,
     holdouts: tuple[str, ...],
+    split_by: SplitBy,
+    columns: tuple[str, ...],
     seed: int,
 ) -> None:
     """Write one table of utterances a split, as `asr prepare` reads it.
@@ -41,8 +66,18 @@ def command(
     A PART is a name the corpus itself uses; `*` in it stands for anything.
     """
     request = TableRequest(
-        layout, corpus_dir, language, parse_splits(splits), parse_holdouts(holdouts), seed
+        layout,
+        corpus_dir,
+        language,
+        parse_splits(splits),
+        parse_holdouts(holdouts),
+        seed,
+        split_by,
+        parse_columns(columns),
     )
-    for split, rows in write_tables(request, output_dir).items():
+    tables = write_tables(request, output_dir)
+    for split, rows in tables.rows.items():
         speakers = len({row.speaker for row in rows})
         click.echo(f"{split}: {len(rows)} utterances of {speakers} speakers")
+        for line in name_rejections(tables.rejected.get(split, [])):
+            click.echo(f"  set aside: {line}")

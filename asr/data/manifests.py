@@ -26,7 +26,7 @@ from asr.files import PathLike, read_jsonl, write_jsonl
 T = TypeVar("T", Recording, SupervisionSegment)
 _Fault = tuple[Reason, str]
 # fmt: off
-_AUDIO_SUFFIXES = {
+AUDIO_SUFFIXES = {
     ".aif", ".aifc", ".aiff", ".amr", ".au", ".caf", ".flac", ".m4a", ".mp3", ".mp4", ".nist",
     ".oga", ".ogg", ".opus", ".rf64", ".snd", ".sph", ".w64", ".wav", ".wma",
 }
@@ -67,12 +67,19 @@ class Manifests:
         return "\n".join(lines)
 
 
+def unlisted_path(table: PathLike) -> Path:
+    """Return where, beside a table, the rejections lie of what could not be made a row of it."""
+    path = Path(table)
+    return path.with_name(f"unlisted_{path.stem}.jsonl")
+
+
 def prepare_manifests(
     table: PathLike, split: str, output_dir: PathLike, audio_dir: PathLike | None = None
 ) -> Manifests:
     """Turn a table of utterances (`asr.data.tables`) into manifests and write them.
 
-    Only headers are read. The same table over the same audio gives the same bytes.
+    Only headers are read. The same table over the same audio gives the same bytes. What `asr table`
+    could not make a row of (`unlisted_path`) is set aside with the rest.
 
     Args:
         audio_dir: every audio file under it must be named by the table; those that are not are
@@ -85,6 +92,8 @@ def prepare_manifests(
     rows = read_table(Path(table))
     untranscribed = _untranscribed(Path(audio_dir), rows) if audio_dir is not None else []
     manifests = _build(rows)
+    unlisted = unlisted_path(table)
+    manifests.rejected += read_rejections(unlisted) if unlisted.exists() else []
     manifests.rejected += untranscribed
     if not manifests.supervisions:
         raise nothing_usable(manifests.rejected, where=str(table))
@@ -137,7 +146,7 @@ def _build(rows: list[TableRow]) -> Manifests:
     usable: list[tuple[TableRow, AudioHeader]] = []
     for row in rows:
         if row.path not in headers:
-            headers[row.path] = _header_or_fault(row.path)
+            headers[row.path] = header_or_fault(row.path)
         found = headers[row.path]
         if row.id in ids:
             found = Reason.DUPLICATE_ID, "an earlier row of the table has this id"
@@ -156,7 +165,7 @@ def _build(rows: list[TableRow]) -> Manifests:
     return manifests
 
 
-def _header_or_fault(path: str) -> AudioHeader | _Fault:
+def header_or_fault(path: str) -> AudioHeader | _Fault:
     if not Path(path).is_file():
         return Reason.MISSING_AUDIO, "transcript without audio"
     try:
@@ -207,7 +216,7 @@ def _untranscribed(folder: Path, rows: list[TableRow]) -> list[Rejection]:
     if not folder.is_dir():
         raise UserError("the audio folder does not exist", where=str(folder))
     named = {os.path.realpath(row.path) for row in rows}
-    files = (path for path in folder.rglob("*") if path.suffix.lower() in _AUDIO_SUFFIXES)
+    files = (path for path in folder.rglob("*") if path.suffix.lower() in AUDIO_SUFFIXES)
     return [
         Rejection(
             None, str(path.absolute()), Reason.MISSING_TRANSCRIPT, "the table does not name it"

@@ -14,6 +14,7 @@ from asr.errors import UserError, did_you_mean
 class Reason(Enum):
     """What can be wrong with an utterance, in the order in which it is looked for."""
 
+    MALFORMED_ROW = "malformed-row"  # not even a row of a table can be made of it
     DUPLICATE_ID = "duplicate-id"  # an earlier utterance has the same id
     MISSING_TRANSCRIPT = "missing-transcript"  # audio without a transcript
     MISSING_AUDIO = "missing-audio"  # a transcript without audio
@@ -46,6 +47,7 @@ class Reason(Enum):
 # Without these there is nothing to train on, or loading it would fail.
 UNUSABLE = frozenset(
     {
+        Reason.MALFORMED_ROW,
         Reason.DUPLICATE_ID,
         Reason.MISSING_TRANSCRIPT,
         Reason.MISSING_AUDIO,

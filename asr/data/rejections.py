@@ -47,6 +47,15 @@ def count_reasons(rejections: Iterable[Rejection]) -> dict[str, int]:
     return dict(Counter(rejection.reason.value for rejection in rejections).most_common())
 
 
+def name_rejections(rejections: Sequence[Rejection], most: int = 5) -> list[str]:
+    """Return a line for each of the first rejections, and one for the number of the others."""
+    lines = [
+        f"{item.id or item.path or 'a row'}: {item.reason.value} ({item.detail})"
+        for item in rejections[:most]
+    ]
+    return lines + ([f"and {len(rejections) - most} more"] if len(rejections) > most else [])
+
+
 def nothing_usable(rejections: Sequence[Rejection], where: PathLike) -> UserError:
     """Return the error that no utterance is left; it names the most frequent reason."""
     (reason, count), *_ = count_reasons(rejections).items()

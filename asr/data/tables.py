@@ -18,7 +18,7 @@ from asr.files import PathLike, atomic_writer, read_jsonl, write_jsonl
 
 _STRINGS = ("id", "path", "speaker", "language")
 _NUMBERS = ("start", "duration")
-_SURROGATE = re.compile("[\ud800-\udfff]")  # JSON can spell it, UTF-8 cannot
+SURROGATE = re.compile("[\ud800-\udfff]")  # JSON can spell it, UTF-8 cannot
 _KEYS = (*_STRINGS, "text", *_NUMBERS, "channel")
 
 
@@ -110,7 +110,7 @@ def _problem(data: dict[str, Any]) -> tuple[str, str]:
     if not isinstance(data.get("text"), str | None):
         return f"'text' must be a string, not {data['text']!r}", ""
     for key in (*_STRINGS, "text"):
-        if _SURROGATE.search(data.get(key) or ""):
+        if SURROGATE.search(data.get(key) or ""):
             return f"'{key}' holds half a surrogate pair, {data[key]!r}", "Write it as UTF-8 text."
     for key in _NUMBERS:
         if not (data.get(key) is None or _is_number(data[key])):

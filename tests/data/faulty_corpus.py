@@ -9,6 +9,9 @@ import numpy as np
 import soundfile
 
 from asr.config.tokenizer import CharTokenizerParams
+from asr.data.manifests import unlisted_path
+from asr.data.reasons import Reason
+from asr.data.rejections import Rejection, write_rejections
 from asr.files import read_jsonl, write_jsonl
 from asr.text.tokenizers import CharTokenizer
 from tests.corpus_files import cut_short, prepare, write_table
@@ -20,6 +23,7 @@ CONF = "features_params: {sampling_rate: 16000}\n"
 VOCABULARY = "abcdefghijklmnopqrstuvwxyz 0123456789 <>[]\u200b привет"
 
 REJECTED = {
+    "half a row": "malformed-row",
     "absent": "missing-audio",
     "blank text": "empty-transcript",
     "no text": "missing-transcript",
@@ -97,6 +101,8 @@ class FaultyCorpus:
         CharTokenizer.train([VOCABULARY], CharTokenizerParams()).save(self.tokenizer)
         rows = self._write_audio()
         table = write_table(root / "train.jsonl", *rows)
+        malformed = Rejection("half a row", None, Reason.MALFORMED_ROW, "one column of two")
+        write_rejections(unlisted_path(table), [malformed])  # as `asr table` does
         assert prepare(table, self.manifests, "--audio-dir", str(self._wav)) == 0
         self._spoil_afterwards()
 

@@ -5,47 +5,71 @@ A corpus whose layout is its own has a script in its recipe's `local/` instead.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from asr.data.layouts.aishell import Aishell
-from asr.data.layouts.base import Layout
+from asr.data.layouts.audio_folder import AudioFolder
+from asr.data.layouts.base import Layout, Read
+from asr.data.layouts.column_table import ALIASES, ColumnTable
 from asr.data.layouts.common_voice import CommonVoice
+from asr.data.layouts.kaldi import Kaldi
+from asr.data.layouts.lhotse_cuts import LhotseCuts
 from asr.data.layouts.librispeech import LibriSpeech
-from asr.data.tables import TableRow
 from asr.errors import UserError, did_you_mean
 
-_ALL: tuple[Layout, ...] = (LibriSpeech(), Aishell(), CommonVoice())
+# The more a layout asks for, the earlier: the first that fits is what a folder is taken for.
+_ALL: tuple[Layout, ...] = (
+    LibriSpeech(),
+    Aishell(),
+    CommonVoice(),
+    Kaldi(),
+    LhotseCuts(),
+    ColumnTable(),
+    AudioFolder(),
+)
 LAYOUTS: dict[str, Layout] = {layout.name: layout for layout in _ALL}
 
 
-def find_layout(name: str) -> Layout:
+def find_layout(name: str, columns: Mapping[str, str] | None = None) -> Layout:
     """Return the layout called `name`.
 
+    Args:
+        columns: for `table`, the names of its columns by what they hold.
+
     Raises:
-        UserError: there is none.
+        UserError: there is none, or `columns` do not belong to it.
     """
     if name not in LAYOUTS:
         raise UserError(f"no layout '{name}'", where="--layout", todo=did_you_mean(name, LAYOUTS))
-    return LAYOUTS[name]
+    if not columns:
+        return LAYOUTS[name]
+    if name != ColumnTable().name:
+        raise UserError(f"the layout '{name}' has no columns", where="--column")
+    for key in columns:
+        if key not in ALIASES:
+            raise UserError(f"no '{key}'", where="--column", todo=did_you_mean(key, ALIASES))
+    return ColumnTable(columns)
 
 
 def detect_layouts(folder: Path) -> list[Layout]:
-    """Return the layouts that fit what lies in `folder`."""
+    """Return the layouts that fit what lies at `folder`, the most exacting first."""
     return [layout for layout in LAYOUTS.values() if layout.parts(folder)]
 
 
-def read_parts(layout: Layout, folder: Path, parts: Sequence[str], language: str) -> list[TableRow]:
-    """Return the utterances of parts of a corpus.
+def read_parts(layout: Layout, folder: Path, parts: Sequence[str], language: str) -> list[Read]:
+    """Return the utterances of parts of a corpus, and what cannot be one.
 
     Raises:
         UserError: the corpus or a part is not there, or it holds nothing.
     """
     known = layout.parts(folder)
     if not known:
-        problem = f"is not laid out as {layout.about}" if folder.is_dir() else "no such folder"
+        problem = (
+            f"is not laid out as {layout.about}" if folder.exists() else "no such file or folder"
+        )
         raise UserError(problem, where=str(folder), todo="Give the corpus' own folder.")
-    rows: list[TableRow] = []
+    rows: list[Read] = []
     for part in parts:
         if part not in known:
             todo = f"It has {', '.join(known)}."

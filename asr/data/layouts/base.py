@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Protocol
 
+from asr.data.reasons import Reason
+from asr.data.rejections import Rejection
 from asr.data.tables import TableRow
+
+ALL = "all"  # the part of a corpus that has no parts
+NO_SPEAKER = "unknown"  # of rows that do not say who speaks
+Read = TableRow | Rejection
 
 
 class Layout(Protocol):
@@ -23,14 +29,52 @@ class Layout(Protocol):
     def parts(self, folder: Path) -> list[str]:
         """Return the names of the corpus' own parts; empty when `folder` is not laid out so."""
 
-    def read(self, folder: Path, part: str, language: str) -> Iterable[TableRow]:
+    def read(self, folder: Path, part: str, language: str) -> Iterable[Read]:
         """Yield the utterances of a part; audio without a transcript has the text None.
 
+        What cannot be a row of a table, such as a malformed line, is yielded as a rejection.
+
         Raises:
-            UserError: a file of the layout is malformed; file and line are named.
+            UserError: a file is not what the layout says as a whole.
         """
 
 
 def inside(folder: Path, name: str) -> Path:
     """Return `folder/name` where there is such a folder, else `folder` itself."""
     return folder / name if (folder / name).is_dir() else folder
+
+
+def locate(path: str, folder: Path) -> Path:
+    """Return where an audio path of a file in `folder` leads.
+
+    Relative paths are tried from `folder` and then from each folder above it, since Kaldi and
+    lhotse write them relative to wherever the recipe was run; the first that exists is taken.
+    """
+    for base in (folder, *folder.absolute().parents):
+        if (base / path).is_file():
+            return (base / path).absolute()
+    return (folder / path).absolute()
+
+
+def numbered_lines(path: Path) -> Iterator[tuple[str, str | Rejection]]:
+    """Yield `path:number` and each line that is not blank, or why it cannot be read as text."""
+    with path.open("rb") as stream:
+        for number, line in enumerate(stream, start=1):
+            where = f"{path}:{number}"
+            try:
+                text = line.decode("utf-8-sig" if number == 1 else "utf-8").rstrip("\r\n")
+            except UnicodeDecodeError:
+                yield where, malformed(where, "not UTF-8 text")
+                continue
+            if text.strip():
+                yield where, text
+
+
+def malformed(where: str, detail: str, id: str | None = None) -> Rejection:
+    """Return the rejection of something that cannot be a row of a table.
+
+    Args:
+        where: file and line, or the file alone.
+        id: of the utterance where that much could be read.
+    """
+    return Rejection(id, None, Reason.MALFORMED_ROW, f"{where}: {detail}")

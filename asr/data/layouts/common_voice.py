@@ -6,8 +6,8 @@ import csv
 from collections.abc import Iterator
 from pathlib import Path
 
+from asr.data.layouts.base import NO_SPEAKER, Read, malformed
 from asr.data.tables import TableRow
-from asr.errors import UserError
 
 COLUMNS = ("client_id", "path", "sentence")
 
@@ -24,7 +24,7 @@ class CommonVoice:
             return []
         return sorted(path.stem for path in folder.glob("*.tsv") if _is_part(path))
 
-    def read(self, folder: Path, part: str, language: str) -> Iterator[TableRow]:
+    def read(self, folder: Path, part: str, language: str) -> Iterator[Read]:
         """Yield the clips in the order of the file."""
         path = folder / f"{part}.tsv"
         with path.open(encoding="utf-8", newline="") as stream:
@@ -32,13 +32,14 @@ class CommonVoice:
             rows = csv.DictReader(stream, delimiter="\t", quoting=csv.QUOTE_NONE)
             for number, row in enumerate(rows, start=2):
                 if any(row.get(column) is None for column in COLUMNS):
-                    raise UserError("has too few columns", where=f"{path}:{number}")
+                    yield malformed(f"{path}:{number}", "has too few columns")
+                    continue
                 clip = Path(row["path"])
                 yield TableRow(
                     id=clip.stem,
                     path=str((folder / "clips" / clip.name).absolute()),
                     text=row["sentence"] or None,
-                    speaker=row["client_id"],
+                    speaker=row["client_id"] or NO_SPEAKER,
                     language=language,
                 )
 

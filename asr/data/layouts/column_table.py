@@ -1,0 +1,224 @@
+"""Tables in CSV, TSV or JSON lines with a column of audio paths and one of transcripts."""
+
+from __future__ import annotations
+
+import csv
+import json
+import math
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from asr.data.layouts.base import ALL, NO_SPEAKER, Read, locate, malformed, numbered_lines
+from asr.data.reasons import Reason
+from asr.data.rejections import Rejection
+from asr.data.tables import SURROGATE, TableRow
+from asr.errors import UserError
+
+SUFFIXES = (".csv", ".tsv", ".jsonl")
+ALIASES: dict[str, tuple[str, ...]] = {
+    "path": (
+        "path", "audio", "audio_path", "audio_file", "audio_filepath", "wav", "wav_path",
+        "wav_filename", "file", "filename", "file_name", "file_path",
+    ),
+    "text": ("text", "transcript", "transcription", "sentence", "normalized_text", "label"),
+    "speaker": ("speaker", "speaker_id", "spk", "spk_id", "client_id", "user_id"),
+    "id": ("id", "utt_id", "utterance_id", "utt", "utterance", "key"),
+    "start": ("start", "offset", "start_time", "begin"),
+    "end": ("end", "end_time", "stop"),
+    "duration": ("duration", "length"),
+}  # fmt: skip
+
+
+@dataclass
+class ColumnTable:
+    """A table with a header, or JSON objects; the file itself, or a folder with one a part.
+
+    Paths are relative to the table. A line is a row: a transcript may not hold a line break.
+    A duration counts only beside a start (seconds); a row without a start is its whole file.
+
+    Attributes:
+        columns: the names of columns that are not among `ALIASES`, by what they hold.
+    """
+
+    name = "table"
+    about = ".csv, .tsv or .jsonl with columns for path and text; speaker, id, start, end"
+    columns: Mapping[str, str] = field(default_factory=dict)
+
+    def parts(self, folder: Path) -> list[str]:
+        """Return the names of the tables in a folder; `all` for a table that is given itself."""
+        if folder.is_file():
+            return [ALL] if self._is_table(folder) else []
+        if not folder.is_dir():
+            return []
+        files = (path for path in folder.iterdir() if self._is_table(path))
+        return sorted({path.stem for path in files})
+
+    def read(self, folder: Path, part: str, language: str) -> Iterator[Read]:
+        """Yield the rows in the order of the file.
+
+        Raises:
+            UserError: the header lacks a column.
+        """
+        path = _file_of(folder, part)
+        is_json = path.suffix.lower() == ".jsonl"
+        places = self._find_columns(_first_names(path))
+        for key in ("path", "text"):
+            if key not in places:
+                raise _no_column(path, key)
+        for where, row in _records(path):
+            if isinstance(row, Rejection):
+                yield row
+                continue
+            if is_json:  # every object has its own keys
+                places = self._find_columns(row)
+            yield _to_row(where, {key: row[name] for key, name in places.items()}, path, language)
+
+    def _find_columns(self, row: Iterable[str]) -> dict[str, str]:
+        """Return the row's column for everything known; given names go before aliases."""
+        lower = {str(name).strip().lower(): name for name in row}
+        found = {}
+        for key, aliases in ALIASES.items():
+            given = self.columns.get(key)
+            names = aliases if given is None else (given.lower(),)
+            match = next((lower[name] for name in names if name in lower), None)
+            if match is not None:
+                found[key] = match
+        return found
+
+    def _is_table(self, path: Path) -> bool:
+        if path.suffix.lower() not in SUFFIXES or not path.is_file():
+            return False
+        return {"path", "text"} <= self._find_columns(_first_names(path)).keys()
+
+
+def _file_of(folder: Path, part: str) -> Path:
+    if folder.is_file():
+        return folder
+    return next(folder / f"{part}{end}" for end in SUFFIXES if (folder / f"{part}{end}").is_file())
+
+
+def _no_column(path: Path, key: str) -> UserError:
+    todo = f"Name it: --column {key}:NAME, one of {', '.join(_first_names(path))}."
+    return UserError(f"no column for the {key}", where=str(path), todo=todo)
+
+
+def _records(path: Path) -> Iterator[tuple[str, dict[str, object] | Rejection]]:
+    """Yield `path:line` and each row by column, or why it is none."""
+    return _json_records(path) if path.suffix.lower() == ".jsonl" else _cell_records(path)
+
+
+def _json_records(path: Path) -> Iterator[tuple[str, dict[str, object] | Rejection]]:
+    for where, line in numbered_lines(path):
+        if isinstance(line, Rejection):
+            yield where, line
+            continue
+        try:
+            row = json.loads(line)
+        except json.JSONDecodeError as error:
+            yield where, malformed(where, f"not valid JSON ({error})")
+            continue
+        is_object = isinstance(row, dict)
+        yield where, row if is_object else malformed(where, "a line must be a JSON object")
+
+
+def _cell_records(path: Path) -> Iterator[tuple[str, dict[str, object] | Rejection]]:
+    lines = numbered_lines(path)
+    header, dialect = _read_header(path, lines)
+    for where, line in lines:
+        if isinstance(line, Rejection):
+            yield where, line
+            continue
+        try:
+            cells = _cells(line, dialect)
+        except csv.Error as error:
+            detail = f"a quotation mark is not closed or stands loose ({error})"
+            yield where, malformed(where, detail)
+            continue
+        if len(cells) == len(header):
+            yield where, dict(zip(header, cells, strict=True))
+        else:
+            detail = f"{len(cells)} columns where the header has {len(header)}"
+            yield where, malformed(where, detail)
+
+
+def _read_header(
+    path: Path, lines: Iterator[tuple[str, str | Rejection]]
+) -> tuple[list[str], dict[str, Any]]:
+    """Take the first line; returns the names of the columns and how cells are parted."""
+    _, line = next(lines, ("", ""))
+    text = "" if isinstance(line, Rejection) else line
+    dialect = _dialect(path, text)
+    try:
+        return [cell.strip() for cell in _cells(text, dialect)], dialect
+    except csv.Error:
+        return [], dialect
+
+
+def _first_names(path: Path) -> list[str]:
+    """Return the names of the columns: the header's, or the keys of the first object."""
+    if path.suffix.lower() != ".jsonl":
+        return _read_header(path, numbered_lines(path))[0]
+    objects = (row for _, row in _json_records(path) if not isinstance(row, Rejection))
+    return list(next(objects, {}))
+
+
+def _cells(line: str, dialect: Mapping[str, Any]) -> list[str]:
+    return next(csv.reader([line], strict=True, **dialect), [])
+
+
+def _dialect(path: Path, header: str) -> dict[str, Any]:
+    """Return how cells are parted: in TSV quotation marks quote nothing."""
+    if path.suffix.lower() == ".tsv":
+        return {"delimiter": "\t", "quoting": csv.QUOTE_NONE}
+    return {"delimiter": max(",;|\t", key=header.count)}
+
+
+def _to_row(where: str, cells: Mapping[str, object], path: Path, language: str) -> Read:
+    if any(isinstance(cell, str) and SURROGATE.search(cell) for cell in cells.values()):
+        return malformed(where, "holds half a surrogate pair")
+    audio = cells.get("path")
+    text = cells.get("text")
+    if not isinstance(audio, str) or not audio.strip():
+        name = str(cells.get("id") or where)
+        return Rejection(name, None, Reason.MISSING_AUDIO, f"{where}: names no audio file")
+    if not isinstance(text, str | None):
+        return malformed(where, f"the text is {text!r}")
+    try:
+        start, duration = _times(cells)
+    except (TypeError, ValueError):
+        return malformed(where, "start, end or duration is not a number of seconds")
+    name = str(cells.get("id") or Path(audio.strip()).with_suffix("").as_posix())
+    if not cells.get("id") and start:
+        name = f"{name}-{round(100 * start):07d}"
+    return TableRow(
+        name,
+        str(locate(audio.strip(), path.parent)),
+        " ".join(text.split()) or None if text else None,
+        str(cells.get("speaker") or NO_SPEAKER),
+        language,
+        start,
+        duration,
+    )
+
+
+def _times(cells: Mapping[str, object]) -> tuple[float, float | None]:
+    """Return start and duration in seconds; raises `ValueError` for what is no time."""
+    start, end, duration = (_seconds(cells.get(key)) for key in ("start", "end", "duration"))
+    if end is not None:
+        duration = end - (start or 0.0)
+    elif start is None:
+        duration = None
+    if (start or 0.0) < 0 or (duration is not None and duration <= 0):
+        raise ValueError
+    return start or 0.0, duration
+
+
+def _seconds(cell: object) -> float | None:
+    if cell is None or cell == "":
+        return None
+    value = float(cell)  # type: ignore[arg-type]
+    if not math.isfinite(value):
+        raise ValueError
+    return value

@@ -1,0 +1,173 @@
+"""`asr init-recipe`: from a corpus to a recipe that runs."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import asr
+from asr.data.corpus_tables import TableRequest
+from asr.data.layouts import LAYOUTS, Layout, detect_layouts, find_layout
+from asr.data.rejections import Rejection, nothing_usable
+from asr.errors import UserError
+from asr.files import disk_errors
+from asr.recipes.decisions import Decision, Plan, decide
+from asr.recipes.files import RecipeFiles
+from asr.recipes.splits import SplitPlan, plan_splits
+from asr.recipes.survey import Survey, survey_rows
+
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
+
+
+@dataclass(frozen=True)
+class RecipeRequest:
+    """What the user asks for.
+
+    Attributes:
+        source: the corpus, a folder or a file; never written to.
+        egs_dir: where recipes are kept; the toolkit's own `egs/` by default.
+        layout, language: found out when None.
+        columns: of the layout `table`, see `find_layout`.
+    """
+
+    name: str
+    source: Path
+    egs_dir: Path | None = None
+    layout: str | None = None
+    language: str | None = None
+    columns: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class RecipeReport:
+    """What was made, and why so.
+
+    Attributes:
+        rejected: rows that stage 1 will set aside, as far as was looked.
+    """
+
+    folder: Path
+    decisions: list[Decision]
+    warnings: list[str]
+    rejected: list[Rejection]
+
+
+def init_recipe(request: RecipeRequest) -> RecipeReport:
+    """Look at a corpus and write `egs/<name>` for it.
+
+    Raises:
+        UserError: the name is taken or is none, the corpus is missing, is laid out in no known way
+            or holds nothing usable. Nothing is written then.
+    """
+    folder = _target(request)
+    layout, why_layout = _find_layout(request)
+    source = request.source.absolute()
+    language = request.language or "und"
+    unsplit = TableRequest(layout.name, source, language, {}, columns=request.columns)
+    splits = plan_splits(unsplit, layout.parts(source))
+    survey = survey_rows([row for rows in splits.tables.rows.values() for row in rows])
+    unlisted = [item for items in splits.tables.rejected.values() for item in items]
+    rejected = [*unlisted, *survey.faults]
+    if not survey.seconds_by_rate:
+        raise nothing_usable(rejected, where=source)
+    plan = decide(survey, request.language)
+    decisions = [
+        Decision("layout", layout.name, why_layout),
+        _data_decision(survey),
+        Decision("splits", *splits.decision),
+        *plan.decisions,
+    ]
+    warnings = [*plan.warnings, *splits.warnings]
+    _write(folder, splits, plan, decisions, warnings)
+    return RecipeReport(folder, decisions, warnings, rejected)
+
+
+def _target(request: RecipeRequest) -> Path:
+    """Return the folder of the recipe, which is not there yet."""
+    if not _NAME.fullmatch(request.name):
+        raise UserError(
+            f"'{request.name}' is no name for a recipe",
+            where="NAME",
+            todo="Use letters, digits, - and _.",
+        )
+    egs = (request.egs_dir or Path(asr.__file__).parents[1] / "egs").absolute()
+    if not (egs.parent / "utils" / "recipe.sh").is_file():
+        raise UserError(
+            "is not in a checkout of the toolkit: no ../utils/recipe.sh",
+            where=str(egs),
+            todo="Give --egs-dir CHECKOUT/egs.",
+        )
+    folder = egs / request.name
+    if folder.exists():
+        raise UserError(
+            "the recipe exists already",
+            where=str(folder),
+            todo="Choose another name, or remove it.",
+        )
+    if folder.resolve().is_relative_to(request.source.resolve()):
+        todo = "Choose another --egs-dir."
+        raise UserError("lies inside the corpus, which is only read", where=str(folder), todo=todo)
+    return folder
+
+
+def _find_layout(request: RecipeRequest) -> tuple[Layout, str]:
+    source = request.source
+    if not source.exists():
+        raise UserError("no such file or folder", where=str(source), todo="Give --from PATH.")
+    if request.columns and request.layout in (None, "table"):
+        layout = find_layout("table", request.columns)
+        fits = bool(layout.parts(source))
+        todo = "Give the names as its header has them."
+        if not fits:
+            raise UserError("no table with these columns", where=str(source), todo=todo)
+        return layout, "columns were named"
+    if request.layout is not None:
+        layout = find_layout(request.layout, request.columns)
+        if not layout.parts(source):
+            raise UserError(f"is not laid out as {layout.about}", where=str(source))
+        return layout, "given"
+    fitting = detect_layouts(source)
+    if not fitting:
+        raise UserError(
+            "is laid out in no known way",
+            where=str(source),
+            todo=f"Known: {', '.join(LAYOUTS)}; `asr table --help` describes them. Columns of a"
+            " table with other names than usual: --column.",
+        )
+    others = ", ".join(layout.name for layout in fitting[1:])
+    return fitting[0], f"{fitting[0].about}{f' (fits too: {others})' if others else ''}"
+
+
+def _data_decision(survey: Survey) -> Decision:
+    about = "about " if survey.is_estimate else ""
+    minutes = 60 * survey.hours
+    time = f"{survey.hours:.1f} h" if survey.hours >= 1 else f"{minutes:.1f} min"
+    scripts = ", ".join(name.title() for name, _ in survey.text.scripts.most_common(3))
+    speakers = len(survey.speakers) or "unknown"
+    return Decision(
+        "data",
+        f"{about}{time}, {survey.utterances} utterances, {speakers} speakers",
+        f"{len(survey.text.characters)} different characters: {scripts or 'no letters'}",
+    )
+
+
+def _write(
+    folder: Path,
+    splits: SplitPlan,
+    plan: Plan,
+    decisions: list[Decision],
+    warnings: list[str],
+) -> None:
+    """Write the recipe's files; the folder gets its name when it is complete."""
+    unfinished = folder.with_name(f".{folder.name}.unfinished")
+    shutil.rmtree(unfinished, ignore_errors=True)
+    files = RecipeFiles(folder.name, splits.request, plan, decisions, warnings)
+    try:
+        files.write(unfinished)
+        with disk_errors(folder):
+            unfinished.rename(folder)
+    finally:
+        shutil.rmtree(unfinished, ignore_errors=True)

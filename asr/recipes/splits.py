@@ -1,0 +1,111 @@
+"""Which parts of a corpus train, which are dev and test, and what is held out where it has none."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+
+from asr.data.corpus_tables import HoldOut, TableRequest, Tables, hold_out_splits, read_tables
+from asr.data.layouts.base import NO_SPEAKER
+from asr.errors import UserError
+
+TRAIN, DEV, TEST = "train", "dev", "test"
+_NAMES = {
+    TRAIN: re.compile(r"(train|training)([-_.\d].*)?", re.IGNORECASE),
+    DEV: re.compile(r"(dev|development|val|valid|validation)([-_.\d].*)?", re.IGNORECASE),
+    TEST: re.compile(r"(test|eval|evaluation)([-_.\d].*)?", re.IGNORECASE),
+}
+_SHARES = (0.05, 0.1, 0.15, 0.2)  # of the utterances; larger ones where speakers are few
+_FEWEST_UTTERANCES = 20  # that a held-out split should have
+
+
+@dataclass(frozen=True)
+class SplitPlan:
+    """How a corpus is parted.
+
+    Attributes:
+        tables: the rows of every split.
+        decision: what was done, and why.
+    """
+
+    request: TableRequest
+    tables: Tables
+    decision: tuple[str, str]
+    warnings: list[str] = field(default_factory=list)
+
+
+def plan_splits(request: TableRequest, parts: Sequence[str]) -> SplitPlan:
+    """Take the corpus' own parts where their names say what they are; hold out what is missing.
+
+    Args:
+        request: what to read, its splits not yet chosen.
+        parts: all that the corpus has.
+
+    Raises:
+        UserError: nothing in it is usable, or there are too few utterances for three splits.
+    """
+    own = {
+        split: [part for part in parts if name.fullmatch(part)] for split, name in _NAMES.items()
+    }
+    if not own[TRAIN]:
+        own[TRAIN] = [part for part in parts if part not in (*own[DEV], *own[TEST])]
+    if not own[TRAIN]:
+        todo = "Give a folder with training data, too."
+        raise UserError(f"only dev or test: {', '.join(parts)}", where="--from", todo=todo)
+    request = replace(request, splits={split: found for split, found in own.items() if found})
+    missing = [split for split in (DEV, TEST) if not own[split]]
+    unused = [part for part in parts if not any(part in found for found in own.values())]
+    warnings = [f"not used: {', '.join(unused)}"] if unused else []
+    tables = read_tables(request)
+    if missing:
+        plan = _hold_out(request, tables, missing)
+    else:
+        plan = SplitPlan(request, tables, ("the corpus' own", "named as such"))
+    return replace(plan, warnings=[*warnings, *plan.warnings, *_shared_speakers(plan)])
+
+
+def _hold_out(request: TableRequest, whole: Tables, missing: Sequence[str]) -> SplitPlan:
+    """Hold speakers out, or utterances where speakers are too few."""
+    rows = whole.rows[TRAIN]
+    speakers = len({row.speaker for row in rows} - {NO_SPEAKER})
+    own = ", ".join(split for split in request.splits if split != TRAIN)
+    names = f"{f'{own}: its own; ' if own else ''}{' and '.join(missing)}"
+    for share in _SHARES:
+        if share < _SHARES[-1] and share * len(rows) < _FEWEST_UTTERANCES:
+            continue
+        held = {split: HoldOut(TRAIN, share) for split in missing}
+        try:
+            attempt = replace(request, holdouts=held)
+            tables = hold_out_splits(whole, attempt)
+        except UserError:
+            continue
+        keeps_most = 2 * len(tables.rows[TRAIN]) > len(rows)
+        if speakers > len(missing) and keeps_most:
+            choice = f"{names}: about {share:.0%} of train, by speaker"
+            return SplitPlan(attempt, tables, (choice, f"{speakers} speakers, none in two splits"))
+    share = 0.1 if len(rows) >= 10 * _FEWEST_UTTERANCES else 0.15
+    held = {split: HoldOut(TRAIN, share) for split in missing}
+    attempt = replace(request, holdouts=held, split_by="utterance")
+    choice = f"{names}: {share:.0%} of train, by utterance"
+    known = f"{speakers} known speaker{'' if speakers == 1 else 's'}"
+    warning = (
+        f"{known}: too few, or too unequal, to part by speaker; the same voices are in training and"
+        " test, so the error rates will be lower than for voices the model has never heard"
+    )
+    return SplitPlan(attempt, hold_out_splits(whole, attempt), (choice, f"{known} only"), [warning])
+
+
+def _shared_speakers(plan: SplitPlan) -> list[str]:
+    """Warn of speakers that the corpus' own splits share."""
+    if plan.request.split_by == "utterance":
+        return []
+    known = {
+        split: {row.speaker for row in rows} - {NO_SPEAKER}
+        for split, rows in plan.tables.rows.items()
+    }
+    return [
+        f"{len(shared)} speakers are both in {TRAIN} and in {split}, as the corpus parts them"
+        for split in (DEV, TEST)
+        if (shared := known[TRAIN] & known[split])
+    ]

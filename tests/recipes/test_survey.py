@@ -1,0 +1,56 @@
+"""What is counted of a corpus, and what is estimated from some of its files."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from asr.data.tables import TableRow
+from asr.recipes import survey
+from tests.corpus_files import write_noise
+
+
+def row(name: str, path: Path, text: str | None = "a b", **changes: float) -> TableRow:
+    return TableRow(name, str(path), text, f"s{len(name) % 2}", "en", **changes)
+
+
+def test_hours_rates_and_faults(tmp_path: Path) -> None:
+    narrow = write_noise(tmp_path / "n.wav", 3.0, rate=8000)
+    wide = write_noise(tmp_path / "w.wav", 1.0, rate=16000)
+    broken = tmp_path / "broken.wav"
+    broken.write_bytes(b"no audio")
+    rows = [
+        row("a", narrow, start=0.5, duration=1.5),
+        row("b", narrow, start=2.0),
+        row("cc", wide),
+        row("d", tmp_path / "gone.wav"),
+        row("e", broken),
+        row("f", wide, None),
+        row("g", wide, " "),
+    ]
+    found = survey.survey_rows(rows)
+    assert found.seconds_by_rate == pytest.approx({8000: 2.5, 16000: 1.0})
+    assert found.hours == pytest.approx(3.5 / 3600)
+    assert not found.is_estimate
+    assert {item.id: item.reason.value for item in found.faults} == {
+        "d": "missing-audio",
+        "e": "unreadable-audio",
+        "f": "missing-transcript",
+        "g": "empty-transcript",
+    }
+
+
+def test_many_files_are_estimated(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(survey, "FILES_LOOKED_AT", 5)
+    rows = [row(f"u{i}", write_noise(tmp_path / f"{i}.wav", 0.5)) for i in range(20)]
+    found = survey.survey_rows(rows)
+    assert found.is_estimate
+    assert found.hours == pytest.approx(10 / 3600)
+
+
+def test_scripts_and_words() -> None:
+    text = survey.survey_texts(["今天 play 音乐", "play it"])
+    assert (text.words, text.cjk_words, text.distinct_words) == (7, 4, 2)
+    assert text.scripts == {"CJK": 4, "LATIN": 10}
+    assert text.cjk_share == pytest.approx(4 / 7)
