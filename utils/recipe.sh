@@ -9,7 +9,8 @@
 #   --train-config FILE   what to train and how (conf/conformer.yaml)
 #   --overrides "A=B …"   override keys of that file, e.g. "training.max_epochs=5"
 #   --exp-name NAME       experiment folder exp/NAME (the conf file's name)
-#   --features WHAT       stored, or on-the-fly (skips stage 2)
+#   --features WHAT       stored; on-the-fly (skips stage 2); or shards: as on-the-fly, but training
+#                         reads its audio from a few large files, for corpora beyond memory
 #   --fail-on "A B …"     stage 1 fails on these, instead of telling them: shared-speaker,
 #                         shared-recording, shared-audio (in two splits)
 #   --methods "A B …"     decoding methods
@@ -63,8 +64,8 @@ recipe_begin() {
   if [ -n "$corpus_dir" ]; then resolve_path corpus_dir --corpus-dir; fi
   resolve_path train_config --train-config
   case $features in
-    stored | on-the-fly) ;;
-    *) option_error "--features takes stored or on-the-fly, not '$features'" ;;
+    stored | on-the-fly | shards) ;;
+    *) option_error "--features takes stored, on-the-fly or shards, not '$features'" ;;
   esac
   if [ "$#" -gt 0 ]; then option_error "takes options only, not '$1'"; fi
   if [ "$chunk_size" -lt 0 ]; then option_error "--chunk-size takes 0 or more, not $chunk_size"; fi
@@ -126,39 +127,13 @@ recipe_find_asr() {
   if [ -x "$bin/asr" ]; then PATH=$bin:$PATH; fi
 }
 
-# The cuts that training and decoding read of split $1.
+# The cuts that training and decoding read of split $1; only training reads shards.
 cuts_of() {
-  case $features in
-    stored) printf '%s/%s/cuts_fbank.jsonl' "$data" "$1" ;;
+  case $features:$1 in
+    stored:*) printf '%s/%s/cuts_fbank.jsonl' "$data" "$1" ;;
+    shards:train) printf '%s/train/shards/dataset.json' "$data" ;;
     *) printf '%s/%s/cuts.jsonl' "$data" "$1" ;;
   esac
-}
-
-# Stage 0. download_corpus FOLDER [ARGUMENT…]: without --corpus-dir, by local/download.sh DIR ARGUMENT…,
-# which leaves DIR/FOLDER.
-download_corpus() {
-  local folder=$1
-  shift
-  if [ -n "$corpus_dir" ]; then return; fi
-  corpus_dir=$data/download
-  marker_dir=$data/.stages
-  run_stage 0 "download" --out "$corpus_dir/$folder" -- local/download.sh "$corpus_dir" "$@"
-}
-
-# Ends a recipe whose corpus nobody may fetch without an account. need_corpus_dir WHERE_TO_GET_IT
-need_corpus_dir() {
-  if [ -z "$corpus_dir" ] && [ "$stage" -le 1 ]; then
-    option_error "give --corpus-dir DIR: $1"
-  fi
-}
-
-# Stage 1. local_tables SPLIT…: of a corpus with a layout of its own, by local/prepare_tables.py.
-local_tables() {
-  local split outputs=()
-  for split in "$@"; do outputs+=(--out "$data/tables/$split.jsonl"); done
-  marker_dir=$data/.stages
-  run_stage 1 "tables" --in "$corpus_dir" --in local/prepare_tables.py "${outputs[@]}" \
-    -- python local/prepare_tables.py --corpus-dir "$corpus_dir" --output-dir "$data/tables"
 }
 
 # Stage 1. make_tables LAYOUT LANGUAGE ARGUMENT…: of a corpus whose layout asr table knows.
@@ -197,11 +172,15 @@ prepare_splits() {
     -- asr validate-splits "$data" "$@" "${faults[@]}"
 }
 
-# Stage 2. store_features TRAIN SPLIT…: fbank; the training split with its speed copies.
+# Stage 2. store_features TRAIN SPLIT…: fbank, the training split with its speed copies; or shards.
 store_features() {
   local train=$1 split copies
-  if [ "$features" != stored ]; then return; fi
   marker_dir=$data/.stages
+  if [ "$features" = shards ]; then
+    run_stage 2 "shards of $train" --in "$data/$train/cuts.jsonl" --out "$(cuts_of "$train")" \
+      -- asr create-dataset --cuts "$data/$train/cuts.jsonl" --output-dir "$data/$train/shards"
+  fi
+  if [ "$features" != stored ]; then return; fi
   for split in "$@"; do
     copies=()
     if [ "$split" = "$train" ] && [ -n "$speed_factors" ]; then

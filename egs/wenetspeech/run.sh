@@ -5,19 +5,16 @@
 #   bash egs/wenetspeech/run.sh --corpus-dir DIR --subset L --num-gpus 8
 #
 # The corpus cannot be fetched by the recipe: its archives need a password from a form.
-# Features are computed while training (--features on-the-fly is the default here).
+# Training reads shards and computes features as it goes (--features shards is the default here).
 #
 # Options of this recipe:
 #   --subset WHAT         S (100 h), M (1,000 h) or L (10,005 h) of the training part
-#   --shards              train from shards written by asr create-dataset; this version of the
-#                         toolkit has no such command, and says so
 set -euo pipefail
 # shellcheck source=utils/recipe.sh
 . "$(dirname "$0")/../../utils/recipe.sh"
 
 subset=S
-shards=false
-features=on-the-fly
+features=shards
 # shellcheck source=utils/parse_options.sh
 . "$recipe_root/utils/parse_options.sh"
 
@@ -25,9 +22,6 @@ case $subset in
   S | M | L) ;;
   *) option_error "--subset takes S, M or L, not '$subset'" ;;
 esac
-if [ "$shards" = true ]; then
-  option_error "--shards needs asr create-dataset, which this version does not have; leave it out"
-fi
 exp_name=${exp_name:-$(basename "${train_config%.*}")_$subset}
 data=data/$subset
 results=results/$subset

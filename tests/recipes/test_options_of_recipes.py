@@ -16,7 +16,6 @@ from tests.recipes.conftest import copy_recipe
         ("alimeeting", "--channel 8", "--channel takes 0 to 7 or mean, not '8'"),
         ("alimeeting", "--microphone near --channel 1", "--channel is of the array"),
         ("wenetspeech", "--subset XL", "--subset takes S, M or L, not 'XL'"),
-        ("wenetspeech", "--shards", "--shards needs asr create-dataset"),
         ("wenetspeech", "", "ask for the password at https://wenet-e2e.github.io/WenetSpeech/"),
     ],
 )
