@@ -6,6 +6,7 @@ import errno
 import fcntl
 import json
 import os
+import shutil
 import tempfile
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -88,9 +89,10 @@ def locked(directory: Path, work: str) -> Iterator[None]:
         yield
 
 
-def existing_folder(path: Path) -> Path:
-    """Return `path` or the nearest folder above it that exists."""
-    return next(folder for folder in (path, *path.absolute().parents) if folder.exists())
+def free_bytes(path: Path) -> int:
+    """Return how much space there is where `path` lies, or will lie."""
+    there = next(folder for folder in (path, *path.absolute().parents) if folder.exists())
+    return shutil.disk_usage(there).free
 
 
 def write_text(path: PathLike, text: str) -> None:

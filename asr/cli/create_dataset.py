@@ -6,14 +6,13 @@ from pathlib import Path
 
 import click
 
-from asr.cli.options import PATH, set_option
+from asr.cli.options import PATH, asked_speeds, set_option
 from asr.config.loading import load_config
 from asr.config.schema import ExperimentConfig
 from asr.data.shards.creation import create_dataset
 from asr.data.shards.executors import open_executor
-from asr.data.shards.job import AudioFormat, DatasetJob
+from asr.data.shards.job import AudioFormat, DatasetJob, dataset_augmenter
 from asr.data.shards.planning import plan_dataset
-from asr.errors import UserError
 
 
 @click.command("create-dataset")
@@ -30,13 +29,16 @@ from asr.errors import UserError
     show_default=True,
     help="How recordings are stored, 16 bits a sample.",
 )
-@click.option("--config", "config_path", type=PATH, metavar="CONF", help="For the next two.")
+@click.option("--config", "config_path", type=PATH, metavar="CONF", help="For the next three.")
 @set_option
 @click.option("--features", is_flag=True, help="Store fbank features by features_params of CONF.")
 @click.option(
     "--speed-copies",
     is_flag=True,
     help="Store every cut at each augmentation.speed_perturb factor of CONF.",
+)
+@click.option(
+    "--augment", is_flag=True, help="Change every utterance once as CONF's augmentation says."
 )
 @click.option("--num-jobs", type=click.IntRange(1), default=2, show_default=True)
 @click.option("--verify", is_flag=True, help="Make shards with wrong checksums anew.")
@@ -51,6 +53,7 @@ def command(
     overrides: tuple[str, ...],
     features: bool,
     speed_copies: bool,
+    augment: bool,
     num_jobs: int,
     verify: bool,
     dask: str | None,
@@ -59,19 +62,15 @@ def command(
 
     Run it again after an interruption: only what is missing is made.
     """
-    if (features or speed_copies or overrides) and config_path is None:
-        raise click.UsageError("--features, --speed-copies and --set need --config.")
+    if (features or speed_copies or augment or overrides) and config_path is None:
+        raise click.UsageError("--features, --speed-copies, --augment and --set need --config.")
     config = load_config(config_path, overrides) if config_path else ExperimentConfig()
-    speed = config.augmentation.speed_perturb if speed_copies else None
-    if speed_copies and speed is None:
-        raise UserError(
-            "--speed-copies needs the factors of augmentation.speed_perturb",
-            where=str(config_path),
-            todo="Set augmentation.speed_perturb or leave --speed-copies out.",
-        )
+    speed = asked_speeds(config, speed_copies, config_path)
     job = DatasetJob(
         cuts.absolute(), output_dir.absolute(), shard_size, seed, audio,
         config.features_params if features else None, speed,
+        dataset_augmenter(config.augmentation, cuts, seed) if augment else None,
+        config.augmentation.of_samples() if augment else None,
     )  # fmt: skip
     plan = plan_dataset(job, verify)
     click.echo(plan.summary())

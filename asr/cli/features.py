@@ -7,10 +7,9 @@ from pathlib import Path
 
 import click
 
-from asr.cli.options import PATH, config_option, set_option
+from asr.cli.options import PATH, asked_speeds, config_option, set_option
 from asr.config.loading import load_config
 from asr.data.extraction import FeatureJob, plan_extraction, run_extraction
-from asr.errors import UserError
 
 
 @click.command("features")
@@ -51,13 +50,7 @@ def command(
 ) -> None:
     """Store the features of CUTS.jsonl in DIR. Parts that an earlier run finished are kept."""
     config = load_config(config_path, overrides)
-    speed = config.augmentation.speed_perturb if speed_copies else None
-    if speed_copies and speed is None:
-        raise UserError(
-            "--speed-copies needs the factors of augmentation.speed_perturb",
-            where=str(config_path),
-            todo="Set augmentation.speed_perturb or leave --speed-copies out.",
-        )
+    speed = asked_speeds(config, speed_copies, config_path)
     job = FeatureJob(cuts, output_dir.absolute(), config.features_params, speed)
     plan = plan_extraction(job, output_cuts or cuts.with_name("cuts_fbank.jsonl"))
     click.echo(plan.summary())

@@ -6,6 +6,10 @@ from pathlib import Path
 
 import click
 
+from asr.config.augmentation import SpeedPerturb
+from asr.config.schema import ExperimentConfig
+from asr.errors import UserError
+
 PATH = click.Path(path_type=Path)
 
 config_option = click.option(
@@ -25,3 +29,21 @@ device_option = click.option(
 bundle_option = click.option(
     "--bundle", type=PATH, required=True, metavar="DIR", help="A trained model's bundle folder."
 )
+
+
+def asked_speeds(
+    config: ExperimentConfig, speed_copies: bool, config_path: Path | None
+) -> SpeedPerturb | None:
+    """Return the speeds that `--speed-copies` asks for, None without it.
+
+    Raises:
+        UserError: the conf names no speeds.
+    """
+    speed = config.augmentation.speed_perturb
+    if speed_copies and speed is None:
+        raise UserError(
+            "--speed-copies needs the factors of augmentation.speed_perturb",
+            where=str(config_path),
+            todo="Set augmentation.speed_perturb or leave --speed-copies out.",
+        )
+    return speed if speed_copies else None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import Field, model_validator
 
@@ -149,3 +149,7 @@ class WaveformAugmentation(Params):
     def changes_samples(self) -> bool:
         """Whether any part works on samples, so that features have to be computed anew."""
         return any(getattr(self, name) for name in WaveformAugmentation.model_fields)
+
+    def of_samples(self) -> dict[str, Any]:
+        """Return the parts that work on samples, and nothing else, as plain data."""
+        return self.model_dump(mode="json", include=set(WaveformAugmentation.model_fields))

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import itertools
 import json
-import shutil
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -22,7 +21,7 @@ from asr.data.features import FbankExtractor, load_features, speed_copies, store
 from asr.data.jobs import one_torch_thread, process_pool, progress_bar
 from asr.data.storage import BYTES_A_VALUE, Float16Reader, append_features
 from asr.errors import UserError
-from asr.files import PathLike, atomic_writer, existing_folder, write_jsonl
+from asr.files import PathLike, atomic_writer, free_bytes, write_jsonl
 
 _CUTS_A_PART = 500
 _FORMAT = 1  # raise it when the same cuts and parameters would give other files
@@ -124,7 +123,7 @@ class ExtractionPlan:
     @property
     def bytes_free(self) -> int:
         """How much space there is."""
-        return shutil.disk_usage(existing_folder(self.job.output_dir)).free
+        return free_bytes(self.job.output_dir)
 
     def summary(self) -> str:
         """Return in one line what is to be done and what it takes."""

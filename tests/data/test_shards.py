@@ -22,10 +22,7 @@ from asr.cli.main import main
 from asr.config.features import FbankParams
 from asr.data.cuts import describe_cuts, load_cuts, load_training_cuts
 from asr.data.features import FbankExtractor, load_features
-from asr.data.shards.creation import create_dataset
-from asr.data.shards.job import DatasetJob
 from asr.data.shards.manifest import read_dataset
-from asr.data.shards.planning import plan_dataset
 from asr.errors import UserError
 from asr.files import read_json, read_jsonl, write_jsonl
 from tests.disks import tmpfs
@@ -110,25 +107,30 @@ def test_segments_at_other_rates_and_speeds(tone_corpus: ToneCorpus, tmp_path: P
             assert np.abs(found.load_audio() - expected.load_audio()).max() < 2**-15
 
 
-def test_an_augmenter_is_applied_once_and_seeded(tone_corpus: ToneCorpus, tmp_path: Path) -> None:
-    class Noise:
-        def apply(self, samples: np.ndarray, rate: int, rng: np.random.Generator) -> np.ndarray:
-            return samples + rng.normal(0, 0.01, len(samples)).astype(np.float32)
+def test_augmented_once_and_seeded(tone_corpus: ToneCorpus, tmp_path: Path) -> None:
+    babble = "augmentation.babble={min_snr_db: 10.0, max_snr_db: 10.0, probability: 1.0}"
 
-    def audio(name: str, seed: int) -> dict[str, np.ndarray]:
-        job = DatasetJob(
-            tone_corpus.train_cuts, tmp_path / name, seed=seed, augmenter=Noise(),
-            augmentation={"noise": 0.01},
-        )  # fmt: skip
-        create_dataset(plan_dataset(job))
-        return {cut.id: cut.load_audio() for cut in load_cuts(tmp_path / name)}
+    def audio(name: str, *options: str) -> dict[str, np.ndarray]:
+        asked = ("--augment", "--set", babble, "--shard-size", "16", *options)
+        assert create(tone_corpus, tmp_path / name, *asked) == 0
+        return {cut.id: cut.load_audio()[0] for cut in load_cuts(tmp_path / name)}
 
-    first, again, other = audio("a", 0), audio("b", 0), audio("c", 1)
+    first, again = audio("a"), audio("b", "--num-jobs", "2")
+    other = audio("c", "--seed", "1")
     for cut in load_cuts(tone_corpus.train_cuts)[:5]:
-        noise = first[cut.id] - cut.load_audio()
-        assert 0.009 < noise.std() < 0.011
+        speech = cut.load_audio()[0]
+        noise = first[cut.id] - speech
+        assert 10 * np.log10(np.mean(speech**2) / np.mean(noise**2)) == pytest.approx(10, abs=0.5)
         assert np.array_equal(first[cut.id], again[cut.id])
         assert not np.array_equal(first[cut.id], other[cut.id])
+
+
+def test_augment_needs_a_conf_that_changes_samples(
+    tone_corpus: ToneCorpus, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert create(tone_corpus, tmp_path / "data", "--augment") == 2
+    assert "--augment needs a conf whose augmentation changes samples" in capsys.readouterr().err
+    assert not (tmp_path / "data").exists()
 
 
 def test_two_jobs_make_the_same_bytes(

@@ -25,7 +25,7 @@ from asr.data.features import FbankExtractor, stored_features
 from asr.data.jobs import one_torch_thread
 from asr.data.reasons import Reason
 from asr.data.rejections import Rejection
-from asr.data.sampling import utterance_rng
+from asr.data.sampling import source_id, utterance_rng
 from asr.data.shards.job import DatasetJob, ShardTask
 from asr.data.shards.manifest import Shard, describe_file
 from asr.errors import UserError
@@ -111,7 +111,7 @@ def _load(cut: Cut, job: DatasetJob, extractor: FbankExtractor | None) -> _Utter
         return reason, f"{type(error).__name__}: {str(error).splitlines()[0][:200]}"
     if job.augmenter is not None:
         rng = utterance_rng(job.seed, 0, cut.id)
-        samples = job.augmenter.apply(samples[0], cut.sampling_rate, rng)[None]
+        samples = job.augmenter.apply(samples[0], cut.sampling_rate, rng, source_id(cut))[None]
     if samples.size == 0:
         return Reason.EMPTY_AUDIO, "no samples"
     if not np.isfinite(samples).all():

@@ -6,28 +6,23 @@ import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, Protocol
+from typing import Any, Literal
 
-import numpy as np
 from lhotse.cut import Cut
 from lhotse.serialization import deserialize_item
 from lhotse.utils import fastcopy
 
-from asr.config.augmentation import SpeedPerturb
+from asr.config.augmentation import Augmentation, SpeedPerturb
 from asr.config.features import FbankParams
+from asr.data.augmentation import WaveformAugmenter
+from asr.data.augmentation.pipeline import make_augmenter
+from asr.data.cuts import load_cuts
 from asr.data.features import at_speed
 from asr.data.shards.manifest import SHARDS
+from asr.errors import UserError
 
 AudioFormat = Literal["flac", "wav", "none"]
 _FORMAT = 1  # raise it when the same cuts and settings would give other files
-
-
-class WaveformAugmenter(Protocol):
-    """What changes the samples of an utterance before they are stored; it must pickle."""
-
-    def apply(self, samples: np.ndarray, rate: int, rng: np.random.Generator) -> np.ndarray:
-        """Return samples (N,) made of float32 samples (N,) at `rate` Hz."""
-        ...
 
 
 @dataclass(frozen=True)
@@ -112,3 +107,20 @@ class DatasetJob:
                 stream.seek(offset)
                 cut = fastcopy(deserialize_item(json.loads(stream.readline())), features=None)
                 yield cut if self.speed is None else at_speed(cut, factor)
+
+
+def dataset_augmenter(params: Augmentation, cuts_path: Path, seed: int) -> WaveformAugmenter:
+    """Return what changes the samples of a dataset's utterances.
+
+    Raises:
+        UserError: the conf asks for nothing that changes samples, or as `WaveformAugmenter`.
+    """
+    # Babble alone looks at other utterances, and needs the whole list for it.
+    cuts = load_cuts(cuts_path) if params.babble else []
+    augmenter = make_augmenter(params, cuts, seed, str(cuts_path))
+    if augmenter is None:
+        raise UserError(
+            "--augment needs a conf whose augmentation changes samples",
+            todo="Write down noises, reverberation, codecs, ...: see docs/augmentation.md.",
+        )
+    return augmenter

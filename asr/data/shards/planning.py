@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import shutil
 import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -18,7 +17,7 @@ from asr.data.shards.building import write_shard
 from asr.data.shards.job import DatasetJob, ShardTask
 from asr.data.shards.manifest import Shard, hash_settings
 from asr.errors import UserError
-from asr.files import existing_folder, read_json
+from asr.files import free_bytes, read_json
 
 _TRIED = 8  # utterances that are encoded to foresee the size of the others
 _ASSUMED_BYTES_A_SECOND = 32_000  # 16 kHz, 16 bits; where none of those can be read
@@ -64,7 +63,7 @@ class DatasetPlan:
     @property
     def bytes_free(self) -> int:
         """How much space there is."""
-        return shutil.disk_usage(existing_folder(self.job.output_dir)).free
+        return free_bytes(self.job.output_dir)
 
     def summary(self) -> str:
         """Return in one line what is to be done and what it takes."""
