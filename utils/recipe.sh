@@ -136,6 +136,33 @@ cuts_of() {
   esac
 }
 
+# Stage 0. download_corpus FOLDER [ARGUMENT…]: without --corpus-dir, by local/download.sh DIR ARGUMENT…,
+# which leaves DIR/FOLDER.
+download_corpus() {
+  local folder=$1
+  shift
+  if [ -n "$corpus_dir" ]; then return; fi
+  corpus_dir=$data/download
+  marker_dir=$data/.stages
+  run_stage 0 "download" --out "$corpus_dir/$folder" -- local/download.sh "$corpus_dir" "$@"
+}
+
+# Ends a recipe whose corpus nobody may fetch without an account. need_corpus_dir WHERE_TO_GET_IT
+need_corpus_dir() {
+  if [ -z "$corpus_dir" ] && [ "$stage" -le 1 ]; then
+    option_error "give --corpus-dir DIR: $1"
+  fi
+}
+
+# Stage 1. local_tables SPLIT…: of a corpus with a layout of its own, by local/prepare_tables.py.
+local_tables() {
+  local split outputs=()
+  for split in "$@"; do outputs+=(--out "$data/tables/$split.jsonl"); done
+  marker_dir=$data/.stages
+  run_stage 1 "tables" --in "$corpus_dir" --in local/prepare_tables.py "${outputs[@]}" \
+    -- python local/prepare_tables.py --corpus-dir "$corpus_dir" --output-dir "$data/tables"
+}
+
 # Stage 1. make_tables LAYOUT LANGUAGE ARGUMENT…: of a corpus whose layout asr table knows.
 make_tables() {
   local layout=$1 language=$2 argument outputs=()

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import errno
 import os
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -189,10 +190,8 @@ def test_full_disk_at_the_list_of_a_part(data: Path, monkeypatch: pytest.MonkeyP
 def test_a_disk_that_cannot_hold_the_features(
     data: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    from asr.data import extraction
-
-    usage = extraction.shutil.disk_usage(data)._replace(free=1000)
-    monkeypatch.setattr(extraction.shutil, "disk_usage", lambda _: usage)
+    usage = shutil.disk_usage(data)._replace(free=1000)
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: usage)
     capsys.readouterr()
     assert features(data) == 2
     assert "the disk is too full" in capsys.readouterr().err
