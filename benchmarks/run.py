@@ -17,6 +17,7 @@ import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 ROOT = Path(__file__).resolve().parents[1]
 MINI = ROOT / "egs" / "mini"
@@ -43,6 +44,7 @@ def main() -> None:
     figures = [
         feature_speed(),
         *training_speed(options.steps),
+        *loading_share(options.steps // 2),
         *decoding_speed(),
     ]
     options.output.write_text(render(figures), encoding="utf-8")
@@ -99,12 +101,7 @@ def training_speed(steps: int) -> list[Figure]:
     first_step = time.perf_counter() - start
     if process.wait():
         raise SystemExit(f"training ended with {process.returncode}; see {experiment}")
-    rows = [json.loads(line) for line in metrics.read_text(encoding="utf-8").splitlines()]
-    rows = [row for row in rows if row["kind"] == "train"][5:]
-    shutil.rmtree(experiment)
-    speed = statistics.median(row["frames"] / row["step_seconds"] for row in rows)
-    waits = sum(row["data_wait_seconds"] for row in rows)
-    share = 100 * waits / sum(row["step_seconds"] for row in rows)
+    rows = measured_steps(experiment)
     return [
         Figure(
             "time to the first step",
@@ -113,10 +110,52 @@ def training_speed(steps: int) -> list[Figure]:
         ),
         Figure(
             "training",
-            f"{speed:,.0f} frames/s ({speed / 100:,.0f} x real time)",
-            f"median of {len(rows)} steps, waiting for data {share:.1f} %",
+            training_rate(rows),
+            f"median of {len(rows)} steps, waiting for data {wait_share(rows):.1f} %",
         ),
     ]
+
+
+def loading_share(steps: int) -> list[Figure]:
+    """Train egs/librispeech's small Conformer on the same speech, its features stored or not."""
+    experiment = MINI / "exp" / SCRATCH
+    conf = ROOT / "egs" / "librispeech" / "conf" / "conformer_small.yaml"
+    figures = []
+    for name, cuts in (("stored", "cuts_fbank.jsonl"), ("on the fly", "cuts.jsonl")):
+        shutil.rmtree(experiment, ignore_errors=True)
+        asr(
+            "train", "--config", str(conf), "--set", "tokenizer=CharTokenizer", "--set",
+            "tokenizer_params={}", "--set", f"training.max_steps={steps}", "--train-cuts",
+            str(DATA / "train" / cuts), "--dev-cuts", str(DATA / "dev" / "cuts_fbank.jsonl"),
+            "--tokenizer", str(DATA / "lang_char"), "--exp-dir", str(experiment),
+        )  # fmt: skip
+        rows = measured_steps(experiment)
+        figures.append(
+            Figure(
+                f"waiting for data, egs/librispeech's conformer_small, features {name}",
+                f"{wait_share(rows):.1f} % of the step time",
+                f"{len(rows)} steps on egs/mini's speech, {training_rate(rows)}",
+            )
+        )
+    return figures
+
+
+def measured_steps(experiment: Path) -> list[dict[str, Any]]:
+    """Return the training steps of an experiment without the first five, and remove it."""
+    lines = (experiment / "metrics.jsonl").read_text(encoding="utf-8").splitlines()
+    shutil.rmtree(experiment)
+    return [row for row in map(json.loads, lines) if row["kind"] == "train"][5:]
+
+
+def training_rate(rows: list[dict[str, Any]]) -> str:
+    speed = statistics.median(row["frames"] / row["step_seconds"] for row in rows)
+    return f"{speed:,.0f} frames/s ({speed / 100:,.0f} x real time)"
+
+
+def wait_share(rows: list[dict[str, Any]]) -> float:
+    """Return the percentage of the steps' time that training waited for data."""
+    waits = sum(row["data_wait_seconds"] for row in rows)
+    return float(100 * waits / sum(row["step_seconds"] for row in rows))
 
 
 def decoding_speed() -> list[Figure]:

@@ -106,7 +106,10 @@ def load_features(cut: Cut, extractor: FbankExtractor) -> Tensor:
                 where=cut.id,
                 todo="Run `asr features` with this conf file.",
             )
-        return torch.from_numpy(cut.load_features())
+        try:
+            return torch.from_numpy(cut.load_features())
+        except UserError as error:  # lhotse adds the whole cut to the message
+            raise UserError(str(error).partition(" [extra info]")[0]) from error
     return extractor.extract(load_samples(cut, params.sampling_rate))
 
 
