@@ -30,7 +30,7 @@ demo: setup
 	@cat egs/mini/results/test.md
 
 test: setup
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n auto --dist worksteal
 
 lint: setup
 	$(BIN)/ruff check .

@@ -24,25 +24,24 @@ for protocol in $protocols; do
 done
 recipe_begin "$@"
 
-marker_dir=data/.stages
-log_dir=data/log
+base=$data base_name=$exp_name
+marker_dir=$base/.stages log_dir=$base/log
 if [ -z "$corpus_dir" ]; then
-  corpus_dir=data/download/free-spoken-digit-dataset-master
-  run_stage 0 "download" --out "$corpus_dir/recordings" -- local/download.sh data/download
+  corpus_dir=$base/download/free-spoken-digit-dataset-master
+  run_stage 0 "download" --out "$corpus_dir/recordings" -- local/download.sh "$base/download"
 fi
 run_stage 1 "tables" --in "$corpus_dir" --in local/prepare_tables.py \
-  --out data/tables/official/train.jsonl --out data/tables/unseen/train.jsonl \
-  -- python local/prepare_tables.py --corpus-dir "$corpus_dir" --output-dir data/tables \
+  --out "$base/tables/official/train.jsonl" --out "$base/tables/unseen/train.jsonl" \
+  -- python local/prepare_tables.py --corpus-dir "$corpus_dir" --output-dir "$base/tables" \
   --unseen-speakers "$unseen_speakers"
 
-base_name=$exp_name
 for protocol in $protocols; do
   case $protocol in
     official) tests=(test_isolated test_strings) ;;
     unseen) tests=(test_strings_unseen) ;;
   esac
-  data=data/$protocol
+  data=$base/$protocol
   exp_name=${protocol}_$base_name
   recipe_folders
-  standard_stages "data/tables/$protocol" train dev "${tests[@]}"
+  standard_stages "$base/tables/$protocol" train dev "${tests[@]}"
 done

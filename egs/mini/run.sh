@@ -33,6 +33,7 @@ fi
 recipe_begin "$@"
 
 corpus=${corpus_dir:-$data/corpus}
+if [ "$rehearse" = true ]; then corpus=$corpus_dir/$language; fi
 if [ -z "$corpus_dir" ]; then
   marker_dir=$data/.stages
   run_stage 0 "synthetic speech" --out "$corpus/train.jsonl" --out "$corpus/test.jsonl" \
