@@ -20,12 +20,19 @@ case $language in
   zh* | yue | nan-tw | ja | th | lo | my | km | ko) unit=char automatic=characters ;;
   *) unit=word automatic=conf ;;
 esac
+case $language in
+  en) normaliser=english ;;
+  zh*) normaliser=mandarin ;;
+  *) normaliser=none ;; # case and punctuation count
+esac
 if [ "$tokens" = auto ]; then tokens=$automatic; fi
+ours=
 case $tokens in
-  characters) overrides="tokenizer=CharTokenizer tokenizer_params={} $overrides" ;;
+  characters) ours="tokenizer=CharTokenizer tokenizer_params={}" ;;
   conf) rehearsal_overrides="tokenizer_params.vocab_size=40" ;;
   *) option_error "--tokens takes characters, conf or auto, not '$tokens'" ;;
 esac
+overrides="$ours tokenizer_params.normaliser=$normaliser $overrides" # the user's own come last
 data=data/$language results=results/$language
 exp_name=${exp_name:-${language}_$(basename "${train_config%.*}")}
 recipe_begin "$@"

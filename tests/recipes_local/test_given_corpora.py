@@ -70,7 +70,13 @@ def test_mistakes(commonvoice: RecipeCopy, options: list[str], expected: str) ->
 
 @pytest.mark.parametrize(
     ("language", "tokenizer"),
-    [("cy", "lang_bpe_500"), ("zh-TW", "lang_char"), ("ja", "lang_char"), ("jv", "lang_bpe_500")],
+    [
+        ("cy", "lang_bpe_500"),
+        ("en", "lang_bpe_500_english"),
+        ("zh-TW", "lang_char_mandarin"),
+        ("ja", "lang_char"),
+        ("jv", "lang_bpe_500"),
+    ],
 )
 def test_tokens_follow_the_language(commonvoice: RecipeCopy, language: str, tokenizer: str) -> None:
     """Training alone, where the cuts are there, says which tokenizer it misses."""
