@@ -29,7 +29,7 @@ if [ "$tokens" = auto ]; then tokens=$automatic; fi
 ours=
 case $tokens in
   characters) ours="tokenizer=CharTokenizer tokenizer_params={}" ;;
-  conf) rehearsal_overrides="tokenizer_params.vocab_size=40" ;;
+  conf) rehearsal_overrides="tokenizer_params.vocab_size=34" ;;
   *) option_error "--tokens takes characters, conf or auto, not '$tokens'" ;;
 esac
 overrides="$ours tokenizer_params.normaliser=$normaliser $overrides" # the user's own come last
