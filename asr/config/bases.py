@@ -70,8 +70,9 @@ def lay_over(below: dict[str, Any], above: dict[str, Any]) -> dict[str, Any]:
             merged.pop(f"{part}_params", None)
     for key, value in above.items():
         under = merged.get(key)
-        both = isinstance(under, dict) and isinstance(value, dict)
-        merged[key] = lay_over(under, value) if both else value  # type: ignore[arg-type]
+        if isinstance(under, dict) and isinstance(value, dict):
+            value = lay_over(under, value)
+        merged[key] = value
     return merged
 
 

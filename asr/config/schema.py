@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import ClassVar, cast
 
 from pydantic import SerializeAsAny, model_validator
 
 from asr.config.augmentation import Augmentation
 from asr.config.base import Params
-from asr.config.decoders import DECODERS, LOSSES, CTCLossParams, JointCTCAttentionDecoderParams
+from asr.config.decoders import (
+    DECODERS,
+    LOSSES,
+    CTCLossParams,
+    JointCTCAttentionDecoderParams,
+    TransformerDecoderParams,
+)
 from asr.config.decoders import MultiTaskCTCEntropyLossParams as MultiTaskParams
 from asr.config.decoding import DecodingOptions
 from asr.config.encoders import ENCODERS, ConformerEncoderParams, EncoderParams
@@ -68,7 +74,8 @@ class ExperimentConfig(Params):
                 "goes with MultiTaskCTCEntropyLoss, CTCDecoder with CTCLoss"
             )
         if joint:
-            heads = self.decoder_params.attn_decoder_params.num_heads  # type: ignore[attr-defined]
+            decoder = cast(JointCTCAttentionDecoderParams, self.decoder_params)
+            heads = cast(TransformerDecoderParams, decoder.attn_decoder_params).num_heads
             if self.encoder_params.hidden_size % heads:
                 raise ValueError(
                     f"the decoder's num_heads {heads} must divide the encoder's hidden_size"

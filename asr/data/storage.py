@@ -26,15 +26,19 @@ def append_features(stream: IO[bytes], features: np.ndarray) -> str:
     return f"{offset}:{frames}:{bins}"
 
 
-@register_reader
-class Float16Reader(FeaturesReader):
-    """Reads, for lhotse, matrices that `append_features` wrote."""
-
-    name = "float16_matrices"
+class FileReader(FeaturesReader):
+    """A lhotse reader of one file; what else lhotse hands its readers does not concern it."""
 
     def __init__(self, storage_path: str, *args: object, **kwargs: object) -> None:
         super().__init__()
         self.path = storage_path
+
+
+@register_reader
+class Float16Reader(FileReader):
+    """Reads, for lhotse, matrices that `append_features` wrote."""
+
+    name = "float16_matrices"
 
     def read(
         self, key: str, left_offset_frames: int = 0, right_offset_frames: int | None = None

@@ -18,7 +18,6 @@ from asr.config.schema import ExperimentConfig
 from asr.models.chunking import Chunking
 from asr.models.decoders import CTCDecoder, TransformerDecoder
 from asr.models.encoders import ENCODER_CLASSES
-from asr.models.encoders.base import EncoderState
 from asr.models.losses import (
     attention_loss,
     attention_targets,
@@ -100,12 +99,6 @@ class AsrModel(nn.Module):
         """Encode raw features (B, T, F) with lengths (B,): encodings (B, T', D), lengths (B,)."""
         encoded: tuple[Tensor, Tensor] = self.encoder(self.normaliser(features), lengths, chunking)
         return encoded
-
-    def encode_step(
-        self, features: Tensor, state: EncoderState, lengths: Tensor | None = None
-    ) -> tuple[Tensor, EncoderState]:
-        """Encode the next chunk of raw features (B, C, F); see `Encoder.step`."""
-        return self.encoder.step(self.normaliser(features), state, lengths)
 
     def ctc_log_probs(self, encodings: Tensor) -> Tensor:
         """Return log posteriors (B, T', V) of encodings (B, T', D)."""

@@ -13,7 +13,7 @@ from asr.files import PathLike, read_json, read_jsonl, write_text
 
 R = TypeVar("R", bound="Record")
 
-_TODO = "Decode the split again with 'asr decode'."
+_MEND = "Decode the split again with 'asr decode'."
 
 
 class Record(BaseModel):
@@ -85,13 +85,13 @@ def read_hypotheses(path: PathLike) -> list[DecodedUtterance]:
     seen: set[str] = set()
     utterances = []
     for number, row in enumerate(read_jsonl(path), start=1):
-        utterance = DecodedUtterance.parse(row, f"{path}: utterance {number}", _TODO)
+        utterance = DecodedUtterance.parse(row, f"{path}: utterance {number}", _MEND)
         if utterance.id in seen:
-            raise UserError(f"utterance '{utterance.id}' stands twice", where=str(path), todo=_TODO)
+            raise UserError(f"utterance '{utterance.id}' stands twice", where=str(path), todo=_MEND)
         seen.add(utterance.id)
         utterances.append(utterance)
     if not utterances:
-        raise UserError("holds no utterances", where=str(path), todo=_TODO)
+        raise UserError("holds no utterances", where=str(path), todo=_MEND)
     return utterances
 
 
@@ -101,7 +101,7 @@ def read_summary(path: PathLike) -> DecodeSummary:
     Raises:
         UserError: the file is missing or malformed, a field is missing or has the wrong type.
     """
-    return DecodeSummary.parse(read_json(path), str(path), _TODO)
+    return DecodeSummary.parse(read_json(path), str(path), _MEND)
 
 
 def write_trn(path: PathLike, transcripts: Iterable[tuple[str, str]]) -> None:

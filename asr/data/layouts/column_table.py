@@ -218,7 +218,7 @@ def _times(cells: Mapping[str, object]) -> tuple[float, float | None]:
 def _seconds(cell: object) -> float | None:
     if cell is None or cell == "":
         return None
-    value = float(cell)  # type: ignore[arg-type]
+    value = float(str(cell))
     if not math.isfinite(value):
         raise ValueError
     return value

@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 from lhotse.audio import AudioSource
 from lhotse.cut import Cut
-from lhotse.features.io import FeaturesReader, register_reader
+from lhotse.features.io import register_reader
 from lhotse.serialization import deserialize_item
 from lhotse.utils import fastcopy
 
@@ -33,6 +33,7 @@ from asr.data.shards.manifest import (
     dataset_root,
     read_dataset,
 )
+from asr.data.storage import FileReader
 from asr.errors import UserError
 from asr.files import PathLike
 
@@ -55,14 +56,10 @@ class TarAudioSource(AudioSource):
 
 
 @register_reader
-class TarMatrixReader(FeaturesReader):
+class TarMatrixReader(FileReader):
     """Reads, for lhotse, a float16 matrix that is a part of a tar file."""
 
     name = "tar_matrices"
-
-    def __init__(self, storage_path: str, *args: object, **kwargs: object) -> None:
-        super().__init__()
-        self.path = storage_path
 
     def read(
         self, key: str, left_offset_frames: int = 0, right_offset_frames: int | None = None
