@@ -8,6 +8,7 @@ A bundle is a directory:
 | `config.yaml` | the resolved configuration, feature settings included |
 | `weights.pt` | the model's tensors, feature statistics included |
 | `tokenizer/` | the tokenizer |
+| `tuned.json` | decoding options by method, where `asr tune` has chosen them |
 """
 
 from __future__ import annotations
@@ -21,7 +22,8 @@ from torch import Tensor
 
 from asr import __version__
 from asr.config.bases import read_mapping
-from asr.config.loading import dump_config, parse_config
+from asr.config.decoding import DecodingOptions
+from asr.config.loading import build, dump_config, parse_config
 from asr.config.schema import ExperimentConfig
 from asr.errors import UserError
 from asr.files import PathLike, read_json, write_json, write_text
@@ -31,6 +33,7 @@ from asr.text.tokenizers import Tokenizer, load_tokenizer
 
 FORMAT_VERSION = 1
 DESCRIPTION_FILE = "bundle.json"
+TUNED_FILE = "tuned.json"
 
 
 @dataclass(frozen=True)
@@ -39,12 +42,20 @@ class Bundle:
 
     Attributes:
         provenance: how the weights came about: epochs, training time, commit, dev error rate, …
+        tuned: decoding options chosen on dev, by method; the others are the configuration's.
     """
 
     model: AsrModel
     config: ExperimentConfig
     tokenizer: Tokenizer[Any]
     provenance: dict[str, Any] = field(default_factory=dict)
+    tuned: dict[str, dict[str, Any]] = field(default_factory=dict)
+
+    def decoding_options(self, method: str) -> DecodingOptions:
+        """Return the options of a method: those chosen on dev, else the configuration's."""
+        chosen = self.tuned.get(method, {})
+        options = {**self.config.decoding.model_dump(mode="json"), **chosen}
+        return build(DecodingOptions, options, source=TUNED_FILE, path=(method,))
 
     @property
     def seconds_per_encoding(self) -> float:
@@ -66,6 +77,7 @@ def save_bundle(
     """
     folder = Path(directory)
     (folder / DESCRIPTION_FILE).unlink(missing_ok=True)
+    (folder / TUNED_FILE).unlink(missing_ok=True)  # chosen for other weights
     save_tensors(folder / "weights.pt", {"model": weights})
     write_text(folder / "config.yaml", dump_config(config))
     tokenizer.save(folder / "tokenizer")
@@ -78,6 +90,19 @@ def save_bundle(
             "provenance": provenance,
         },
     )
+
+
+def save_tuned_options(directory: PathLike, options: dict[str, dict[str, Any]]) -> None:
+    """Add decoding options chosen on dev, by method, to those a bundle has."""
+    path = Path(directory) / TUNED_FILE
+    write_json(path, {**_read_tuned(path), **options})
+
+
+def _read_tuned(path: Path) -> dict[str, dict[str, Any]]:
+    tuned = read_json(path) if path.exists() else {}
+    if not isinstance(tuned, dict) or not all(isinstance(v, dict) for v in tuned.values()):
+        raise UserError("does not hold options by method", where=str(path))
+    return tuned
 
 
 def load_bundle(directory: PathLike, device: str | torch.device = "cpu") -> Bundle:
@@ -115,4 +140,6 @@ def load_bundle(directory: PathLike, device: str | torch.device = "cpu") -> Bund
         raise UserError(
             f"the weights do not fit config.yaml ({first_line})", where=str(folder / "weights.pt")
         ) from error
-    return Bundle(model.to(device).eval(), config, tokenizer, description.get("provenance", {}))
+    provenance = description.get("provenance", {})
+    tuned = _read_tuned(folder / TUNED_FILE)
+    return Bundle(model.to(device).eval(), config, tokenizer, provenance, tuned)

@@ -113,6 +113,23 @@ def write_jsonl(path: PathLike, rows: Iterable[dict[str, Any]]) -> None:
             stream.write(json.dumps(row, ensure_ascii=False) + "\n")
 
 
+def append_jsonl(path: PathLike, row: dict[str, Any]) -> None:
+    """Add a line to a log of JSON objects; a line that a kill cut short is dropped first."""
+    with disk_errors(path), open(path, "a+b") as stream:
+        stream.seek(0)
+        content = stream.read()
+        stream.truncate(content.rfind(b"\n") + 1)
+        stream.write(json.dumps(row, ensure_ascii=False).encode() + b"\n")
+
+
+def read_jsonl_log(path: PathLike) -> list[dict[str, Any]]:
+    """Return the objects of a log, without a last line that a kill cut short."""
+    if not Path(path).exists():
+        return []
+    text = Path(path).read_text(encoding="utf-8")
+    return [json.loads(line) for line in text[: text.rfind("\n") + 1].splitlines()]
+
+
 def read_json(path: PathLike) -> Any:
     """Read a JSON file.
 

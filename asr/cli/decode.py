@@ -62,7 +62,6 @@ def command(
     if batch_duration <= 0:
         raise UserError("must be above 0", where="--batch-duration")
     from asr.bundle import load_bundle
-    from asr.config.loading import override_section
     from asr.decoding.corpus import decode_split
     from asr.decoding.recognizer import Recognizer
     from asr.decoding.resources import ResourcePaths, load_resources
@@ -73,10 +72,11 @@ def command(
     resources = load_resources(
         ResourcePaths(**resource_files), loaded, next(loaded.model.parameters()).device
     )
-    options = override_section(loaded.config.decoding, overrides)
     chunking = Chunking(chunk_size, left_chunks) if chunk_size else None
     for method in methods or (None,):
-        recognizer = Recognizer(loaded, method, options, chunking, resources)
+        recognizer = Recognizer(
+            loaded, method, chunking=chunking, resources=resources, overrides=overrides
+        )
         done = decode_split(recognizer, cuts, output_dir, split, batch_duration, bundle)
         click.echo(
             f"{split} {recognizer.method}: {done.audio_seconds:.0f} s of audio, "

@@ -34,6 +34,7 @@ COMMANDS = {
     "tokenizer": "train or build a tokenizer",
     "train": "train a model under torchrun",
     "transcribe": "transcribe audio files with a bundle",
+    "tune": "choose decoding weights, beams and averages on dev",
     "validate": "check manifests, set bad utterances aside with reasons",
     "validate-splits": "look for speakers and audio that two splits share",
 }

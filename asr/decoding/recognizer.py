@@ -10,6 +10,7 @@ from torch import Tensor
 
 from asr.bundle import Bundle, load_bundle
 from asr.config.decoding import DecodingOptions, check_method, default_method
+from asr.config.loading import override_section
 from asr.data.audio import read_audio
 from asr.data.dataset import collate_features
 from asr.data.features import FbankExtractor
@@ -28,10 +29,11 @@ class Recognizer:
         bundle: the model with its tokenizer and feature settings.
         method: a name of `asr.config.decoding.METHODS`, with or without extras; the default is
             `attention-rescoring` where the model has a decoder, else `ctc-prefix-beam`.
-        options: the default is what the training configuration says.
+        options: the default is what was tuned for the method, else what the configuration says.
         chunking: simulate streaming with chunks of encoder frames; the default is what the model
             was trained for: its fixed chunks, or the whole utterance.
         resources: what the method's extras are.
+        overrides: `option=value` strings on top of the options.
 
     Raises:
         UserError: the model or the resources lack what the method needs.
@@ -44,6 +46,7 @@ class Recognizer:
         options: DecodingOptions | None = None,
         chunking: Chunking | None = None,
         resources: Resources = NO_RESOURCES,
+        overrides: Sequence[str] = (),
     ) -> None:
         self.bundle = bundle
         parts = model_parts(bundle.model)
@@ -51,7 +54,8 @@ class Recognizer:
         resources.check(name)
         self.method = str(name)
         self.resources = resources
-        self.options = options or bundle.config.decoding
+        options = options or bundle.decoding_options(self.method)
+        self.options = override_section(options, overrides)
         self.chunking = chunking or bundle.model.encoder.trained_chunking
         self.extractor = FbankExtractor(bundle.config.features_params)
 
@@ -83,16 +87,24 @@ class Recognizer:
         samples = read_audio(audio, wanted, sampling_rate)
         return self.decode_features([self.extractor.extract(samples)])[0][0]
 
-    @torch.inference_mode()
     def decode_features(self, features: Sequence[Tensor]) -> list[list[Hypothesis]]:
         """Decode a batch of feature matrices, each (T, F): n-best hypotheses, texts filled in."""
+        return self.decode_encodings(*self.encode(features))
+
+    @torch.inference_mode()
+    def encode(self, features: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
+        """Encode a batch of feature matrices, each (T, F): (B, T', D) and lengths (B,)."""
         model = self.bundle.model
         batch, lengths = collate_features(features)
         device = next(model.parameters()).device
-        encodings, lengths = model.encode(batch.to(device), lengths.to(device), self.chunking)
+        return model.encode(batch.to(device), lengths.to(device), self.chunking)
+
+    @torch.inference_mode()
+    def decode_encodings(self, encodings: Tensor, lengths: Tensor) -> list[list[Hypothesis]]:
+        """Decode what `encode` returned: n-best hypotheses, texts filled in."""
         results = decode(
             self.method,
-            model,
+            self.bundle.model,
             encodings,
             lengths,
             self.options,

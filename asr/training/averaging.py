@@ -69,20 +69,12 @@ def choose_weights(
         UserError: nothing was trained yet, or dev cannot be measured.
     """
     experiment = load_experiment(directory)
-    params = experiment.config.training
-    checkpoints = Checkpoints(experiment.checkpoint_directory, params.keep_last, params.keep_best)
-    ranked = checkpoints.candidates()
-    if not ranked:
-        raise UserError(
-            "no checkpoint was measured on dev yet",
-            where=str(experiment.checkpoint_directory),
-            todo="Train first: stage 4 of the recipe, or asr train.",
-        )
+    candidates = candidate_weights(experiment)
     model = AsrModel(experiment.config, experiment.tokenizer.vocab_size).to(device)
     dev = _dev_set(experiment, model, dev_cuts, device)
     choices: list[Choice] = []
     best: dict[str, Tensor] = {}
-    for name, steps, weights in _weightings(checkpoints, ranked):
+    for name, steps, weights in candidates:
         model.load_state_dict(weights)
         result = dev.evaluate(model)
         logger.info("%s: %s", name, result)
@@ -115,6 +107,42 @@ class WeightSum:
     def mean(self) -> dict[str, Tensor]:
         """Return the mean of what was added, in float32."""
         return {name: (value / self.count).float() for name, value in self.total.items()}
+
+
+def candidate_weights(
+    experiment: Experiment,
+) -> Iterator[tuple[str, list[int], dict[str, Tensor]]]:
+    """Yield name, steps and tensors of each candidate of a finished training, as chosen from.
+
+    Raises:
+        UserError: nothing was trained yet.
+    """
+    params = experiment.config.training
+    checkpoints = Checkpoints(experiment.checkpoint_directory, params.keep_last, params.keep_best)
+    ranked = checkpoints.candidates()
+    if not ranked:
+        raise UserError(
+            "no checkpoint was measured on dev yet",
+            where=str(experiment.checkpoint_directory),
+            todo="Train first: stage 4 of the recipe, or asr train.",
+        )
+    yield from _weightings(checkpoints, ranked)
+
+
+def read_choices(directory: Path) -> list[Choice]:
+    """Return what `choose_weights` measured, best first.
+
+    Raises:
+        UserError: weights were not chosen yet.
+    """
+    path = directory / "average.json"
+    if not path.exists():
+        raise UserError(
+            "no weights were chosen yet (average.json is missing)",
+            where=str(directory),
+            todo="Run stage 5 of the recipe, or asr average.",
+        )
+    return [Choice(**row) for row in read_json(path)]
 
 
 def _weightings(

@@ -1,0 +1,82 @@
+"""`asr tune`: choose decoding options and averages of checkpoints on dev."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, get_args
+
+import click
+
+from asr.cli.options import PATH, device_option, resource_options
+from asr.config.tokenizer import NormaliserName
+from asr.errors import UserError
+from asr.scoring.alignment import Unit
+
+
+@click.command("tune")
+@click.option("--exp-dir", type=PATH, required=True, help="A training run's folder, with bundle/.")
+@click.option("--dev-cuts", type=PATH, required=True, help="lhotse cuts to choose on.")
+@click.option(
+    "--method",
+    "methods",
+    multiple=True,
+    required=True,
+    help="May be repeated. The first one also chooses among averages of checkpoints.",
+)
+@click.option("--minutes", type=float, default=10.0, show_default=True, help="For all methods.")
+@click.option(
+    "--averages",
+    type=click.IntRange(1),
+    default=1,
+    show_default=True,
+    help="Compare so many of the averages that asr average ranked best.",
+)
+@click.option("--max-hours", type=float, default=2.0, show_default=True, help="Of dev speech.")
+@click.option("--unit", type=click.Choice(get_args(Unit)), default="word", show_default=True)
+@click.option(
+    "--normaliser", type=click.Choice(get_args(NormaliserName)), default="none", show_default=True
+)
+@click.option("--batch-duration", type=float, default=200.0, show_default=True, help="Seconds.")
+@resource_options
+@device_option
+def command(
+    exp_dir: Path,
+    dev_cuts: Path,
+    methods: tuple[str, ...],
+    minutes: float,
+    averages: int,
+    max_hours: float,
+    unit: Unit,
+    normaliser: NormaliserName,
+    batch_duration: float,
+    device: str,
+    **resource_files: Any,
+) -> None:
+    """Search decoding options on dev; the choice becomes EXP_DIR/bundle/tuned.json.
+
+    EXP_DIR/tuning.md is the table of all that was tried. Run again, it goes on with what was
+    measured before.
+    """
+    for name, value in (
+        ("--minutes", minutes),
+        ("--max-hours", max_hours),
+        ("--batch-duration", batch_duration),
+    ):
+        if value <= 0:
+            raise UserError("must be above 0", where=name)
+    from asr.decoding.resources import ResourcePaths
+    from asr.devices import pick_device
+    from asr.tuning.run import TABLE, TuningRequest, tune
+
+    request = TuningRequest(
+        exp_dir, dev_cuts, methods, ResourcePaths(**resource_files), minutes, averages,
+        max_hours, unit, normaliser, batch_duration, pick_device(device),
+    )  # fmt: skip
+    for tuned in tune(request):
+        first, best = tuned.trials[0], tuned.best
+        chosen = " ".join(f"{name}={value:g}" for name, value in best.options.items())
+        click.echo(
+            f"{tuned.method}: {100 * first.rate:.2f} % -> {100 * best.rate:.2f} %"
+            f" ({best.errors}/{best.reference_tokens}) {chosen}"
+        )
+    click.echo(str(exp_dir / TABLE))

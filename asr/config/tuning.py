@@ -1,0 +1,38 @@
+"""Which options of a decoding method are chosen on dev, and among which values."""
+
+from __future__ import annotations
+
+from asr.config.decoding import NEURAL, NGRAM, DecodingOptions, MethodName
+
+_WEIGHTS = (0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.7, 1.0, 1.5, 2.0)
+GRIDS: dict[str, tuple[float, ...]] = {
+    "ctc_weight": (0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0),
+    "ngram_weight": _WEIGHTS,
+    "neural_weight": _WEIGHTS,
+    "length_bonus": (-2.0, -1.0, -0.5, 0.0, 0.5, 1.0, 1.5, 2.0, 3.0, 4.0),
+    "beam_size": (2, 5, 10, 20, 40),
+}
+# In the order in which they are tried; what costs time comes last.
+OF_METHODS: dict[str, tuple[str, ...]] = {
+    "ctc-greedy": (),
+    "ctc-prefix-beam": ("beam_size",),
+    "attention": ("length_bonus", "beam_size"),
+    "attention-rescoring": ("ctc_weight", "length_bonus", "beam_size"),
+}
+OF_EXTRAS: dict[str, tuple[str, ...]] = {
+    NGRAM: ("ngram_weight", "length_bonus"),
+    NEURAL: ("neural_weight", "length_bonus"),
+}
+
+
+def tunable_options(method: MethodName) -> list[str]:
+    """Return the options to choose for a method, in the order to try them."""
+    own = OF_METHODS[method.base]
+    of_extras = [name for extra in method.extras for name in OF_EXTRAS.get(extra, ())]
+    early = [name for name in (*of_extras, *own) if name != "beam_size"]
+    return list(dict.fromkeys([*early, *own]))
+
+
+def grid_around(name: str, options: DecodingOptions) -> list[float]:
+    """Return the values to try of an option: its grid, and the value it has."""
+    return sorted({*GRIDS[name], getattr(options, name)})

@@ -1,0 +1,58 @@
+"""Cutting a recording into stretches that are decoded one by one."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from asr.data.audio import AudioHeader, read_part, resample
+
+_MARGIN = 0.1  # seconds on either side that resampling needs
+
+
+@dataclass(frozen=True)
+class Window:
+    """A stretch of a recording, in seconds."""
+
+    start: float
+    end: float
+
+    @property
+    def duration(self) -> float:
+        return self.end - self.start
+
+
+def overlapped_windows(duration: float, length: float, overlap: float) -> list[Window]:
+    """Cover `duration` seconds by windows of `length`, neighbours sharing `overlap` seconds.
+
+    The last window is as long as the others and reaches back further instead, so that no window
+    has little to go by.
+    """
+    if duration <= length:
+        return [Window(0.0, duration)]
+    count = math.ceil((duration - overlap) / (length - overlap))
+    starts = [number * (length - overlap) for number in range(count - 1)]
+    return [Window(start, start + length) for start in [*starts, duration - length]]
+
+
+def read_window(path: Path, header: AudioHeader, window: Window, target_rate: int) -> np.ndarray:
+    """Read a window as mono float32 (N,) at `target_rate`, as if the whole file had been resampled.
+
+    Raises:
+        UserError: the file cannot be read.
+    """
+    if header.sampling_rate == target_rate:
+        start = round(window.start * target_rate)
+        return read_part(path, target_rate, start, round(window.end * target_rate) - start)
+    # Both ends lie where a sample of either rate does.
+    step = header.sampling_rate // math.gcd(header.sampling_rate, target_rate)
+    first = max(math.floor((window.start - _MARGIN) * header.sampling_rate / step), 0) * step
+    last = min(math.ceil((window.end + _MARGIN) * header.sampling_rate), header.num_samples)
+    raw = read_part(path, header.sampling_rate, first, last - first)
+    samples = resample(raw, header.sampling_rate, target_rate)
+    offset = first // step * (target_rate // math.gcd(header.sampling_rate, target_rate))
+    begin = round(window.start * target_rate) - offset
+    return samples[begin : round(window.end * target_rate) - offset]

@@ -1,0 +1,1 @@
+"""Decoding weights, beams and averages of checkpoints, chosen on dev."""

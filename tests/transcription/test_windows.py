@@ -1,0 +1,40 @@
+from __future__ import annotations
+
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+
+from asr.data.audio import read_audio, read_header
+from asr.transcription.windows import Window, overlapped_windows, read_window
+
+
+@pytest.mark.parametrize("duration", [0.01, 5.0, 20.0, 20.01, 36.0, 52.1, 7200.0])
+def test_windows_cover_everything_and_share_at_least_the_overlap(duration: float) -> None:
+    windows = overlapped_windows(duration, 20.0, 4.0)
+    assert windows[0].start == 0.0
+    assert windows[-1].end == duration
+    for before, after in pairwise(windows):
+        assert after.start > before.start
+        assert before.end - after.start >= 4.0 - 1e-9
+        assert after.duration == pytest.approx(20.0)
+
+
+@pytest.mark.parametrize("rate", [8000, 16000, 11025, 44100, 48000])
+def test_a_window_is_the_same_stretch_of_the_resampled_file(rate: int, tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    noise = rng.normal(0.0, 0.1, (3 * rate + 17, 2)).astype(np.float32)
+    path = tmp_path / "noise.wav"
+    soundfile.write(path, noise, rate, subtype="FLOAT")
+    whole = read_audio(path, 16000)
+    header = read_header(path)
+    end = header.num_samples / rate
+    for start, stop in [(0.0, 1.0), (0.7313, 2.2), (1.999, end), (0.0, end)]:
+        part = read_window(path, header, Window(start, stop), 16000)
+        first = round(start * 16000)
+        expected = whole[first : first + round(stop * 16000) - first]
+        assert abs(len(part) - len(expected)) <= 1
+        common = min(len(part), len(expected))
+        assert np.abs(part[:common] - expected[:common]).max() < 1e-5
