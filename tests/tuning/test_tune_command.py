@@ -8,7 +8,7 @@ import torch
 
 from asr.bundle import load_bundle
 from asr.cli.main import main
-from asr.files import read_json, read_jsonl
+from asr.files import read_json, read_jsonl, read_jsonl_log
 from asr.training.averaging import choose_weights
 from tests.tone_corpus import ToneCorpus, train_here
 
@@ -60,7 +60,7 @@ def test_run_again_it_decodes_nothing(tone_corpus: ToneCorpus, tuned: Path) -> N
         stream.write('{"key": "cut sh')  # as a kill leaves it
     assert tune(tone_corpus, tuned, "--averages", "2") == 0
     assert log.read_text().startswith(before)
-    assert len(list(read_jsonl(log))) == len(before.splitlines())
+    assert len(read_jsonl_log(log)) == len(before.splitlines())
 
 
 def test_decoding_uses_the_choice_and_set_goes_over_it(
