@@ -58,7 +58,7 @@ def command(
     device: str,
     **resource_files: Any,
 ) -> None:
-    """Write OUTPUT_DIR/<method>/{hyps.jsonl,hyps.trn,summary.json}."""
+    """Write OUTPUT_DIR/<method>/{hyps.jsonl,hyps.trn,hyps.ctm,summary.json}."""
     if batch_duration <= 0:
         raise UserError("must be above 0", where="--batch-duration")
     from asr.bundle import load_bundle

@@ -15,7 +15,9 @@ from asr.cli.options import PATH, bundle_option, device_option, resource_options
 @bundle_option
 @click.argument("files", nargs=-1, required=True, type=PATH)
 @click.option("--method", help="Decoding method; default: the best that the model has.")
-@click.option("--json", "as_json", is_flag=True, help="One JSON object a file, with timestamps.")
+@click.option(
+    "--json", "as_json", is_flag=True, help="One JSON object a file, with words and tokens in time."
+)
 @resource_options
 @device_option
 def command(
@@ -44,8 +46,7 @@ def command(
                 "file": str(path),
                 "text": hypothesis.text,
                 "score": hypothesis.score,
-                "tokens": [tokens[token] for token in hypothesis.tokens],
-                "timestamps": [round(second, 3) for second in hypothesis.timestamps],
+                **hypothesis.timed_row(tokens),
             }
             click.echo(json.dumps(row, ensure_ascii=False))
         elif len(files) > 1:

@@ -1,32 +1,72 @@
-"""Placing a known token sequence in time by CTC."""
+"""Placing known token sequences in time by CTC, with torchaudio's `forced_align`."""
 
 from __future__ import annotations
 
-from itertools import pairwise
+from collections.abc import Sequence
+from dataclasses import dataclass
 
+import numpy as np
 import torch
 from torch import Tensor
 from torchaudio.functional import forced_align
 
+from asr.data.feasibility import required_ctc_length
 from asr.text.symbols import BLANK_ID
 
 
-def ctc_token_frames(log_probs: Tensor, tokens: list[int], blank_id: int = BLANK_ID) -> list[int]:
-    """Return the first frame of each token on the best CTC alignment (Viterbi).
+@dataclass(frozen=True)
+class TokenAlignment:
+    """The most probable CTC alignment of one token sequence, of U tokens.
+
+    Attributes:
+        starts: the first frame in which each token is emitted, U.
+        ends: the frame after the last one, U.
+        confidences: the token's posterior probability in the frame where it is highest, U.
+        log_prob: of the whole alignment, natural log.
+    """
+
+    starts: list[int]
+    ends: list[int]
+    confidences: list[float]
+    log_prob: float
+
+
+def align_tokens(
+    log_probs: Tensor, sequences: Sequence[Sequence[int]], blank_id: int = BLANK_ID
+) -> list[TokenAlignment | None]:
+    """Return the best CTC alignment (Viterbi) of each token sequence of one utterance.
+
+    Only the columns that the sequences need leave the device of `log_probs`.
 
     Args:
-        log_probs: (T, V), log-softmax scores of one utterance, without padding.
-        tokens: token ids, without blank.
+        log_probs: (T, V), log-softmax scores, without padding.
+        sequences: token ids, without blank.
         blank_id: id of the blank symbol.
 
     Returns:
-        One frame a token; nothing where the frames are too few for CTC to emit the tokens.
+        None where the frames are too few for CTC to emit the tokens.
     """
-    repeats = sum(left == right for left, right in pairwise(tokens))
-    if not tokens or log_probs.size(0) < len(tokens) + repeats:
-        return []
-    targets = torch.tensor([tokens], device=log_probs.device)
-    path = forced_align(log_probs.float()[None], targets, blank=blank_id)[0][0]
-    starts = path != blank_id
-    starts[1:] &= path[1:] != path[:-1]
-    return starts.nonzero()[:, 0].tolist()
+    columns = [blank_id, *sorted({token for tokens in sequences for token in tokens})]
+    scores = log_probs[:, columns].float().cpu()
+    index = {token: column for column, token in enumerate(columns)}
+    return [_align(scores, [index[token] for token in tokens]) for tokens in sequences]
+
+
+def _align(scores: Tensor, columns: list[int]) -> TokenAlignment | None:
+    """Align columns of scores (T, C), of which column 0 is blank."""
+    if len(scores) < required_ctc_length(columns):
+        return None
+    if not columns:
+        return TokenAlignment([], [], [], float(scores[:, 0].sum(dtype=torch.double)))
+    aligned = forced_align(scores[None], torch.tensor([columns]), blank=0)
+    path, gained = aligned[0][0].numpy(), aligned[1][0].numpy()
+    begins = np.flatnonzero(np.diff(path, prepend=-1))
+    ends = np.append(begins[1:], len(path))
+    is_token = path[begins] != 0
+    highest = np.maximum.reduceat(gained, begins)[is_token]
+    return TokenAlignment(
+        starts=begins[is_token].tolist(),
+        ends=ends[is_token].tolist(),
+        confidences=np.exp(np.minimum(highest, 0.0)).tolist(),
+        log_prob=float(gained.sum(dtype=np.float64)),
+    )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,7 +10,6 @@ from torch import Tensor
 from torch.nn.functional import pad
 
 from asr.config.decoding import DecodingOptions
-from asr.decoding.alignment import ctc_token_frames
 from asr.decoding.base import AttentionDecoder, DecodableModel, SearchRequest
 from asr.decoding.hypothesis import TokenPath
 from asr.text.symbols import BLANK_ID, SOS_EOS_ID
@@ -67,17 +65,9 @@ class _Ended:
 def attention(
     model: DecodableModel, encodings: Tensor, lengths: Tensor, request: SearchRequest
 ) -> list[list[TokenPath]]:
-    """`attention`: what the decoder finds most probable; CTC only places its tokens in time."""
+    """`attention`: what the decoder finds most probable."""
     assert model.decoder is not None
-    found = attention_beam_search(model.decoder, encodings, lengths, request.options)
-    log_probs = model.ctc_log_probs(encodings)
-    return [
-        [
-            dataclasses.replace(path, frames=ctc_token_frames(scores[:length], path.tokens))
-            for path in paths
-        ]
-        for paths, scores, length in zip(found, log_probs, lengths.tolist(), strict=True)
-    ]
+    return attention_beam_search(model.decoder, encodings, lengths, request.options)
 
 
 def attention_beam_search(

@@ -16,6 +16,7 @@ from tqdm import tqdm
 from asr.data.cuts import load_cuts
 from asr.data.feasibility import cut_text
 from asr.data.features import load_features
+from asr.data.formats.ctm import CtmWord, write_ctm
 from asr.data.sampling import duration_batches
 from asr.decoding.hypothesis import Hypothesis
 from asr.decoding.recognizer import Recognizer
@@ -49,7 +50,10 @@ def decode_split(
     batch_duration: float,
     bundle_path: Path,
 ) -> DecodedSplit:
-    """Decode every cut into a folder of `split_dir`: `hyps.jsonl`, `hyps.trn`, `summary.json`.
+    """Decode every cut into a folder of `split_dir`.
+
+    It gets `hyps.jsonl`, `hyps.trn` (sclite's transcripts), `hyps.ctm` (words with times from the
+    start of the utterance, under its id) and `summary.json`.
 
     The summary's real-time factor counts encoding and search, not reading files or computing
     features.
@@ -81,6 +85,9 @@ def decode_split(
         "audio_seconds": round(audio_seconds, 3),
         "decode_seconds": round(seconds, 3),
         "rtf": round(seconds / max(audio_seconds, 1e-9), 6),
+        "utterances_without_times": sum(
+            bool(item.n_best[0].tokens) and not item.n_best[0].timestamps for item in decoded
+        ),
         **_describe(recognizer),
     }
     chunk_size = recognizer.chunking.chunk_size if recognizer.chunking else None
@@ -116,21 +123,29 @@ def _describe(recognizer: Recognizer) -> dict[str, Any]:
 def _write(decoded: Iterable[Decoded], recognizer: Recognizer, output_dir: Path) -> None:
     decoded = list(decoded)
     tokens = recognizer.bundle.tokenizer.tokens
-    rows: list[dict[str, Any]] = []
-    for item in decoded:
-        best = item.n_best[0]
-        rows.append(
-            {
-                "id": item.cut.id,
-                "speaker": item.cut.supervisions[0].speaker or "unknown",
-                "duration": round(item.cut.duration, 3),
-                "reference": recognizer.bundle.tokenizer.canonical(cut_text(item.cut)),
-                "text": best.text,
-                "score": best.score,
-                "tokens": [tokens[token] for token in best.tokens],
-                "timestamps": [round(second, 3) for second in best.timestamps],
-                "nbest": [{"text": h.text, "score": h.score} for h in item.n_best],
-            }
-        )
+    rows = [_row(item, tokens, recognizer) for item in decoded]
     write_jsonl(output_dir / "hyps.jsonl", rows)
     write_trn(output_dir / "hyps.trn", [(row["id"], row["text"]) for row in rows])
+    write_ctm(
+        output_dir / "hyps.ctm",
+        (
+            CtmWord(item.cut.id, "1", word.start, word.end - word.start, word.text, word.confidence)
+            for item in decoded
+            for word in item.n_best[0].words
+        ),
+    )
+
+
+def _row(item: Decoded, tokens: list[str], recognizer: Recognizer) -> dict[str, Any]:
+    """Return an utterance's line of `hyps.jsonl`."""
+    best = item.n_best[0]
+    return {
+        "id": item.cut.id,
+        "speaker": item.cut.supervisions[0].speaker or "unknown",
+        "duration": round(item.cut.duration, 3),
+        "reference": recognizer.bundle.tokenizer.canonical(cut_text(item.cut)),
+        "text": best.text,
+        "score": best.score,
+        **best.timed_row(tokens),
+        "nbest": [{"text": h.text, "score": h.score} for h in item.n_best],
+    }

@@ -2,36 +2,83 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Word:
+    """A recognised word; a Han or kana character counts as one.
+
+    Attributes:
+        text: as it stands in the hypothesis' text.
+        start, end: seconds from the start of the audio.
+        confidence: in [0, 1]; see `asr.decoding.timing`.
+    """
+
+    text: str
+    start: float
+    end: float
+    confidence: float
 
 
 @dataclass
 class Hypothesis:
     """One recognised token sequence; the type that decoding, streaming and rescoring exchange.
 
+    The lists are empty when CTC has no alignment for this sequence: the attention decoder may write
+    more tokens than there are frames.
+
     Attributes:
         tokens: token ids, without blank and `<sos/eos>`.
         score: natural log; what it measures is the method's (see `asr.decoding.registry`).
-        timestamps: start of each token in seconds, one a token; empty when the method has no
-            alignment for this sequence.
-        text: filled in by whoever holds the tokenizer.
+        timestamps: start of each token in seconds, one a token.
+        ends: end of each token in seconds, one a token.
+        confidences: in [0, 1], one a token; see `asr.decoding.timing`.
+        text: filled in by whoever holds the tokenizer, as are the words.
+        words: the words of `text` in time.
     """
 
     tokens: list[int]
     score: float
     timestamps: list[float] = field(default_factory=list)
+    ends: list[float] = field(default_factory=list)
+    confidences: list[float] = field(default_factory=list)
     text: str = ""
+    words: list[Word] = field(default_factory=list)
+
+    def timed_row(self, vocabulary: Sequence[str]) -> dict[str, Any]:
+        """Return tokens and words with times and confidences, as JSON files hold them.
+
+        Args:
+            vocabulary: the token of each id.
+        """
+        return {
+            "tokens": [vocabulary[token] for token in self.tokens],
+            "timestamps": [round(second, 3) for second in self.timestamps],
+            "ends": [round(second, 3) for second in self.ends],
+            "confidences": [round(value, 4) for value in self.confidences],
+            "words": [
+                {
+                    "word": word.text,
+                    "start": round(word.start, 3),
+                    "end": round(word.end, 3),
+                    "confidence": round(word.confidence, 4),
+                }
+                for word in self.words
+            ],
+        }
 
 
 @dataclass(frozen=True)
 class TokenPath:
-    """What the search functions return: as `Hypothesis`, in encoder frames instead of seconds."""
+    """What the search functions return; `asr.decoding.timing` places the tokens in time.
+
+    Attributes:
+        frames: where the search itself began each token, for those that look at frames.
+    """
 
     tokens: list[int]
     score: float
     frames: list[int] = field(default_factory=list)
-
-    def to_hypothesis(self, seconds_per_frame: float) -> Hypothesis:
-        """Convert frames into seconds."""
-        timestamps = [frame * seconds_per_frame for frame in self.frames]
-        return Hypothesis(self.tokens, self.score, timestamps)

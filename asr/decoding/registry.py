@@ -23,6 +23,7 @@ from asr.decoding.hypothesis import Hypothesis, TokenPath
 from asr.decoding.prefix_beam import prefix_beam
 from asr.decoding.rescoring import rescoring
 from asr.decoding.resources import NO_RESOURCES, Resources
+from asr.decoding.timing import CtcOnce, timed_hypotheses
 from asr.errors import UserError
 
 SEARCHES: dict[str, Search] = {
@@ -43,6 +44,7 @@ def decode(
     resources: Resources = NO_RESOURCES,
     *,
     seconds_per_frame: float,
+    with_times: bool = True,
 ) -> list[list[Hypothesis]]:
     """Decode a batch of encoded utterances.
 
@@ -54,6 +56,7 @@ def decode(
         options: see `DecodingOptions`.
         resources: what the extras are.
         seconds_per_frame: duration of one encoder frame, for the timestamps.
+        with_times: whether the hypotheses returned are placed in time (`asr.decoding.timing`).
 
     Returns:
         For each utterance at least one and at most `options.n_best` hypotheses, best first. An
@@ -67,14 +70,22 @@ def decode(
     resources.check(name)
     request = SearchRequest(options, resources.fusion(name, options))
     search = SEARCHES[name.base]
-    results = [[TokenPath([], 0.0)] for _ in range(encodings.size(0))]
+    results = [[Hypothesis([], 0.0)] for _ in range(encodings.size(0))]
     heard = lengths.nonzero()[:, 0]
-    if heard.numel():
-        rows = heard.to(encodings.device)
-        found = search(model, encodings[rows], lengths[heard], request)
-        for row, paths in zip(heard.tolist(), found, strict=True):
-            results[row] = _checked(paths, row)[: options.n_best]
-    return [[path.to_hypothesis(seconds_per_frame) for path in paths] for paths in results]
+    if heard.numel() == 0:
+        return results
+    encodings, lengths = encodings[heard.to(encodings.device)], lengths[heard]
+    shared = CtcOnce(model)
+    found = search(shared, encodings, lengths, request)
+    best = [
+        _checked(paths, row)[: options.n_best]
+        for row, paths in zip(heard.tolist(), found, strict=True)
+    ]
+    log_probs = shared.ctc_log_probs(encodings) if with_times else None
+    hypotheses = timed_hypotheses(best, log_probs, lengths, seconds_per_frame)
+    for row, of_utterance in zip(heard.tolist(), hypotheses, strict=True):
+        results[row] = of_utterance
+    return results
 
 
 def _checked(paths: list[TokenPath], row: int) -> list[TokenPath]:

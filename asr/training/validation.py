@@ -92,6 +92,7 @@ class DevSet:
                 evaluation.lengths,
                 DecodingOptions(),
                 seconds_per_frame=1.0,
+                with_times=False,
             )
         best = [n_best[0].tokens for n_best in hypotheses]
         errors, total = count_errors(best, batch.texts, self.dataset.tokenizer)

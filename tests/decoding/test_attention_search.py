@@ -4,13 +4,11 @@ import itertools
 
 import pytest
 import torch
-from decoding_reference import BLANK, SOS_EOS, Labels, TinyDecoder, TinyModel, random_encodings
+from decoding_reference import BLANK, SOS_EOS, Labels, TinyDecoder, random_encodings
 from torch import Tensor
 
 from asr.config.decoding import DecodingOptions
-from asr.decoding.alignment import ctc_token_frames
-from asr.decoding.attention import attention, attention_beam_search
-from asr.decoding.base import SearchRequest
+from asr.decoding.attention import attention_beam_search
 from asr.decoding.hypothesis import TokenPath
 
 VOCAB_SIZE = 5
@@ -110,17 +108,3 @@ def test_neighbours_and_padding_change_nothing() -> None:
         assert [path.tokens for path in batched[row]] == [path.tokens for path in alone]
         expected = [path.score for path in alone]
         assert [path.score for path in batched[row]] == pytest.approx(expected, abs=1e-5)
-
-
-def test_ctc_places_the_tokens() -> None:
-    model = TinyModel(seed=2)
-    encodings = random_encodings(3, 10, 4, seed=2)
-    lengths = torch.tensor([10, 7, 3])
-    options = DecodingOptions(n_best=2)
-    placed = 0
-    for row, paths in enumerate(attention(model, encodings, lengths, SearchRequest(options))):
-        log_probs = model.ctc_log_probs(encodings[row, : lengths[row]])
-        for path in paths:
-            assert path.frames == ctc_token_frames(log_probs, path.tokens)
-            placed += len(path.frames)
-    assert placed > 0

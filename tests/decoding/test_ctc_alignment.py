@@ -1,26 +1,47 @@
 from __future__ import annotations
 
+import pytest
 import torch
 from decoding_reference import alignments, collapse, label_starts, random_log_probs
 
-from asr.decoding.alignment import ctc_token_frames
+from asr.decoding.alignment import TokenAlignment, align_tokens
+
+SEQUENCES = [[1], [3, 3], [1, 2, 1], [2, 1, 3, 2], [1, 1, 2, 2], []]
 
 
 def test_it_is_the_best_alignment_of_the_tokens() -> None:
     for seed in range(10):
         log_probs = random_log_probs(6, 4, seed=seed)
-        for tokens in [[1], [3, 3], [1, 2, 1], [2, 1, 3, 2], [1, 1, 2, 2]]:
+        for tokens, found in zip(SEQUENCES, align_tokens(log_probs, SEQUENCES), strict=True):
             candidates = [pair for pair in alignments(log_probs) if [*collapse(pair[0])] == tokens]
-            best, _ = max(candidates, key=lambda pair: pair[1])
-            assert ctc_token_frames(log_probs, tokens) == label_starts(best)
+            best, log_prob = max(candidates, key=lambda pair: pair[1])
+            assert found is not None
+            assert found.starts == label_starts(best)
+            assert found.log_prob == pytest.approx(log_prob, abs=1e-5)
+            spans = list(zip(tokens, found.starts, found.ends, found.confidences, strict=True))
+            for token, start, end, confidence in spans:
+                assert best[start:end] == (token,) * (end - start)
+                assert end == len(best) or best[end] != token
+                expected = log_probs[start:end, token].max().exp()
+                assert confidence == pytest.approx(float(expected), abs=1e-6)
 
 
-def test_no_tokens_have_no_frames() -> None:
-    assert ctc_token_frames(random_log_probs(5, 4, seed=0), []) == []
+def test_a_large_vocabulary_gives_what_its_used_part_gives() -> None:
+    log_probs = random_log_probs(20, 5, seed=1)
+    wide = torch.full((20, 300), -50.0, dtype=torch.double)
+    places = [0, 40, 7, 299, 150]
+    wide[:, places] = log_probs
+    tokens = [1, 2, 2, 3, 4, 1]
+    assert align_tokens(wide, [[places[token] for token in tokens]]) == align_tokens(
+        log_probs, [tokens]
+    )
 
 
 def test_too_few_frames_give_none() -> None:
     log_probs = torch.zeros(3, 4).log_softmax(-1)
-    assert ctc_token_frames(log_probs, [1, 2, 3]) == [0, 1, 2]
-    assert ctc_token_frames(log_probs, [1, 1, 2]) == []
-    assert ctc_token_frames(log_probs, [1, 2, 1, 2]) == []
+    found = align_tokens(log_probs, [[1, 2, 3], [1, 1, 2], [1, 2, 1, 2]])
+    assert found == [
+        TokenAlignment([0, 1, 2], [1, 2, 3], [0.25] * 3, pytest.approx(-3 * 1.386294, abs=1e-5)),
+        None,
+        None,
+    ]

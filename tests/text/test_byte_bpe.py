@@ -9,7 +9,7 @@ import pytest
 
 from asr.config.tokenizer import ByteBpeTokenizerParams
 from asr.errors import UserError
-from asr.text.scripts import space_scripts
+from asr.text.scripts import space_scripts, split_words
 from asr.text.tokenizers import load_tokenizer, train_tokenizer, unknown_characters
 
 ENGLISH = ["play the next song", "turn the light on", "what is the time", "the weather today"]
@@ -148,3 +148,13 @@ def test_impossible_vocab_size_names_one_that_works():
     with pytest.raises(ValueError, match="256"):
         ByteBpeTokenizerParams(vocab_size=255)
     train_tokenizer("ByteBpeTokenizer", ByteBpeTokenizerParams(vocab_size=256), TEXTS)
+
+
+def test_the_words_of_damaged_bytes_are_those_of_the_text(tokenizer):
+    generator = random.Random(2)
+    for _ in range(1000):
+        ids = generator.choices(range(tokenizer.vocab_size), k=generator.randint(0, 20))
+        spans = tokenizer.words(ids)
+        assert [span.text for span in spans] == split_words(tokenizer.decode(ids))
+    (first, second) = tokenizer.words(tokenizer.encode("龘a"))
+    assert (first, second) == (("龘", 0, 2), ("a", 3, second.last))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import itertools
 import json
 import pickle
 import random
@@ -21,7 +22,7 @@ from asr.config.tokenizer import (
     MixedTokenizerParams,
 )
 from asr.errors import UserError
-from asr.text.scripts import space_scripts
+from asr.text.scripts import space_scripts, split_words
 from asr.text.tokenizers import load_tokenizer, train_tokenizer, unknown_characters
 from asr.text.tokenizers.base import FORMAT_VERSION
 
@@ -371,3 +372,34 @@ def test_truncated_model_never_loads(kind, tmp_path):
         path.write_bytes(model[:size])
         with pytest.raises(UserError, match=r"not a sentencepiece model|not as they were saved"):
             load_tokenizer(tmp_path)
+
+
+def test_words_are_those_of_the_decoded_text(tokenizer):
+    generator = random.Random(7)
+    for text in MIXED[:100]:
+        ids = tokenizer.encode(text)
+        spans = tokenizer.words(ids)
+        assert [span.text for span in spans] == split_words(tokenizer.canonical(text))
+        assert tokenizer.spaced(" ".join(span.text for span in spans)) == tokenizer.decode(ids)
+        for span, following in itertools.pairwise(spans):
+            assert span.first <= span.last < following.first
+    for _ in range(300):  # what a search may propose
+        ids = generator.choices(range(tokenizer.vocab_size), k=generator.randint(0, 12))
+        spans = tokenizer.words(ids)
+        assert [span.text for span in spans] == split_words(tokenizer.decode(ids))
+
+
+def test_the_tokens_of_a_word_spell_it(tokenizer):
+    for text in MIXED[:100]:
+        ids = tokenizer.encode(text)
+        for span in tokenizer.words(ids):
+            assert tokenizer.decode(ids[span.first : span.last + 1]) == span.text
+
+
+def test_words_know_their_tokens_beside_spaces_and_special_tokens():
+    tokenizer = train("CharTokenizer", ["ab c"])
+    a, b, c, space = (tokenizer.tokens.index(token) for token in "abc▁")
+    ids = [space, a, tokenizer.unk_id, b, space, space, c, tokenizer.sos_eos_id]
+    assert tokenizer.words(ids) == [("ab", 1, 3), ("c", 6, 6)]
+    with pytest.raises(ValueError, match="not in"):
+        tokenizer.words([99])

@@ -12,12 +12,12 @@ from __future__ import annotations
 import codecs
 import math
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from asr.errors import UserError
-from asr.files import PathLike
+from asr.files import PathLike, write_text
 
 # A comment runs to the line's end. A string's own quotation marks are doubled.
 _TOKEN = re.compile(
@@ -81,6 +81,54 @@ def read_textgrid(path: PathLike) -> list[Tier]:
         else:
             raise UserError(f"no tier is called '{kind}'", where=where)
     return tiers
+
+
+def write_textgrid(path: PathLike, tiers: Sequence[Tier], duration: float) -> None:
+    """Write interval tiers in the long text form, UTF-8, atomically.
+
+    Praat wants every tier to cover all of the time: what lies between the intervals given becomes
+    intervals without text.
+
+    Args:
+        tiers: intervals in order of time, without overlaps, within [0, duration].
+        duration: seconds of the whole.
+
+    Raises:
+        ValueError: intervals overlap, are empty or lie outside.
+    """
+    lines = ['File type = "ooTextFile"', 'Object class = "TextGrid"', ""]
+    lines += [f"xmin = 0\nxmax = {duration:.6f}\ntiers? <exists>\nsize = {len(tiers)}\nitem []:"]
+    for number, tier in enumerate(tiers, start=1):
+        intervals = _covering(tier, duration)
+        lines += [f'    item [{number}]:\n        class = "IntervalTier"']
+        lines += [f"        name = {_quoted(tier.name)}\n        xmin = 0"]
+        lines += [f"        xmax = {duration:.6f}\n        intervals: size = {len(intervals)}"]
+        for index, interval in enumerate(intervals, start=1):
+            lines += [f"        intervals [{index}]:"]
+            lines += [f"            xmin = {interval.start:.6f}"]
+            lines += [f"            xmax = {interval.end:.6f}"]
+            lines += [f"            text = {_quoted(interval.text)}"]
+    write_text(path, "\n".join(lines) + "\n")
+
+
+def _covering(tier: Tier, duration: float) -> list[Interval]:
+    """Return the tier's intervals with empty ones between them; times in whole microseconds."""
+    covering, reached = [], 0.0
+    for interval in tier.intervals:
+        start, end = round(interval.start, 6), round(interval.end, 6)
+        if start < reached or end <= start or end > round(duration, 6):
+            raise ValueError(f"tier {tier.name}: [{start}, {end}] after {reached} of {duration} s")
+        if start > reached:
+            covering.append(Interval(reached, start, ""))
+        covering.append(Interval(start, end, interval.text))
+        reached = end
+    if reached < round(duration, 6):
+        covering.append(Interval(reached, round(duration, 6), ""))
+    return covering
+
+
+def _quoted(text: str) -> str:
+    return '"' + text.replace('"', '""') + '"'
 
 
 class _Tokens:

@@ -16,6 +16,7 @@ from asr.text.tokenizers.base import (
     FORMAT_VERSION,
     SPECIAL_TOKENS,
     TOKENS_FILE,
+    Span,
     Tokenizer,
     unknown_characters,
 )
@@ -29,6 +30,7 @@ __all__ = [
     "ByteBpeTokenizer",
     "CharTokenizer",
     "MixedTokenizer",
+    "Span",
     "Tokenizer",
     "load_tokenizer",
     "train_tokenizer",

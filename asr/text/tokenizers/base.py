@@ -6,15 +6,15 @@ import hashlib
 import re
 from abc import ABC, abstractmethod
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import ClassVar, Generic, TypeVar
+from typing import ClassVar, Generic, NamedTuple, TypeVar
 
 from asr.config.tokenizer import TokenizerParams
 from asr.errors import UserError
 from asr.files import PathLike, atomic_writer, write_json, write_text
 from asr.text.normalise import TextNormaliser
-from asr.text.scripts import join_cjk
+from asr.text.scripts import is_cjk, join_cjk
 from asr.text.symbols import BLANK_ID, SOS_EOS_ID, SPECIAL_TOKENS, UNK_ID
 
 FORMAT_VERSION = 2  # 2: the normaliser among the parameters
@@ -27,6 +27,19 @@ SPACE_TOKEN = "▁"  # U+2581, as sentencepiece writes it
 P = TypeVar("P", bound=TokenizerParams)
 
 _SURROGATE = re.compile("[\ud800-\udfff]")  # no text in any encoding
+
+
+class Span(NamedTuple):
+    """A piece of text and the tokens it is made of, by their positions among all tokens.
+
+    Attributes:
+        first, last: positions of the first and the last token, which may belong to the piece
+            before or after as well.
+    """
+
+    text: str
+    first: int
+    last: int
 
 
 class Tokenizer(ABC, Generic[P]):
@@ -71,6 +84,12 @@ class Tokenizer(ABC, Generic[P]):
     def _decode(self, ids: list[int]) -> str:
         """Text of valid ids that are no special tokens, white space not yet canonical."""
 
+    def _spelled(self, ids: list[int]) -> Iterator[Span]:
+        """The characters of `_decode(ids)`, spaces aside, each with its tokens."""
+        for position, token_id in enumerate(ids):
+            for character in self.tokens[token_id]:
+                yield Span(character, position, position)
+
     @classmethod
     def spaced(cls, text: str) -> str:
         """Write spaces as `decode` does.
@@ -106,13 +125,41 @@ class Tokenizer(ABC, Generic[P]):
         Raises:
             ValueError: an id is outside the vocabulary.
         """
-        kept = []
+        ids = list(ids)
+        kept = [int(ids[position]) for position in self._positions_of_text(ids)]
+        return self.spaced(self._decode(kept))
+
+    def _positions_of_text(self, ids: Sequence[int]) -> list[int]:
+        """Where `ids` are no special tokens."""
         for token_id in ids:
             if not 0 <= token_id < self.vocab_size:
                 raise ValueError(f"token id {token_id} is not in [0, {self.vocab_size})")
-            if token_id >= len(SPECIAL_TOKENS):
-                kept.append(int(token_id))
-        return self.spaced(self._decode(kept))
+        return [i for i, token_id in enumerate(ids) if token_id >= len(SPECIAL_TOKENS)]
+
+    def words(self, ids: Sequence[int]) -> list[Span]:
+        """The words that `ids` spell, each with its tokens.
+
+        Words are what scoring counts: the texts are `split_words(decode(ids))`, so that every Han
+        or kana character is one. Tokens that only separate words belong to none, and so do special
+        tokens.
+
+        Raises:
+            ValueError: an id is outside the vocabulary.
+        """
+        positions = self._positions_of_text(ids)
+        words: list[Span] = []
+        joins = False
+        for character, first, last in self._spelled([ids[position] for position in positions]):
+            if character.isspace() or character == SPACE_TOKEN:
+                joins = False
+                continue
+            if joins and not is_cjk(character):
+                begun = words.pop()
+                words.append(Span(begun.text + character, begun.first, positions[last]))
+            else:
+                words.append(Span(character, positions[first], positions[last]))
+            joins = not is_cjk(character)
+        return words
 
     def model_files(self) -> dict[str, bytes]:
         """Name and content of the files that `restore` needs besides the tokens."""

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import codecs
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from asr.config.tokenizer import BpeTokenizerParams, ByteBpeTokenizerParams
 from asr.text.scripts import is_cjk, space_scripts, split_cjk
-from asr.text.tokenizers.base import SPACE_TOKEN, Tokenizer, canonical_texts
+from asr.text.tokenizers.base import SPACE_TOKEN, Span, Tokenizer, canonical_texts
 from asr.text.tokenizers.bpe import SubwordModel
 
 _SPACE = ord(" ")
@@ -83,6 +84,15 @@ class ByteBpeTokenizer(Tokenizer[ByteBpeTokenizerParams]):
         """
         symbols = "".join(self.tokens[token] for token in ids)
         return bytes(_BYTES[symbol] for symbol in symbols).decode("utf-8", errors="ignore")
+
+    def _spelled(self, ids: list[int]) -> Iterator[Span]:
+        owners = [place for place, token in enumerate(ids) for _ in self.tokens[token]]
+        symbols = "".join(self.tokens[token] for token in ids)
+        decoder = codecs.getincrementaldecoder("utf-8")(errors="ignore")
+        for place, symbol in enumerate(symbols):
+            for character in decoder.decode(bytes([_BYTES[symbol]])):
+                first = place + 1 - len(character.encode())
+                yield Span(character, owners[first], owners[place])
 
 
 def _segments(text: str) -> list[str]:

@@ -1,0 +1,96 @@
+"""When the tokens and words of a hypothesis were spoken, and how sure the model is of them.
+
+One rule serves every method, since not every search looks at frames: the tokens are placed by the
+most probable CTC alignment. A token lasts from the first frame that emits it to the end of the
+last one, in the batch of frames that the encoder saw; a word from its first token's start to its
+last token's end. CTC emits a token for a few frames only (Graves et al. 2006, figure 1), so that a
+word of one token is shorter than it was spoken.
+
+The confidence of a token is its posterior probability under CTC in the best of its frames; that of
+a word is the geometric mean over its tokens, so that long words are not doubted for their length.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+from torch import Tensor
+
+from asr.decoding.alignment import align_tokens
+from asr.decoding.base import AttentionDecoder, DecodableModel
+from asr.decoding.hypothesis import Hypothesis, TokenPath, Word
+from asr.text.tokenizers import Tokenizer
+
+
+class CtcOnce:
+    """A model that computes the CTC scores of one batch once, for the search and for the times."""
+
+    def __init__(self, model: DecodableModel) -> None:
+        self._model = model
+        self._encodings: Tensor | None = None
+        self._log_probs: Tensor | None = None
+
+    @property
+    def decoder(self) -> AttentionDecoder | None:
+        """The attention decoder, where the model has one."""
+        return self._model.decoder
+
+    def ctc_log_probs(self, encodings: Tensor) -> Tensor:
+        """Return log-softmax scores (B, T', V) for encodings (B, T', D)."""
+        if self._log_probs is None or self._encodings is not encodings:
+            self._log_probs = self._model.ctc_log_probs(encodings)
+            self._encodings = encodings
+        return self._log_probs
+
+
+def timed_hypotheses(
+    n_best: Sequence[Sequence[TokenPath]],
+    log_probs: Tensor | None,
+    lengths: Tensor,
+    seconds_per_frame: float,
+) -> list[list[Hypothesis]]:
+    """Turn the paths of each utterance into hypotheses, placed in time.
+
+    Args:
+        log_probs: (B, T', V), log-softmax CTC scores; None leaves the times out.
+        lengths: (B,), frames that are real.
+        seconds_per_frame: duration of one encoder frame.
+    """
+    results = [[Hypothesis(path.tokens, path.score) for path in paths] for paths in n_best]
+    if log_probs is None:
+        return results
+    for hypotheses, scores, length in zip(results, log_probs, lengths.tolist(), strict=True):
+        alignments = align_tokens(scores[:length], [h.tokens for h in hypotheses])
+        for hypothesis, alignment in zip(hypotheses, alignments, strict=True):
+            if alignment is not None:
+                hypothesis.timestamps = [frame * seconds_per_frame for frame in alignment.starts]
+                hypothesis.ends = [frame * seconds_per_frame for frame in alignment.ends]
+                hypothesis.confidences = alignment.confidences
+    return results
+
+
+def words_in_time(
+    tokenizer: Tokenizer[Any],
+    tokens: Sequence[int],
+    starts: Sequence[float],
+    ends: Sequence[float],
+    confidences: Sequence[float],
+) -> list[Word]:
+    """Group tokens into words; starts and ends in seconds, everything one a token."""
+    return [
+        Word(
+            text=span.text,
+            start=starts[span.first],
+            end=ends[span.last],
+            confidence=_geometric_mean(confidences[span.first : span.last + 1]),
+        )
+        for span in tokenizer.words(tokens)
+    ]
+
+
+def _geometric_mean(values: Sequence[float]) -> float:
+    if min(values) <= 0.0:
+        return 0.0
+    return min(math.exp(math.fsum(map(math.log, values)) / len(values)), 1.0)

@@ -1,0 +1,110 @@
+"""Times and confidences of tokens and words."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+
+import pytest
+import torch
+from decoding_reference import TinyModel, random_encodings
+
+from asr.config.decoding import DecodingOptions
+from asr.config.tokenizer import CharTokenizerParams
+from asr.decoding.alignment import align_tokens
+from asr.decoding.hypothesis import TokenPath, Word
+from asr.decoding.registry import SEARCHES, decode
+from asr.decoding.timing import timed_hypotheses, words_in_time
+from asr.files import read_json, read_jsonl
+from asr.text.tokenizers import train_tokenizer
+
+OPTIONS = DecodingOptions(beam_size=4, n_best=3)
+LENGTHS = [10, 7, 1, 0]
+
+
+class CountingModel(TinyModel):
+    """Counts how often the CTC scores are computed."""
+
+    computed = 0
+
+    def ctc_log_probs(self, encodings: torch.Tensor) -> torch.Tensor:
+        self.computed += 1
+        return super().ctc_log_probs(encodings)
+
+
+@pytest.mark.parametrize("method", [name for name in SEARCHES if "k2" not in name])
+def test_every_method_places_its_tokens_by_the_best_alignment(method: str) -> None:
+    model = CountingModel(seed=2)
+    encodings = random_encodings(4, 10, 4, seed=2)
+    n_best = decode(
+        method, model, encodings, torch.tensor(LENGTHS), OPTIONS, seconds_per_frame=0.04
+    )
+    assert model.computed == 1
+    placed = 0
+    for row, hypotheses in enumerate(n_best):
+        log_probs = model.ctc_log_probs(encodings[row, : LENGTHS[row]])
+        for hypothesis in hypotheses:
+            (expected,) = align_tokens(log_probs, [hypothesis.tokens])
+            if expected is None:
+                assert hypothesis.timestamps == hypothesis.ends == hypothesis.confidences == []
+                continue
+            placed += len(hypothesis.tokens)
+            assert hypothesis.timestamps == pytest.approx([0.04 * f for f in expected.starts])
+            assert hypothesis.ends == pytest.approx([0.04 * f for f in expected.ends])
+            assert hypothesis.confidences == pytest.approx(expected.confidences, abs=1e-6)
+            assert all(0 <= confidence <= 1 for confidence in hypothesis.confidences)
+    assert placed > 0
+
+
+def test_times_can_be_left_out() -> None:
+    model = CountingModel(seed=2)
+    encodings, lengths = random_encodings(2, 10, 4, seed=2), torch.tensor([10, 7])
+    timed = decode("ctc-greedy", model, encodings, lengths, OPTIONS, seconds_per_frame=0.04)
+    plain = decode(
+        "ctc-greedy", model, encodings, lengths, OPTIONS, seconds_per_frame=0.04, with_times=False
+    )
+    assert [h.tokens for (h,) in plain] == [h.tokens for (h,) in timed]
+    assert all(not h.timestamps for (h,) in plain)
+
+
+def test_more_tokens_than_frames_have_no_times() -> None:
+    log_probs = torch.zeros(1, 2, 5).log_softmax(-1)
+    ((found,),) = timed_hypotheses(
+        [[TokenPath([1, 2, 3], -1.0)]], log_probs, torch.tensor([2]), seconds_per_frame=0.04
+    )
+    assert found.tokens == [1, 2, 3]
+    assert found.timestamps == found.ends == found.confidences == []
+
+
+def test_a_word_lasts_from_its_first_token_to_its_last() -> None:
+    tokenizer = train_tokenizer("CharTokenizer", CharTokenizerParams(), ["ab c 我"])
+    tokens = tokenizer.encode("ab c 我我")
+    count = len(tokens)
+    words = words_in_time(
+        tokenizer,
+        tokens,
+        starts=[0.1 * i for i in range(count)],
+        ends=[0.1 * i + 0.05 for i in range(count)],
+        confidences=[0.9, 0.4, 0.5, 1.0, 0.5, 0.0, 1.0],
+    )
+    assert [word.text for word in words] == ["ab", "c", "我", "我"]
+    assert words[0] == Word("ab", 0.0, pytest.approx(0.15), pytest.approx(math.sqrt(0.36)))
+    assert words[1] == Word("c", pytest.approx(0.3), pytest.approx(0.35), 1.0)
+    assert [word.confidence for word in words[2:]] == [0.0, 1.0]
+
+
+def check_decoded_times(folder: Path) -> None:
+    """What a decode folder says of words agrees with its texts and lies within the utterances."""
+    lines = (folder / "hyps.ctm").read_text(encoding="utf-8").splitlines()
+    marks = [line.split() for line in lines]
+    expected = []
+    for row in read_jsonl(folder / "hyps.jsonl"):
+        assert [word["word"] for word in row["words"]] == row["text"].split()
+        assert len(row["timestamps"]) == len(row["ends"]) == len(row["tokens"])
+        times = [time for word in row["words"] for time in (word["start"], word["end"])]
+        assert times == sorted(times)
+        assert not times or (times[0] >= 0 and times[-1] <= row["duration"] + 0.04)
+        expected += [(row["id"], word["word"]) for word in row["words"]]
+    assert [(mark[0], mark[4]) for mark in marks] == expected
+    assert all(0 <= float(mark[5]) <= 1 for mark in marks)
+    assert read_json(folder / "summary.json")["utterances_without_times"] == 0
