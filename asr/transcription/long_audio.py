@@ -9,6 +9,7 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from tqdm import tqdm
 
 from asr.config.transcription import TranscriptionOptions
@@ -20,7 +21,7 @@ from asr.files import disk_errors
 from asr.transcription.formats import Transcript
 from asr.transcription.merging import merge_words
 from asr.transcription.speech import speech_windows
-from asr.transcription.windows import Window, overlapped_windows, read_window
+from asr.transcription.windows import Window, overlapped_windows, quietest, read_window
 
 
 def transcribe_file(
@@ -87,13 +88,34 @@ def _decode(
 ) -> Iterator[list[Word]]:
     """Yield the words of each window from number `first`, with times of the whole recording."""
     rate = recognizer.bundle.config.features_params.sampling_rate
-    for batch in _batches(windows[first:], batch_duration):
-        features = [
-            recognizer.extractor.extract(read_window(path, header, window, rate))
-            for window in batch
-        ]
-        for window, n_best in zip(batch, recognizer.decode_features(features), strict=True):
+    neighbours = zip([None, *windows], windows, [*windows[1:], None], strict=False)
+    for batch in _batches(list(neighbours)[first:], batch_duration):
+        cut = [_read_between_words(path, header, rate, *triple) for triple in batch]
+        features = [recognizer.extractor.extract(samples) for _, samples in cut]
+        for (window, _), n_best in zip(cut, recognizer.decode_features(features), strict=True):
             yield _in_recording(n_best[0], window)
+
+
+def _read_between_words(
+    path: Path,
+    header: AudioHeader,
+    rate: int,
+    before: Window | None,
+    window: Window,
+    after: Window | None,
+) -> tuple[Window, np.ndarray]:
+    """Read a window, its ends moved to where it is quietest in their halves of the overlaps.
+
+    A window that begins or ends inside a word gives recognition something it never learned.
+    """
+    samples = read_window(path, header, window, rate)
+    start, end = 0.0, window.duration
+    if before and before.end > window.start:
+        start = quietest(samples, rate, 0.0, (before.end - window.start) / 2)
+    if after and after.start < window.end:
+        end = quietest(samples, rate, end - (window.end - after.start) / 2, end)
+    heard = Window(window.start + start, window.start + end)
+    return heard, samples[round(start * rate) : round(end * rate)]
 
 
 def _in_recording(hypothesis: Hypothesis, window: Window) -> list[Word]:
@@ -106,14 +128,17 @@ def _in_recording(hypothesis: Hypothesis, window: Window) -> list[Word]:
     ]
 
 
-def _batches(windows: Sequence[Window], batch_duration: float) -> Iterator[list[Window]]:
-    batch: list[Window] = []
-    for window in windows:
-        longest = max(one.duration for one in (*batch, window))
+_Triple = tuple[Window | None, Window, Window | None]  # a window between its neighbours
+
+
+def _batches(windows: Sequence[_Triple], batch_duration: float) -> Iterator[list[_Triple]]:
+    batch: list[_Triple] = []
+    for triple in windows:
+        longest = max(window.duration for _, window, _ in (*batch, triple))
         if batch and longest * (len(batch) + 1) > batch_duration:
             yield batch
             batch = []
-        batch.append(window)
+        batch.append(triple)
     if batch:
         yield batch
 

@@ -11,6 +11,7 @@ import numpy as np
 from asr.data.audio import AudioHeader, read_part, resample
 
 _MARGIN = 0.1  # seconds on either side that resampling needs
+_STRETCH = 0.2  # seconds over which loudness is measured
 
 
 @dataclass(frozen=True)
@@ -36,6 +37,23 @@ def overlapped_windows(duration: float, length: float, overlap: float) -> list[W
     count = math.ceil((duration - overlap) / (length - overlap))
     starts = [number * (length - overlap) for number in range(count - 1)]
     return [Window(start, start + length) for start in [*starts, duration - length]]
+
+
+def quietest(samples: np.ndarray, rate: int, start: float, end: float) -> float:
+    """Return the middle of the quietest 0.2 s between two times, all in seconds; the first of them.
+
+    Args:
+        samples: float32 (N,).
+        rate: Hz.
+        start, end: from the first sample.
+    """
+    size = round(_STRETCH * rate)
+    part = samples[round(start * rate) : round(end * rate)].astype(np.float64)
+    if len(part) < size:
+        return start
+    energy = np.cumsum(np.concatenate([[0.0], part**2]))
+    first = int((energy[size:] - energy[:-size]).argmin())
+    return start + (first + size / 2) / rate
 
 
 def read_window(path: Path, header: AudioHeader, window: Window, target_rate: int) -> np.ndarray:
