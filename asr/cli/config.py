@@ -9,7 +9,7 @@ import click
 
 from asr.cli.options import PATH, set_option
 from asr.config.decoders import JointCTCAttentionDecoderParams
-from asr.config.decoding import check_method
+from asr.config.decoding import ATTENTION_DECODER, check_method
 from asr.config.loading import dump_config, load_config
 from asr.config.reference import render_reference
 from asr.config.stages import stage_settings
@@ -35,8 +35,10 @@ def command(
     if conf is None:
         raise click.UsageError("give a conf file, or --reference")
     config = load_config(conf, overrides)
+    joint = isinstance(config.decoder_params, JointCTCAttentionDecoderParams)
+    parts = {ATTENTION_DECODER} if joint else set()
     for method in methods:
-        check_method(method, isinstance(config.decoder_params, JointCTCAttentionDecoderParams))
+        check_method(method, parts)
     if not recipe:
         click.echo(dump_config(config).rstrip())
         return

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import click
@@ -47,3 +48,17 @@ def asked_speeds(
             todo="Set augmentation.speed_perturb or leave --speed-copies out.",
         )
     return speed if speed_copies else None
+
+
+def resource_options(command: Callable[..., None]) -> Callable[..., None]:
+    """Add the options for what decoding uses beside the model; see `ResourcePaths`."""
+    for flag, kind, text in reversed(
+        (
+            ("--ngram", "FILE", "n-gram language model, ARPA; for methods with +ngram."),
+            ("--neural-lm", "DIR", "Neural language model; for methods with +neural."),
+            ("--graph", "DIR", "Decoding graph that asr graph made."),
+            ("--hotwords", "FILE", "Phrases to favour, one a line; for methods with +hotwords."),
+        )
+    ):
+        command = click.option(flag, type=PATH, metavar=kind, help=text)(command)
+    return command

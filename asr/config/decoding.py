@@ -1,6 +1,14 @@
-"""Options of the decoding methods."""
+"""The decoding methods by name, what each needs, and their options.
+
+A method is written `base` or `base+extra+extra`: `joint+ngram+hotwords` is the search `joint` with
+an n-gram language model and hotwords. The name says all that was used, on the command line, in a
+recipe's `--methods`, as the folder of what was decoded and in the tables of results.
+"""
 
 from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
 
 from pydantic import Field, model_validator
 
@@ -8,36 +16,100 @@ from asr.config.base import Params
 from asr.errors import UserError, did_you_mean
 
 ATTENTION_DECODER = "attention decoder"
-# Every decoding method, simplest first, and the parts it needs of a model beside the CTC head.
-METHOD_NEEDS: dict[str, tuple[str, ...]] = {
-    "ctc-greedy": (),
-    "ctc-prefix-beam": (),
-    "attention": (ATTENTION_DECODER,),
-    "attention-rescoring": (ATTENTION_DECODER,),
+NGRAM, NEURAL, HOTWORDS = "ngram", "neural", "hotwords"
+# What may be added to a method's name, in the order that names keep, and where it comes from.
+EXTRAS: dict[str, str] = {
+    NGRAM: "an n-gram language model (--ngram)",
+    NEURAL: "a neural language model (--neural-lm)",
+    HOTWORDS: "hotwords (--hotwords)",
 }
 
 
-def usable_methods(has_attention_decoder: bool) -> list[str]:
-    """Return the methods that a model can be decoded with, simplest first."""
-    parts = {ATTENTION_DECODER} if has_attention_decoder else set()
-    return [name for name, needs in METHOD_NEEDS.items() if parts.issuperset(needs)]
+@dataclass(frozen=True)
+class Method:
+    """A decoding method.
+
+    Attributes:
+        does: one line.
+        needs: the parts of a model that it cannot do without, beside the CTC head.
+        takes: the extras that may be added to its name.
+    """
+
+    does: str
+    needs: tuple[str, ...] = ()
+    takes: tuple[str, ...] = ()
 
 
-def check_method(name: str, has_attention_decoder: bool) -> None:
-    """Refuse a method that does not exist or that needs what the model has not.
+METHODS: dict[str, Method] = {
+    "ctc-greedy": Method("the best symbol of every frame"),
+    "ctc-prefix-beam": Method("the most probable label sequences under CTC", takes=(*EXTRAS,)),
+    "attention": Method(
+        "beam search with the attention decoder", (ATTENTION_DECODER,), takes=(*EXTRAS,)
+    ),
+    "attention-rescoring": Method(
+        "ctc-prefix-beam, sorted anew by CTC and attention together",
+        (ATTENTION_DECODER,),
+        takes=(*EXTRAS,),
+    ),
+}
+
+
+@dataclass(frozen=True)
+class MethodName:
+    """A method's name taken apart: `joint+ngram` is the base `joint` with the extra `ngram`."""
+
+    base: str
+    extras: tuple[str, ...] = ()
+
+    @classmethod
+    def parse(cls, name: str) -> MethodName:
+        """Read a name; extras may come in any order.
+
+        Raises:
+            UserError: there is no such method or extra, or the method does not take it.
+        """
+        base, *given = name.split("+")
+        if base not in METHODS:
+            raise UserError(f"no decoding method '{base}'", todo=did_you_mean(base, METHODS))
+        takes = METHODS[base].takes
+        for extra in given:
+            if extra not in EXTRAS:
+                todo = did_you_mean(extra, EXTRAS)
+                raise UserError(f"nothing called '{extra}' can be added to '{base}'", todo=todo)
+            if extra not in takes:
+                todo = f"It takes {', '.join(takes)}." if takes else "It takes nothing."
+                raise UserError(f"decoding method '{base}' cannot use {EXTRAS[extra]}", todo=todo)
+        return cls(base, tuple(extra for extra in EXTRAS if extra in given))
+
+    def __str__(self) -> str:
+        return "+".join((self.base, *self.extras))
+
+
+def usable_methods(parts: Collection[str]) -> list[str]:
+    """Return the methods, without extras, that a model with `parts` can be decoded with."""
+    return [name for name, method in METHODS.items() if set(method.needs) <= set(parts)]
+
+
+def default_method(parts: Collection[str]) -> str:
+    """Return the method to use where none was asked for."""
+    return "attention-rescoring" if ATTENTION_DECODER in parts else "ctc-prefix-beam"
+
+
+def check_method(name: str, parts: Collection[str]) -> MethodName:
+    """Take a method's name apart; refuse one that does not exist or that a model cannot do.
 
     Raises:
         UserError: it names what can be used.
     """
-    if name not in METHOD_NEEDS:
-        raise UserError(f"no decoding method '{name}'", todo=did_you_mean(name, METHOD_NEEDS))
-    usable = usable_methods(has_attention_decoder)
-    if name not in usable:
-        needs = ", ".join(METHOD_NEEDS[name])
+    method = MethodName.parse(name)
+    missing = [need for need in METHODS[method.base].needs if need not in parts]
+    if missing:
         raise UserError(
-            f"decoding method '{name}' needs an {needs}, which this model has not",
-            todo=f"Use one of: {', '.join(usable)}.",
+            f"decoding method '{method.base}' needs an {', '.join(missing)}, which this model "
+            "has not",
+            todo=f"Use one of: {', '.join(usable_methods(parts))}.",
         )
+    return method
 
 
 class DecodingOptions(Params):
@@ -45,17 +117,24 @@ class DecodingOptions(Params):
 
     `beam_size`: hypotheses kept for each utterance during the search; `attention-rescoring`
     rescores that many and sorts them by `ctc_weight * ctc + (1 - ctc_weight) * attention`, both
-    natural log-probabilities.
+    natural log-probabilities. What extras say is added with their weights.
     """
 
     beam_size: int = Field(10, ge=1)
     n_best: int = Field(1, ge=1, description="hypotheses returned; ctc-greedy has only one")
     ctc_weight: float = Field(0.5, ge=0, le=1, description="attention-rescoring")
     length_bonus: float = Field(
-        0.0, allow_inf_nan=False, description="attention: added to the score for every label"
+        0.0,
+        allow_inf_nan=False,
+        description="added to the score for every label, by all beam searches",
     )
     max_length_ratio: float = Field(
         1.0, gt=0, allow_inf_nan=False, description="attention: most labels per encoder frame"
+    )
+    ngram_weight: float = Field(0.3, ge=0, allow_inf_nan=False, description="…+ngram")
+    neural_weight: float = Field(0.3, ge=0, allow_inf_nan=False, description="…+neural")
+    hotword_weight: float = Field(
+        1.0, ge=0, allow_inf_nan=False, description="…+hotwords: multiplies the phrases' weights"
     )
 
     @model_validator(mode="after")

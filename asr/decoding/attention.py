@@ -12,7 +12,7 @@ from torch.nn.functional import pad
 
 from asr.config.decoding import DecodingOptions
 from asr.decoding.alignment import ctc_token_frames
-from asr.decoding.base import AttentionDecoder, DecodableModel
+from asr.decoding.base import AttentionDecoder, DecodableModel, SearchRequest
 from asr.decoding.hypothesis import TokenPath
 from asr.text.symbols import BLANK_ID, SOS_EOS_ID
 
@@ -65,11 +65,11 @@ class _Ended:
 
 
 def attention(
-    model: DecodableModel, encodings: Tensor, lengths: Tensor, options: DecodingOptions
+    model: DecodableModel, encodings: Tensor, lengths: Tensor, request: SearchRequest
 ) -> list[list[TokenPath]]:
     """`attention`: what the decoder finds most probable; CTC only places its tokens in time."""
     assert model.decoder is not None
-    found = attention_beam_search(model.decoder, encodings, lengths, options)
+    found = attention_beam_search(model.decoder, encodings, lengths, request.options)
     log_probs = model.ctc_log_probs(encodings)
     return [
         [

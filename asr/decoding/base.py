@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 from torch import Tensor
 
-from asr.config.decoding import DecodingOptions
+from asr.config.decoding import ATTENTION_DECODER, DecodingOptions
+from asr.decoding.fusion import Fusion
 from asr.decoding.hypothesis import TokenPath
 
 
@@ -40,10 +42,28 @@ class DecodableModel(Protocol):
         """Return log-softmax scores (B, T', V) for encodings (B, T', D)."""
 
 
+def model_parts(model: DecodableModel) -> set[str]:
+    """Return which of the parts that methods may need the model has."""
+    return {ATTENTION_DECODER} if model.decoder is not None else set()
+
+
+@dataclass(frozen=True)
+class SearchRequest:
+    """What a search is asked for beside the encodings.
+
+    Attributes:
+        options: see `DecodingOptions`.
+        fusion: what is added to the model's scores; None where that is nothing.
+    """
+
+    options: DecodingOptions
+    fusion: Fusion | None = None
+
+
 class Search(Protocol):
     """A decoding method's search: n-best paths of each utterance, best first."""
 
     def __call__(
-        self, model: Any, encodings: Tensor, lengths: Tensor, options: DecodingOptions
+        self, model: Any, encodings: Tensor, lengths: Tensor, request: SearchRequest
     ) -> list[list[TokenPath]]:
         """Decode encodings (B, T', D) of which the first `lengths` (B,) frames are real."""

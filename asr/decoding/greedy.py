@@ -5,14 +5,13 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from asr.config.decoding import DecodingOptions
-from asr.decoding.base import DecodableModel
+from asr.decoding.base import DecodableModel, SearchRequest
 from asr.decoding.hypothesis import TokenPath
 from asr.text.symbols import BLANK_ID
 
 
 def greedy(
-    model: DecodableModel, encodings: Tensor, lengths: Tensor, options: DecodingOptions
+    model: DecodableModel, encodings: Tensor, lengths: Tensor, request: SearchRequest
 ) -> list[list[TokenPath]]:
     """`ctc-greedy`: the one path of the best symbol in every frame."""
     paths = ctc_greedy_search(model.ctc_log_probs(encodings), lengths)

@@ -18,8 +18,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from asr.config.decoding import DecodingOptions
-from asr.decoding.base import DecodableModel
+from asr.decoding.base import DecodableModel, SearchRequest
 from asr.decoding.hypothesis import TokenPath
 from asr.text.symbols import BLANK_ID
 
@@ -60,11 +59,11 @@ class _Step(NamedTuple):
 
 
 def prefix_beam(
-    model: DecodableModel, encodings: Tensor, lengths: Tensor, options: DecodingOptions
+    model: DecodableModel, encodings: Tensor, lengths: Tensor, request: SearchRequest
 ) -> list[list[TokenPath]]:
     """`ctc-prefix-beam`: the most probable label sequences under CTC."""
     log_probs = model.ctc_log_probs(encodings)
-    return ctc_prefix_beam_search(log_probs, lengths, options.beam_size)
+    return ctc_prefix_beam_search(log_probs, lengths, request.options.beam_size)
 
 
 def ctc_prefix_beam_search(

@@ -9,12 +9,14 @@ import torch
 from torch import Tensor
 
 from asr.bundle import Bundle, load_bundle
-from asr.config.decoding import DecodingOptions, check_method, usable_methods
+from asr.config.decoding import DecodingOptions, check_method, default_method
 from asr.data.audio import read_audio
 from asr.data.dataset import collate_features
 from asr.data.features import FbankExtractor
+from asr.decoding.base import model_parts
 from asr.decoding.hypothesis import Hypothesis
 from asr.decoding.registry import decode
+from asr.decoding.resources import NO_RESOURCES, Resources
 from asr.files import PathLike
 from asr.models import Chunking
 
@@ -24,14 +26,15 @@ class Recognizer:
 
     Args:
         bundle: the model with its tokenizer and feature settings.
-        method: a name of `asr.config.decoding.METHOD_NEEDS`; the default is `attention-rescoring`
-            where the model has a decoder, else `ctc-prefix-beam`.
+        method: a name of `asr.config.decoding.METHODS`, with or without extras; the default is
+            `attention-rescoring` where the model has a decoder, else `ctc-prefix-beam`.
         options: the default is what the training configuration says.
         chunking: simulate streaming with chunks of encoder frames; the default is what the model
             was trained for: its fixed chunks, or the whole utterance.
+        resources: what the method's extras are.
 
     Raises:
-        UserError: the model lacks what the method needs.
+        UserError: the model or the resources lack what the method needs.
     """
 
     def __init__(
@@ -40,11 +43,14 @@ class Recognizer:
         method: str | None = None,
         options: DecodingOptions | None = None,
         chunking: Chunking | None = None,
+        resources: Resources = NO_RESOURCES,
     ) -> None:
         self.bundle = bundle
-        has_decoder = bundle.model.decoder is not None
-        self.method = method or usable_methods(has_decoder)[-1]
-        check_method(self.method, has_decoder)
+        parts = model_parts(bundle.model)
+        name = check_method(method or default_method(parts), parts)
+        resources.check(name)
+        self.method = str(name)
+        self.resources = resources
         self.options = options or bundle.config.decoding
         self.chunking = chunking or bundle.model.encoder.trained_chunking
         self.extractor = FbankExtractor(bundle.config.features_params)
@@ -90,6 +96,7 @@ class Recognizer:
             encodings,
             lengths,
             self.options,
+            self.resources,
             seconds_per_frame=self.bundle.seconds_per_encoding,
         )
         for hypothesis in (h for n_best in results for h in n_best):

@@ -17,11 +17,12 @@ from torch import Tensor
 
 from asr.config.decoding import DecodingOptions, check_method
 from asr.decoding.attention import attention
-from asr.decoding.base import DecodableModel, Search
+from asr.decoding.base import DecodableModel, Search, SearchRequest, model_parts
 from asr.decoding.greedy import greedy
 from asr.decoding.hypothesis import Hypothesis, TokenPath
 from asr.decoding.prefix_beam import prefix_beam
 from asr.decoding.rescoring import rescoring
+from asr.decoding.resources import NO_RESOURCES, Resources
 from asr.errors import UserError
 
 SEARCHES: dict[str, Search] = {
@@ -39,17 +40,19 @@ def decode(
     encodings: Tensor,
     lengths: Tensor,
     options: DecodingOptions,
+    resources: Resources = NO_RESOURCES,
     *,
     seconds_per_frame: float,
 ) -> list[list[Hypothesis]]:
     """Decode a batch of encoded utterances.
 
     Args:
-        method: a name in `SEARCHES`.
+        method: a name, extras included: see `asr.config.decoding`.
         model: in evaluation mode.
         encodings: (B, T', D).
         lengths: (B,), frames that are real; the others change nothing.
         options: see `DecodingOptions`.
+        resources: what the extras are.
         seconds_per_frame: duration of one encoder frame, for the timestamps.
 
     Returns:
@@ -57,15 +60,18 @@ def decode(
         utterance without frames has one, empty, with score 0.
 
     Raises:
-        UserError: there is no such method, the model lacks what it needs, or a score is not finite.
+        UserError: there is no such method, the model or the resources lack what it needs, or a
+            score is not finite.
     """
-    check_method(method, has_attention_decoder=model.decoder is not None)
-    search = SEARCHES[method]
+    name = check_method(method, model_parts(model))
+    resources.check(name)
+    request = SearchRequest(options, resources.fusion(name, options))
+    search = SEARCHES[name.base]
     results = [[TokenPath([], 0.0)] for _ in range(encodings.size(0))]
     heard = lengths.nonzero()[:, 0]
     if heard.numel():
         rows = heard.to(encodings.device)
-        found = search(model, encodings[rows], lengths[heard], options)
+        found = search(model, encodings[rows], lengths[heard], request)
         for row, paths in zip(heard.tolist(), found, strict=True):
             results[row] = _checked(paths, row)[: options.n_best]
     return [[path.to_hypothesis(seconds_per_frame) for path in paths] for paths in results]

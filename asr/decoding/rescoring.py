@@ -7,8 +7,7 @@ from torch import Tensor
 from torch.nn.functional import cross_entropy
 from torch.nn.utils.rnn import pad_sequence
 
-from asr.config.decoding import DecodingOptions
-from asr.decoding.base import AttentionDecoder, DecodableModel
+from asr.decoding.base import AttentionDecoder, DecodableModel, SearchRequest
 from asr.decoding.hypothesis import TokenPath
 from asr.decoding.prefix_beam import prefix_beam
 from asr.text.symbols import SOS_EOS_ID
@@ -17,17 +16,17 @@ _PADDING = -100
 
 
 def rescoring(
-    model: DecodableModel, encodings: Tensor, lengths: Tensor, options: DecodingOptions
+    model: DecodableModel, encodings: Tensor, lengths: Tensor, request: SearchRequest
 ) -> list[list[TokenPath]]:
     """`attention-rescoring`: sort the CTC prefix beam by CTC and attention together.
 
     A score is `ctc_weight * ctc + (1 - ctc_weight) * attention`; the frames are those of CTC.
     """
     assert model.decoder is not None
-    proposed = prefix_beam(model, encodings, lengths, options)
+    proposed = prefix_beam(model, encodings, lengths, request)
     sequences = [[path.tokens for path in paths] for paths in proposed]
     attention = attention_scores(model.decoder, encodings, lengths, sequences)
-    weight = options.ctc_weight
+    weight = request.options.ctc_weight
     rescored = [
         [
             TokenPath(path.tokens, weight * path.score + (1 - weight) * score, path.frames)

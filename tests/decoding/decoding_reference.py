@@ -174,3 +174,30 @@ class TinyModel:
 
 def random_encodings(*shape: int, seed: int) -> Tensor:
     return torch.randn(*shape, generator=torch.Generator().manual_seed(seed))
+
+
+class BigramScorer:
+    """Random natural-log gains for a label given the one before; a `LabelScorer`."""
+
+    def __init__(self, vocab_size: int, seed: int) -> None:
+        generator = torch.Generator().manual_seed(seed)
+        table = torch.randn(vocab_size, vocab_size, generator=generator)
+        self.table = table.log_softmax(-1)  # row: the label before, SOS_EOS at the start
+
+    def initial_state(self, num_hypotheses: int, device: torch.device) -> Tensor:
+        return torch.full((num_hypotheses,), SOS_EOS, device=device)
+
+    def gains(self, state: Tensor, candidates: Tensor | None) -> Tensor:
+        rows = self.table[state]
+        return rows if candidates is None else rows.gather(1, candidates)
+
+    def final_gains(self, state: Tensor) -> Tensor:
+        return self.table[state, SOS_EOS]
+
+    def advance(self, state: Tensor, rows: Tensor, labels: Tensor) -> Tensor:
+        return torch.where(labels < 0, state[rows], labels)
+
+    def score(self, labels: Labels) -> float:
+        """What labels and their end gain in all."""
+        pairs = itertools.pairwise((SOS_EOS, *labels, SOS_EOS))
+        return sum(float(self.table[pair]) for pair in pairs)

@@ -5,6 +5,7 @@ import torch
 from decoding_reference import TinyDecoder, TinyModel, ctc_scores, random_encodings
 
 from asr.config.decoding import DecodingOptions
+from asr.decoding.base import SearchRequest
 from asr.decoding.prefix_beam import prefix_beam
 from asr.decoding.rescoring import attention_scores, rescoring
 
@@ -18,7 +19,7 @@ def test_it_equals_scoring_every_sequence(ctc_weight: float) -> None:
     for seed in range(4):
         model = TinyModel(vocab_size=4, seed=seed)
         encodings = random_encodings(3, 4, 4, seed=seed)
-        found = rescoring(model, encodings, LENGTHS, options)
+        found = rescoring(model, encodings, LENGTHS, SearchRequest(options))
         for row, length in enumerate(LENGTHS.tolist()):
             heard = encodings[row, :length]
             expected = {
@@ -36,8 +37,10 @@ def test_tokens_and_frames_are_those_of_the_prefix_beam() -> None:
     model = TinyModel(vocab_size=6, seed=1)
     encodings = random_encodings(2, 12, 4, seed=1)
     lengths, options = torch.tensor([12, 7]), DecodingOptions(beam_size=5)
-    proposed = prefix_beam(model, encodings, lengths, options)
-    for ours, theirs in zip(rescoring(model, encodings, lengths, options), proposed, strict=True):
+    proposed = prefix_beam(model, encodings, lengths, SearchRequest(options))
+    for ours, theirs in zip(
+        rescoring(model, encodings, lengths, SearchRequest(options)), proposed, strict=True
+    ):
         assert sorted((path.tokens, path.frames) for path in ours) == sorted(
             (path.tokens, path.frames) for path in theirs
         )

@@ -10,6 +10,7 @@ from torch import Tensor
 from asr.config.decoding import DecodingOptions
 from asr.decoding.alignment import ctc_token_frames
 from asr.decoding.attention import attention, attention_beam_search
+from asr.decoding.base import SearchRequest
 from asr.decoding.hypothesis import TokenPath
 
 VOCAB_SIZE = 5
@@ -117,7 +118,7 @@ def test_ctc_places_the_tokens() -> None:
     lengths = torch.tensor([10, 7, 3])
     options = DecodingOptions(n_best=2)
     placed = 0
-    for row, paths in enumerate(attention(model, encodings, lengths, options)):
+    for row, paths in enumerate(attention(model, encodings, lengths, SearchRequest(options))):
         log_probs = model.ctc_log_probs(encodings[row, : lengths[row]])
         for path in paths:
             assert path.frames == ctc_token_frames(log_probs, path.tokens)

@@ -8,8 +8,10 @@ from torch import Tensor
 
 from asr.config.decoders import TransformerDecoderParams
 from asr.config.decoding import (
-    METHOD_NEEDS,
+    ATTENTION_DECODER,
+    METHODS,
     DecodingOptions,
+    MethodName,
     check_method,
     usable_methods,
 )
@@ -42,14 +44,28 @@ def run(model: TinyModel, method: str, encodings: Tensor, lengths: list[int]) ->
 
 
 def test_the_methods_and_what_they_need() -> None:
-    assert list(SEARCHES) == list(METHOD_NEEDS)
-    assert usable_methods(has_attention_decoder=False) == ["ctc-greedy", "ctc-prefix-beam"]
-    assert usable_methods(has_attention_decoder=True) == list(METHOD_NEEDS)
+    assert list(SEARCHES) == list(METHODS)
+    assert usable_methods([]) == ["ctc-greedy", "ctc-prefix-beam"]
+    assert usable_methods([ATTENTION_DECODER]) == list(METHODS)
 
 
 def test_an_unknown_method_names_the_nearest() -> None:
     with pytest.raises(UserError, match=r"no decoding method 'ctc-gredy'.*'ctc-greedy'"):
-        check_method("ctc-gredy", has_attention_decoder=True)
+        check_method("ctc-gredy", [ATTENTION_DECODER])
+
+
+def test_extras_are_part_of_the_name() -> None:
+    name = MethodName.parse("ctc-prefix-beam+hotwords+ngram")
+    assert str(name) == "ctc-prefix-beam+ngram+hotwords"
+    with pytest.raises(UserError, match=r"'ctc-greedy' cannot use an n-gram language model"):
+        MethodName.parse("ctc-greedy+ngram")
+    with pytest.raises(UserError, match=r"nothing called 'ngrm' can be added.*'ngram'"):
+        MethodName.parse("attention+ngrm")
+
+
+def test_an_extra_that_was_not_given_names_its_option() -> None:
+    with pytest.raises(UserError, match=r"'attention\+ngram' needs .*--ngram"):
+        run(TinyModel(), "attention+ngram", torch.zeros(1, 3, 4), [3])
 
 
 @pytest.mark.parametrize("name", ["attention", "attention-rescoring"])

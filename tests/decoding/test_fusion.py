@@ -1,0 +1,36 @@
+from __future__ import annotations
+
+import pytest
+import torch
+from decoding_reference import BigramScorer
+
+from asr.decoding.fusion import NO_LABEL, Fusion, score_sequences
+
+CPU = torch.device("cpu")
+
+
+def test_a_sequence_gains_the_weighted_sum_of_its_labels_and_its_end() -> None:
+    one, other = BigramScorer(6, seed=0), BigramScorer(6, seed=1)
+    fusion = Fusion([(one, 0.5), (other, 2.0)], label_bonus=0.25)
+    sequences = [[2, 3, 3], [], [5], [4, 2, 5, 3, 4]]
+    expected = [
+        0.5 * one.score(tuple(s)) + 2.0 * other.score(tuple(s)) + 0.25 * len(s) for s in sequences
+    ]
+    assert score_sequences(fusion, sequences, CPU).tolist() == pytest.approx(expected, abs=1e-5)
+
+
+def test_hypotheses_may_be_reordered_and_stay_as_they_are() -> None:
+    scorer = BigramScorer(6, seed=0)
+    fusion = Fusion([(scorer, 1.0)])
+    state = fusion.initial_state(3, CPU)
+    state = fusion.advance(state, torch.tensor([0, 1, 2]), torch.tensor([2, 3, 4]))
+    state = fusion.advance(state, torch.tensor([2, 2, 0]), torch.tensor([NO_LABEL, 5, NO_LABEL]))
+    candidates = torch.tensor([[3, 2], [3, 2], [3, 2]])
+    expected = scorer.table[torch.tensor([4, 5, 2])][:, [3, 2]]
+    assert torch.equal(fusion.gains(state, candidates), expected)
+    assert torch.equal(fusion.gains(state, None)[:, [3, 2]], expected)
+
+
+def test_a_bonus_alone_counts_labels() -> None:
+    fusion = Fusion([], label_bonus=0.5)
+    assert score_sequences(fusion, [[2, 2], [3], []], CPU).tolist() == [1.0, 0.5, 0.0]
