@@ -191,7 +191,8 @@ def _svg(
 ) -> str:
     label = escape(title)
     return (
-        f'<svg viewBox="0 0 {width:.0f} {height:.0f}" role="img" aria-label="{label}"{attributes}>'
+        f'<svg width="{width:.0f}" height="{height:.0f}" viewBox="0 0 {width:.0f} {height:.0f}"'
+        f' role="img" aria-label="{label}"{attributes}>'
         f"<title>{label}</title>{''.join(parts)}</svg>"
     )
 
