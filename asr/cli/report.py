@@ -34,7 +34,7 @@ from asr.scoring.report import ReportOptions, write_report
     "cuts",
     multiple=True,
     metavar="SPLIT=FILE",
-    help="Where the audio of a split is; without it the page is silent.",
+    help="Where the audio of a split is; the cuts that were decoded without it.",
 )
 @click.option(
     "--system",

@@ -12,7 +12,7 @@ from asr.pages.markup import escape
 
 _WIDTH, _HEIGHT, _MARGIN = 440, 160, 26
 _BINS = 30
-_CHARACTER = 6.6  # pixels, about, at the style's 12
+_CHARACTER = 7.0  # pixels, about, at the style's 12
 _ROW = 22
 _LONGEST_NAME = 44  # characters
 

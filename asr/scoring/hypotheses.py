@@ -53,7 +53,8 @@ class DecodeSummary(Record):
     `chunk_size` is in encoder frames, null when the whole utterance was seen at once. `device` is
     what decoded, `training_device` and `world_size` what trained. `tokenizer_normaliser` has gone
     over the references, and over the transcripts the model learned from. `weights` says which
-    checkpoints the model is made of, `options` is what the method was run with.
+    checkpoints the model is made of, `cuts` which file was decoded, `options` what the method was
+    run with.
     """
 
     split: str
@@ -71,6 +72,7 @@ class DecodeSummary(Record):
     command: str
     tokenizer_normaliser: str = "none"
     weights: str | None = None
+    cuts: str | None = None
     options: dict[str, Any] = {}
 
 

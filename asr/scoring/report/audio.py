@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import base64
 import io
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -52,13 +52,40 @@ class Clip:
         return encoded.getvalue()
 
 
+FindSegments = Callable[[Collection[str]], Mapping[str, Segment | NoAudioError]]
+
+
+def segment_finder(given: Path | None, decoded: str | None) -> FindSegments:
+    """Return a function that finds utterances by their ids.
+
+    Args:
+        given: a file of cuts that the user named.
+        decoded: the one that was decoded, if it is known. It may be gone since, or be shards:
+            that is told instead of raised.
+    """
+
+    def find(ids: Collection[str]) -> dict[str, Segment | NoAudioError]:
+        if given is not None:
+            return find_segments(given, ids)
+        why = "the decode folder does not say which cuts it is of"
+        if decoded is not None:
+            try:
+                return find_segments(Path(decoded), ids)
+            except UserError as error:
+                why = str(error).rstrip(".")
+        return dict.fromkeys(ids, NoAudioError(f"{why}; give --cuts SPLIT=FILE"))
+
+    return find
+
+
 def find_segments(path: PathLike, ids: Collection[str]) -> dict[str, Segment | NoAudioError]:
-    """Find utterances in a file of lhotse cuts; those it does not hold are left out.
+    """Find utterances in a file of lhotse cuts.
 
     Raises:
         UserError: the file is missing or holds no cuts.
     """
-    found: dict[str, Segment | NoAudioError] = {}
+    missing = NoAudioError(f"{path} does not hold the utterance")
+    found: dict[str, Segment | NoAudioError] = dict.fromkeys(ids, missing)
     for row in _read_cuts(path):
         if row["id"] in ids:
             try:

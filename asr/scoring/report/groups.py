@@ -16,7 +16,7 @@ from asr.scoring.rows import ErrorRate
 from asr.scoring.text_tables import RATE_NAMES, TOKEN_NAMES
 
 _MOST_EDITS = 20  # of each kind
-_MOST_SPEAKERS = 50
+_MOST_SPEAKERS = 30
 _MOST_IN_CHART = 20
 
 

@@ -14,7 +14,8 @@ class ReportOptions:
     Attributes:
         results_dir: holds `<split>.json`, as `asr score` writes them.
         exp_root: holds `<experiment>/decode/<split>/<method>`.
-        cuts: of each split, the file that says where its audio is.
+        cuts: of a split, the file that says where its audio is; without it the file that was
+            decoded, as the row shown names it.
         system: `EXPERIMENT/METHOD`, whose errors are shown; None takes the one with the lowest
             error rate on `choose_on`.
         choose_on: the split that the choice is made on.

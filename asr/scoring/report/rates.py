@@ -30,8 +30,8 @@ _SMALLEST_P = 0.001
 _NOTE = (
     "Square brackets: 95 % bootstrap interval over utterances. p against the best: matched-pairs "
     "test of each system with the one of the lowest rate in this table, over utterances, "
-    "two-sided, not corrected for the number of systems. RTF: decoding time / audio time on the device that "
-    "decoded."
+    "two-sided, not corrected for the number of systems. RTF: decoding time / audio time, on the "
+    "device that decoded."
 )
 
 

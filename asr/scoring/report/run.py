@@ -9,6 +9,7 @@ from pathlib import Path
 
 from asr.files import write_text
 from asr.pages.markup import escape, page
+from asr.scoring.report.audio import segment_finder
 from asr.scoring.report.groups import render_confusions, render_lengths, render_speakers
 from asr.scoring.report.options import ReportOptions
 from asr.scoring.report.rates import render_rates
@@ -65,7 +66,7 @@ def _errors(view: View, options: ReportOptions, players: Players, allowance: int
     if view.shown is None:
         return f"<h3>Errors</h3><p>{escape(view.why_not, None)}</p>"
     system, decoded = view.shown
-    cuts = options.cuts.get(view.split)
+    find = segment_finder(options.cuts.get(view.split), system.row.cuts)
     return "".join(
         [
             f"<h3>Errors of {escape(system.name)}</h3>",
@@ -75,7 +76,7 @@ def _errors(view: View, options: ReportOptions, players: Players, allowance: int
             f"<h3>What {escape(system.name)} confuses</h3>",
             render_confusions(decoded.score),
             f"<h3>Worst utterances of {escape(system.name)}</h3>",
-            render_worst(decoded, cuts, options.worst, players, allowance),
+            render_worst(decoded, find, options.worst, players, allowance),
         ]
     )
 
@@ -83,7 +84,7 @@ def _errors(view: View, options: ReportOptions, players: Players, allowance: int
 def _choice(system: System, options: ReportOptions) -> str:
     if options.system is not None:
         return "This system was asked for."
-    return f"The system with the lowest error rate on {options.choose_on}, whatever the split."
+    return f"Of the systems above, the one with the lowest error rate on {options.choose_on}."
 
 
 def _remarks(views: Sequence[View]) -> list[str]:

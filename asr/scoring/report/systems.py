@@ -89,14 +89,10 @@ def read_views(options: ReportOptions) -> list[View]:
                 where=str(options.results_dir),
                 todo=did_you_mean(options.system, known),
             )
-    chosen = {
-        normaliser: options.system or _choose(tables, normaliser, options.choose_on)
-        for normaliser in {row.normaliser for table in tables for row in table.rows}
-    }
     return [
-        _view(table, rows, chosen[normaliser], options)
+        _view(table, rows, options.system or _choose(tables, rows, options.choose_on), options)
         for table in tables
-        for normaliser, rows in _by_normaliser(table.rows).items()
+        for rows in _by_normaliser(table.rows).values()
     ]
 
 
@@ -122,13 +118,23 @@ def _by_normaliser(rows: Iterable[ResultRow]) -> dict[str, list[ResultRow]]:
     return groups
 
 
-def _choose(tables: Sequence[ResultsTable], normaliser: str, choose_on: str) -> str | None:
-    """Return the system with the lowest rate on the split of the choice, the faster of equals."""
+def _choose(
+    tables: Iterable[ResultsTable], rows: Sequence[ResultRow], choose_on: str
+) -> str | None:
+    """Return which of a view's systems has the lowest rate on the split of the choice.
+
+    The faster of equals is taken; None when there is no such rate.
+    """
+    candidates = {system_name(row) for row in rows}
     for table in tables:
         if table.split == choose_on:
-            rows = [row for row in table.rows if row.normaliser == normaliser]
-            best = _lowest(rows, table.unit)
-            return None if best is None else system_name(rows[best])
+            there = [
+                row
+                for row in table.rows
+                if row.normaliser == rows[0].normaliser and system_name(row) in candidates
+            ]
+            best = _lowest(there, table.unit)
+            return None if best is None else system_name(there[best])
     return None
 
 
@@ -182,7 +188,8 @@ def _view(
 def _why_not(rows: Sequence[ResultRow], chosen: str | None, choose_on: str) -> str:
     if chosen is None:
         return (
-            f"No system was chosen to show the errors of: there is no error rate on '{choose_on}'. "
+            "No system was chosen to show the errors of: none of these has an error rate on "
+            f"'{choose_on}'. "
             "Give asr report --choose-on SPLIT or --system EXPERIMENT/METHOD."
         )
     if chosen not in map(system_name, rows):

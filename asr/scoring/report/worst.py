@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
-from pathlib import Path
 
-from asr.errors import UserError
 from asr.pages.charts import waveform_svg
 from asr.pages.markup import escape
 from asr.scoring.alignment import Pair
@@ -14,10 +11,10 @@ from asr.scoring.corpus import UtteranceScore
 from asr.scoring.details import worst_first
 from asr.scoring.report.audio import (
     Clip,
+    FindSegments,
     NoAudioError,
     Segment,
     data_address,
-    find_segments,
     read_clip,
 )
 from asr.scoring.report.systems import Decoded
@@ -60,17 +57,17 @@ def _player(clip: Clip, flac: bytes, seconds: float) -> str:
     if clip.is_cut_short:
         told = f"the first {played:.1f} s of {told}"
     wave = waveform_svg(clip.samples, f"waveform, {told}")
-    audio = f'<audio controls preload="none" src="{data_address(flac)}"></audio>'
+    audio = f'<audio controls preload="metadata" src="{data_address(flac)}"></audio>'
     return f'<div class="sound">{audio}{wave}<span>{told}</span></div>'
 
 
 def render_worst(
-    decoded: Decoded, cuts: Path | None, most: int, players: Players, allowance: int
+    decoded: Decoded, find: FindSegments, most: int, players: Players, allowance: int
 ) -> str:
     """Return the utterances with most errors, worst first, with what could not be played.
 
     Args:
-        cuts: where their audio is; None when that was not told.
+        find: returns where the audio of some utterances is.
         most: how many utterances.
         allowance: bytes of audio that the page may hold after this split.
 
@@ -79,9 +76,9 @@ def render_worst(
     """
     wrong = [score for score in decoded.score.utterances if score.counts.errors]
     worst = worst_first(wrong)[:most]
-    if not worst:
+    if not wrong:
         return "<p>No utterance has an error.</p>"
-    segments = _segments(worst, cuts)
+    segments = find({score.id for score in worst})
     silent: Counter[str] = Counter()
     articles = []
     for score in worst:
@@ -101,18 +98,6 @@ def render_worst(
     return note + "".join(articles)
 
 
-def _segments(
-    worst: Sequence[UtteranceScore], cuts: Path | None
-) -> Mapping[str, Segment | NoAudioError]:
-    ids = {score.id for score in worst}
-    if cuts is None:
-        return dict.fromkeys(ids, NoAudioError("give the split's cuts with --cuts SPLIT=FILE"))
-    if not cuts.is_file():
-        raise UserError("the cuts do not exist", where=str(cuts), todo="Mend --cuts.")
-    missing = NoAudioError(f"{cuts} does not hold the utterance")
-    return {**dict.fromkeys(ids, missing), **find_segments(cuts, ids)}
-
-
 def _article(score: UtteranceScore, player: str, tokens: str) -> str:
     counts = score.counts
     told = (
@@ -129,7 +114,8 @@ def _article(score: UtteranceScore, player: str, tokens: str) -> str:
 def _pair(pair: Pair) -> str:
     if pair.edit == "C":
         text = escape(pair.reference or "", None)
-        return f'<span class="pair C"><span>{text}</span><span>{text}</span></span>'
+        again = f'<span aria-hidden="true">{text}</span>'  # read aloud once
+        return f'<span class="pair C"><span>{text}</span>{again}</span>'
     reference, hypothesis = (escape(token or _GAP, None) for token in pair)
     return (
         f'<span class="pair {pair.edit}"><span>{reference}</span><span>{hypothesis}</span>'
