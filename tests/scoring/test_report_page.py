@@ -6,6 +6,8 @@ import base64
 import io
 import json
 import shutil
+import subprocess
+import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -328,3 +330,8 @@ def test_cuts_that_are_none(
     capsys.readouterr()
     assert report(tmp_path, "--cuts", f"test={folders[0] / 'hyps.jsonl'}") == 2
     assert "is not a file of lhotse cuts" in capsys.readouterr().err
+
+
+def test_scoring_needs_no_torch() -> None:
+    code = "import sys, asr.scoring.report, asr.scoring.results; sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

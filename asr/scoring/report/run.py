@@ -38,8 +38,8 @@ def write_report(options: ReportOptions, path: Path) -> WrittenReport:
     views = read_views(options)
     players = Players(options.max_clip_seconds, options.max_audio_bytes)
     # Not resolve(): a link keeps the name that the user gave it.
-    name = Path(os.path.abspath(options.results_dir)).parent.name  # noqa: PTH100
-    title = f"Results of {name}"
+    folders = Path(os.path.abspath(options.results_dir)).parts[-3:]  # noqa: PTH100
+    title = f"Results in {'/'.join(folders)}"
     parts = [f"<h1>{escape(title)}</h1>", _contents(views)]
     for number, view in enumerate(views, start=1):
         allowance = options.max_audio_bytes * number // len(views)
