@@ -33,7 +33,7 @@ class Cell:
     Attributes:
         text: what it shows; escaped unless `is_html`.
         value: what a numeric column is sorted by; None stands last.
-        is_long: whether words may be broken anywhere.
+        is_long: whether it is a paragraph, wide and broken anywhere.
     """
 
     text: str
@@ -71,7 +71,8 @@ def sortable_table(
         for index, row in enumerate(rows)
     ]
     return (
-        f'<div class="wide"><table class="sortable"><caption>{escape(caption)}</caption>'
+        f'<div class="wide" tabindex="0" role="region" aria-label="{escape(caption)}">'
+        f'<table class="sortable"><caption>{escape(caption)}</caption>'
         f"<thead><tr>{titles}</tr></thead><tbody>{''.join(lines)}</tbody></table></div>"
     )
 

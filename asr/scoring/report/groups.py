@@ -43,7 +43,7 @@ def _edit_table(score: CorpusScore, edit: Edit, caption: str, sides: Sequence[st
 
 
 def _tokens(pair: Pair) -> list[Cell]:
-    return [Cell(token, is_long=True) for token in pair if token is not None]
+    return [Cell(token) for token in pair if token is not None]
 
 
 def render_lengths(view: View, decoded: Decoded) -> str:

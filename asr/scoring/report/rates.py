@@ -189,14 +189,14 @@ def _provenance_table(view: View) -> str:
         command = made.pop("command")
         options = ", ".join(f"{name} {value}" for name, value in row.options.items())
         values = {"parameters": float(row.parameters), "epochs": row.epochs}
-        titles = ["system", *made, "weights", "options", "command"]
+        titles = ["system", "weights", "options", "command", *made]
         rows.append(
             [
                 Cell(system.name),
-                *(Cell(text, values.get(title)) for title, text in made.items()),
                 Cell(row.weights or UNKNOWN),
                 Cell(f"<small>{escape(options or UNKNOWN, None)}</small>", None, True, True),
                 Cell(f"<code>{escape(command, None)}</code>", None, True, True),
+                *(Cell(text, values.get(title)) for title, text in made.items()),
             ]
         )
     columns = [Column(title, title in figures) for title in titles]
