@@ -292,12 +292,13 @@ recipe_decode() {
     --output-dir "$exp_dir/decode/$split" "${arguments[@]}" "$@"
 }
 
-# Stage 6. score_splits SPLIT…: <results>/<split>.md.
+# Stage 6. score_splits DEV SPLIT…: <results>/<split>.md, and <results>/report.html about every split
+# and experiment in <results>.
 score_splits() {
-  local split folder inputs=() folders=() outputs=()
+  local split folder dev=$1 inputs=() folders=() outputs=() scores=()
   marker_dir=$exp_dir/.stages
   for split in "$@"; do
-    outputs+=(--out "$results/$split.md")
+    outputs+=(--out "$results/$split.md") scores+=(--in "$results/$split.json")
     for folder in $(recipe_decode_folders "$split" "$trained_chunk_size") \
       $(if [ "$chunk_size" -gt 0 ]; then recipe_decode_folders "$split" "$chunk_size"; fi); do
       inputs+=(--in "$folder/hyps.jsonl") folders+=("$folder")
@@ -306,6 +307,8 @@ score_splits() {
   run_stage 6 "scoring" "${inputs[@]}" "${outputs[@]}" \
     -- asr score --results-dir "$results" --unit "$unit" --normaliser "$normaliser" \
     "${folders[@]}"
+  run_stage 6 "report" "${scores[@]}" "${inputs[@]}" --out "$results/report.html" \
+    -- asr report --results-dir "$results" --exp-root "$exp_root" --choose-on "$dev"
 }
 
 # Stage 7. pack_bundle SPLIT: one file to hand out, checked against what stage 5 decoded.

@@ -29,6 +29,7 @@ COMMANDS = {
     "features": "compute and store fbank features",
     "init-recipe": "make a recipe for your own data",
     "prepare": "turn a table of recordings into lhotse manifests",
+    "report": "one HTML page about all results of a recipe",
     "score": "WER, CER and MER tables from decoded hypotheses",
     "table": "write the tables of a corpus whose layout is known",
     "tokenizer": "train or build a tokenizer",

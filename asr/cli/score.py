@@ -40,6 +40,13 @@ from asr.scoring.results import score_directories
     help="applied to references and hypotheses; docs/text.md says what each does",
 )
 @click.option(
+    "--hotwords",
+    type=PATH,
+    metavar="FILE",
+    help="phrases, one a line: error rates on them and off them, into <split>.hotwords.md and"
+    " .json; docs/scoring.md has the rules",
+)
+@click.option(
     "--compare",
     nargs=2,
     type=PATH,
@@ -51,6 +58,7 @@ def command(
     results_dir: Path,
     unit: Unit,
     normaliser: NormaliserName,
+    hotwords: Path | None,
     compare: tuple[Path, Path] | None,
 ) -> None:
     """Score exp/<experiment>/decode/<split>/<method> folders.
@@ -64,8 +72,14 @@ def command(
             where="asr score",
             todo="Run 'asr score --help' for both forms.",
         )
+    if compare and hotwords:
+        raise UserError(
+            "--hotwords goes with decode folders, not with --compare",
+            where="asr score",
+            todo="Score the two folders with --hotwords.",
+        )
     if compare:
         click.echo(compare_decodes(*compare, unit, normaliser))
         return
-    for table in score_directories(decode_dirs, results_dir, unit, normaliser):
+    for table in score_directories(decode_dirs, results_dir, unit, normaliser, hotwords):
         click.echo(f"{table.rates}{table.path}\n")

@@ -81,6 +81,7 @@ def decode_split(
         "split": split,
         "method": recognizer.method,
         "bundle": str(bundle_path),
+        "cuts": str(cuts_path),
         "batch_duration": batch_duration,
         "audio_seconds": round(audio_seconds, 3),
         "decode_seconds": round(seconds, 3),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from asr.scoring.alignment import Edit, ErrorCounts, Pair
 from asr.scoring.corpus import CorpusScore, UtteranceScore, total_counts
@@ -34,7 +34,7 @@ def render_alignments(score: CorpusScore, title: str) -> str:
     lines = [f"# {title}", _headline(score), ""]
     for edit, heading in _EDIT_TITLES.items():
         lines += [f"# {heading}", *_top_edits(score.utterances, edit), ""]
-    for utterance in sorted(score.utterances, key=lambda u: (*_badness(u.counts), u.id)):
+    for utterance in worst_first(score.utterances):
         lines += [*_render_utterance(utterance), ""]
     return "\n".join(lines)
 
@@ -45,7 +45,7 @@ def render_speakers(score: CorpusScore, title: str) -> str:
     speakers = [
         (speaker, len(group), total_counts(group)) for speaker, group in score.per_speaker().items()
     ]
-    speakers.sort(key=lambda row: (*_badness(row[2]), row[0]))
+    speakers.sort(key=lambda row: (*badness(row[2]), row[0]))
     speakers.append(("total", len(score.utterances), score.total))
     columns = dict.fromkeys(
         ["speaker", "utterances", f"{name} %", f"errors/{tokens}", "ins", "del", "sub"], "right"
@@ -80,17 +80,31 @@ def _describe(counts: ErrorCounts) -> str:
 
 
 def _top_edits(utterances: Sequence[UtteranceScore], edit: Edit) -> list[str]:
+    lines = [
+        f"{count:6d}  {' -> '.join(token for token in pair if token is not None)}"
+        for pair, count in ranked_edits(utterances, edit)[:_TOP]
+    ]
+    return lines or ["  none"]
+
+
+def ranked_edits(utterances: Iterable[UtteranceScore], edit: Edit) -> list[tuple[Pair, int]]:
+    """Return what was substituted, deleted or inserted with its count, most frequent first."""
     edits = Counter(
-        " -> ".join(token for token in pair if token is not None)
-        for utterance in utterances
-        for pair in utterance.pairs
-        if pair.edit == edit
+        pair for utterance in utterances for pair in utterance.pairs if pair.edit == edit
     )
-    ranked = sorted(edits.items(), key=lambda item: (-item[1], item[0]))
-    return [f"{count:6d}  {text}" for text, count in ranked[:_TOP]] or ["  none"]
+    return sorted(
+        edits.items(),
+        key=lambda item: (-item[1], [token for token in item[0] if token is not None]),
+    )
 
 
-def _badness(counts: ErrorCounts) -> tuple[int, float]:
+def worst_first(utterances: Iterable[UtteranceScore]) -> list[UtteranceScore]:
+    """Sort by most errors, then the highest rate."""
+    return sorted(utterances, key=lambda utterance: (*badness(utterance.counts), utterance.id))
+
+
+def badness(counts: ErrorCounts) -> tuple[int, float]:
+    """Return a key that puts what has most errors, then the highest rate, first."""
     return -counts.errors, -(counts.rate or 0.0)
 
 

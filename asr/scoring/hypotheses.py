@@ -44,6 +44,7 @@ class DecodedUtterance(Record):
     speaker: str
     reference: str
     text: str
+    duration: float | None = None  # seconds
 
 
 class DecodeSummary(Record):
@@ -51,7 +52,9 @@ class DecodeSummary(Record):
 
     `chunk_size` is in encoder frames, null when the whole utterance was seen at once. `device` is
     what decoded, `training_device` and `world_size` what trained. `tokenizer_normaliser` has gone
-    over the references, and over the transcripts the model learned from.
+    over the references, and over the transcripts the model learned from. `weights` says which
+    checkpoints the model is made of, `cuts` which file was decoded, `options` what the method was
+    run with.
     """
 
     split: str
@@ -68,6 +71,9 @@ class DecodeSummary(Record):
     git_commit: str | None
     command: str
     tokenizer_normaliser: str = "none"
+    weights: str | None = None
+    cuts: str | None = None
+    options: dict[str, Any] = {}
 
 
 def decode_folder(method: str, chunk_size: int | None) -> str:

@@ -24,6 +24,7 @@ _NOTES = (
     "on the device given below. chunk: encoder frames, `full` is the whole utterance. normaliser: "
     "what `asr score` did to references and hypotheses before it compared them."
 )
+_FIGURES = ("parameters", "epochs", "training")  # columns that stand on the right
 
 
 def render_page(split: str, rows: Sequence[ResultRow], unit: Unit) -> str:
@@ -85,34 +86,32 @@ def _zero_error_notes(rows: Sequence[ResultRow], unit: Unit) -> list[str]:
 
 
 def _render_provenance(rows: Sequence[ResultRow]) -> str:
-    columns = {
-        "experiment": "left",
-        "method": "left",
-        "parameters": "right",
-        "epochs": "right",
-        "training": "right",
-        "trained on": "left",
-        "decoded on": "left",
-        "tokenizer's normaliser": "left",
-        "commit": "left",
-        "command": "left",
-    }
     cells = [
-        (
-            row.experiment,
-            decode_folder(row.method, row.chunk_size),
-            f"{row.parameters:,}",
-            UNKNOWN if row.epochs is None else f"{row.epochs:g}",
-            _format_duration(row.training_seconds),
-            _format_devices(row),
-            f"{row.device}, threads: {row.num_threads}",
-            row.tokenizer_normaliser,
-            row.git_commit[:10] if row.git_commit else UNKNOWN,
-            f"`{row.command}`",
-        )
+        {
+            "experiment": row.experiment,
+            "method": decode_folder(row.method, row.chunk_size),
+            **provenance(row),
+            "command": f"`{row.command}`",
+        }
         for row in rows
     ]
-    return markdown_table(columns, list(dict.fromkeys(cells)))
+    sides = {title: "right" if title in _FIGURES else "left" for title in cells[0]}
+    distinct = dict.fromkeys(tuple(row.values()) for row in cells)
+    return markdown_table(sides, list(distinct))
+
+
+def provenance(row: ResultRow) -> dict[str, str]:
+    """Return how a row came about, by the titles of a table; the command stands last."""
+    return {
+        "parameters": f"{row.parameters:,}",
+        "epochs": UNKNOWN if row.epochs is None else f"{row.epochs:g}",
+        "training": _format_duration(row.training_seconds),
+        "trained on": _format_devices(row),
+        "decoded on": f"{row.device}, threads: {row.num_threads}",
+        "tokenizer's normaliser": row.tokenizer_normaliser,
+        "commit": row.git_commit[:10] if row.git_commit else UNKNOWN,
+        "command": row.command,
+    }
 
 
 def _format_devices(row: ResultRow) -> str:

@@ -12,6 +12,11 @@ from asr.errors import UserError
 from asr.files import read_json, write_json, write_text
 from asr.scoring.alignment import Unit
 from asr.scoring.details import render_alignments, render_speakers
+from asr.scoring.hotword_results import (
+    score_decodes_on_hotwords,
+    updated_hotword_tables,
+    write_hotword_table,
+)
 from asr.scoring.hypotheses import Record, write_trn
 from asr.scoring.page import render_page, render_rates
 from asr.scoring.rows import ResultRow, ScoredDecode, score_decode
@@ -38,21 +43,26 @@ def score_directories(
     results_dir: Path,
     unit: Unit,
     normaliser: NormaliserName = "none",
+    hotwords: Path | None = None,
 ) -> list[WrittenTable]:
     """Score decode folders and put their rows into the tables of their splits.
 
     A row replaces the stored row of the same experiment, method and normaliser; other rows stay.
     Beside each `hyps.jsonl` go `alignments.txt` and `per_speaker.md`, of the normalised texts, and
-    `ref.trn`, as decoded. Everything is read and scored before the first file is written.
+    `ref.trn`, as decoded. With hotwords, `<split>.hotwords.json` and `.md` hold their rows, and
+    `hotwords.md` beside `hyps.jsonl` every phrase. Everything is read and scored before the first
+    file is written.
 
     Args:
         directories: `exp/<experiment>/decode/<split>/<method>` folders, of one or more splits.
         results_dir: where `<split>.json` and `<split>.md` live.
         unit: the unit of the headline figure and of the details; all are always computed.
         normaliser: applied to references and hypotheses before they are compared.
+        hotwords: a file of phrases; errors on them and off them are then told as well.
 
     Raises:
-        UserError: a folder is missing, malformed or given twice, or a stored table is malformed.
+        UserError: a folder is missing, malformed or given twice, or a stored table or the file of
+            hotwords is malformed.
     """
     decodes = [score_decode(directory, normaliser) for directory in directories]
     new_rows = _rows_by_split(decodes)
@@ -60,9 +70,17 @@ def score_directories(
         results_dir / split: _updated_table(results_dir / f"{split}.json", split, unit, rows)
         for split, rows in new_rows.items()
     }
+    on_hotwords = score_decodes_on_hotwords(decodes, hotwords, unit, normaliser) if hotwords else []
+    hotword_tables = updated_hotword_tables(results_dir, on_hotwords)
     for decode in decodes:
         _write_details(decode, unit)
-    return [_write_table(stem, table) for stem, table in tables.items()]
+    for scored in on_hotwords:
+        write_text(scored.decode.directory / "hotwords.md", scored.details)
+    written = [_write_table(stem, table) for stem, table in tables.items()]
+    for stem, hotword_table in hotword_tables.items():
+        rates = write_hotword_table(stem, hotword_table)
+        written.append(WrittenTable(Path(f"{stem}.md"), rates))
+    return written
 
 
 def _rows_by_split(decodes: Iterable[ScoredDecode]) -> dict[str, list[ResultRow]]:

@@ -37,16 +37,15 @@ class ErrorRate(Record):
     high: float | None
 
     @classmethod
-    def of(cls, score: CorpusScore) -> ErrorRate:
-        """Return the total of a scored split."""
-        interval = score.interval
+    def of(cls, counts: ErrorCounts, interval: Interval | None) -> ErrorRate:
+        """Return the rate of some counts with its interval, if it has one."""
         return cls(
-            errors=score.total.errors,
-            reference_tokens=score.total.reference_tokens,
-            rate=score.total.rate,
+            errors=counts.errors,
+            reference_tokens=counts.reference_tokens,
+            rate=counts.rate,
             low=interval.low if interval else None,
             high=interval.high if interval else None,
-            **asdict(score.total),
+            **asdict(counts),
         )
 
     @property
@@ -114,14 +113,15 @@ def score_decode(directory: Path, normaliser: NormaliserName = "none") -> Scored
     compared = normalise_utterances(utterances, normaliser)
     units: tuple[Unit, ...] = get_args(Unit)
     scores = {unit: score_corpus(compared, unit) for unit in units}
+    rates = {unit: ErrorRate.of(score.total, score.interval) for unit, score in scores.items()}
     row = ResultRow(
         **summary.model_dump(),
         experiment=experiment,
         utterances=len(utterances),
         normaliser=normaliser,
-        wer=ErrorRate.of(scores["word"]),
-        cer=ErrorRate.of(scores["char"]),
-        mer=ErrorRate.of(scores["mixed"]),
+        wer=rates["word"],
+        cer=rates["char"],
+        mer=rates["mixed"],
     )
     return ScoredDecode(directory, utterances, scores, row)
 

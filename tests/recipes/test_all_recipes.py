@@ -10,6 +10,7 @@ import pytest
 
 from asr.config.loading import load_config
 from asr.models import AsrModel
+from tests.html_page import Page
 from tests.recipes.conftest import ROOT, copy_recipe
 
 RECIPES = sorted(path.parent.name for path in ROOT.glob("egs/*/run.sh"))
@@ -69,4 +70,7 @@ def test_rehearsal(name: str, tmp_path: Path) -> None:
     for path in tables:
         for row in json.loads(path.read_text())["rows"]:
             assert row["wer"]["reference_tokens"] > 0
+    for folder in {path.parent for path in tables}:
+        page = Page((folder / "report.html").read_text(encoding="utf-8"))
+        assert page.sounds() or "No utterance has an error." in page.shown
     assert {path.name for path in recipe.folder.iterdir()} & {"data", "exp", "results"} == set()

@@ -2,35 +2,22 @@
 
 from __future__ import annotations
 
-import html
 from collections.abc import Iterator, Sequence
 
 import numpy as np
 
 from asr.data.rejections import Rejection, count_reasons
-from asr.data.validation.charts import histogram_svg
 from asr.data.validation.clips import clip
 from asr.data.validation.report import ValidationReport
 from asr.data.validation.utterance import Utterance
+from asr.pages.charts import histogram_svg
+from asr.pages.markup import escape, figure, page, plain_table
 from asr.text.inspection import LETTERS_A_SYLLABLE
 
 _MOST_CLIP_CHARACTERS = 1_300_000  # of all players together
 _EXAMPLES = 3  # of every reason
 _KEPT_EXAMPLES = 6
 _SPEAKERS = 30
-_LONGEST_TEXT = 160
-_STYLE = """
-body { font: 15px/1.5 system-ui, sans-serif; max-width: 60rem; margin: 2rem auto; padding: 0 1rem;
-       color: #222; background: #fff }
-table { border-collapse: collapse; width: 100%; margin: 0.5rem 0 1.5rem }
-th, td { text-align: left; vertical-align: top; padding: 0.25rem 0.6rem;
-         border-bottom: 1px solid #ddd; overflow-wrap: anywhere }
-td.number, th.number { text-align: right; white-space: nowrap }
-.charts { display: flex; flex-wrap: wrap; gap: 1.5rem }
-.charts figure { flex: 1 1 24rem; margin: 0 }
-svg rect { fill: #3b6ea5 } svg text { font-size: 12px; fill: #555 }
-meter { width: 8rem } audio { width: 14rem; height: 2rem }
-"""
 
 
 def render_page(report: ValidationReport) -> str:
@@ -40,19 +27,15 @@ def render_page(report: ValidationReport) -> str:
     """
     players = _Players(enabled=report.options.decode)
     parts = [
-        "<!DOCTYPE html>",
-        f'<html lang="en"><head><meta charset="utf-8"><title>{_text(report.split)}</title>',
-        f"<style>{_STYLE}</style></head><body>",
-        f"<h1>Validation of {_text(report.split)}</h1>",
+        f"<h1>Validation of {escape(report.split)}</h1>",
         _summary(report),
         _findings("Set aside", report.rejected, players),
         _findings("Kept, with a warning", report.warnings, players),
         _kept(report.kept, players),
         _histograms(report),
         _speakers(report),
-        "</body></html>",
     ]
-    return "\n".join(parts) + "\n"
+    return page(report.split, parts)
 
 
 class _Players:
@@ -95,8 +78,8 @@ def _summary(report: ValidationReport) -> str:
         ]
     else:
         rows.append(("audio", "not decoded: judged by manifests and texts alone"))
-    cells = [f"<tr><th>{_text(name)}</th><td>{_text(value)}</td></tr>" for name, value in rows]
-    return _table(cells)
+    cells = [f"<tr><th>{escape(name)}</th><td>{escape(value)}</td></tr>" for name, value in rows]
+    return plain_table(cells)
 
 
 def _findings(title: str, findings: Sequence[Rejection], players: _Players) -> str:
@@ -111,10 +94,10 @@ def _findings(title: str, findings: Sequence[Rejection], players: _Players) -> s
             head = f'<td class="number"{span}>{count:,}</td><td{span}>{reason}</td>'
             example = f"{item.id or item.path}: {item.detail}"
             rows.append(
-                f"<tr>{'' if index else head}<td>{_text(example)}</td>"
+                f"<tr>{'' if index else head}<td>{escape(example)}</td>"
                 f"<td>{players.player(item.path, item.start, item.duration)}</td></tr>"
             )
-    return f"<h2>{title}</h2>" + _table(rows)
+    return f"<h2>{title}</h2>" + plain_table(rows)
 
 
 def _kept(kept: Sequence[Utterance], players: _Players) -> str:
@@ -123,10 +106,10 @@ def _kept(kept: Sequence[Utterance], players: _Players) -> str:
         supervision = utterance.supervision
         player = players.player(utterance.path, supervision.start, utterance.duration)
         rows.append(
-            f"<tr><td>{_text(utterance.id)}</td><td>{_text(utterance.text)}</td>"
+            f"<tr><td>{escape(utterance.id)}</td><td>{escape(utterance.text)}</td>"
             f'<td class="number">{utterance.duration:.1f} s</td><td>{player}</td></tr>'
         )
-    return "<h2>Examples of what is kept</h2>" + (_table(rows) if rows else "<p>Nothing.</p>")
+    return "<h2>Examples of what is kept</h2>" + (plain_table(rows) if rows else "<p>Nothing.</p>")
 
 
 def _spread(kept: Sequence[Utterance]) -> Iterator[Utterance]:
@@ -140,10 +123,7 @@ def _histograms(report: ValidationReport) -> str:
         (report.durations, "Durations", "s"),
         (report.letter_rates, "Characters a second", "/s"),
     )
-    figures = [
-        f"<figure><figcaption>{title}</figcaption>{histogram_svg(values, title, unit)}</figure>"
-        for values, title, unit in charts
-    ]
+    figures = [figure(title, histogram_svg(values, title, unit)) for values, title, unit in charts]
     note = (
         "Characters that are spoken: letters count one, a Han character, kana, Hangul syllable or "
         f"digit counts {LETTERS_A_SYLLABLE}, spaces and punctuation count nothing."
@@ -163,7 +143,7 @@ def _speakers(report: ValidationReport) -> str:
     rows[0] += "<th></th></tr>"
     for name, count, seconds in speakers[:_SPEAKERS]:
         rows.append(
-            f'<tr><td>{_text(name)}</td><td class="number">{count:,}</td>'
+            f'<tr><td>{escape(name)}</td><td class="number">{count:,}</td>'
             f'<td class="number">{seconds / 3600:.3f}</td>'
             f'<td><meter value="{seconds / longest:.3f}"></meter></td></tr>'
         )
@@ -175,19 +155,8 @@ def _speakers(report: ValidationReport) -> str:
             f'<tr><td>{len(others):,} others</td><td class="number">{count:,}</td>'
             f'<td class="number">{hours:.3f}</td><td></td></tr>'
         )
-    return f"<h2>Hours of each speaker</h2>{_table(rows)}"
-
-
-def _table(rows: Sequence[str]) -> str:
-    return "<table>" + "".join(rows) + "</table>"
+    return f"<h2>Hours of each speaker</h2>{plain_table(rows)}"
 
 
 def _counts(counts: dict[str, int]) -> str:
     return ", ".join(f"{name}: {count:,}" for name, count in counts.items()) or "none"
-
-
-def _text(value: str) -> str:
-    """Return text that a page can hold: short, and with nothing in it that a browser obeys."""
-    short = value if len(value) <= _LONGEST_TEXT else value[: _LONGEST_TEXT - 1] + "…"
-    printable = "".join(c if c.isprintable() else f"U+{ord(c):04X}" for c in short)
-    return html.escape(printable)
