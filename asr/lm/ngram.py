@@ -41,9 +41,9 @@ def ngram_scorer(
     words = plain_words(model.words)
     if not words:
         raise UserError("no word in it but sentence marks", where=str(where))
-    if is_of_tokens(words, tokenizer):
-        return TokenNgramScorer(model, tokenizer, device)
     spelling = spell_words(words, tokenizer)
+    if is_of_tokens(words, spelling, tokenizer):
+        return TokenNgramScorer(model, tokenizer, device)
     check_spelled(words, spelling, tokenizer, where)
     return WordNgramScorer(model, spelling, tokenizer, device)
 

@@ -18,19 +18,21 @@ def fit_backoffs(model: NgramModel) -> NgramModel:
     """Return `model` with the backoff weights that make every context's probabilities sum to one.
 
     The weight of a context is what its n-grams leave over, by what the shorter context gives the
-    words that they do not name. Where they name every word it scores nothing, and is 1.
+    words that they do not name. Where they name every word there is nobody to leave it to: their
+    probabilities share it in proportion.
     """
-    fitted = replace(model, backoff=np.zeros_like(model.backoff))
+    log_prob, backoff = model.log_prob.copy(), np.zeros_like(model.backoff)
     for order in range(2, model.order + 1):
-        context = fitted.context[fitted.places(order)]
+        fitted = replace(model, log_prob=log_prob, backoff=backoff)
         left, left_below = _left_over(fitted, order)
+        context = model.context[model.places(order)]
+        everything = left_below <= _NOTHING
+        share = np.log(np.maximum(1.0 - left, _NOTHING))
+        log_prob[model.places(order)] -= np.where(everything, share, 0.0)[context]
+        weight = np.log(np.maximum(left, _NOTHING) / np.maximum(left_below, _NOTHING))
         used = np.unique(context)
-        weight = np.log(np.maximum(left[used], _NOTHING) / np.maximum(left_below[used], _NOTHING))
-        weight[left_below[used] <= _NOTHING] = 0.0
-        backoff = fitted.backoff.copy()
-        backoff[used - 1] = weight
-        fitted = replace(fitted, backoff=backoff)
-    return fitted
+        backoff[used - 1] = np.where(everything, 0.0, weight)[used]
+    return replace(model, log_prob=log_prob, backoff=backoff)
 
 
 def prune_ngrams(model: NgramModel, threshold: float) -> NgramModel:

@@ -55,10 +55,14 @@ def spell_words(words: list[str], tokenizer: Tokenizer[Any]) -> Spelling:
     return Spelling(spelled, starts_inside=bool(space))
 
 
-def is_of_tokens(words: list[str], tokenizer: Tokenizer[Any]) -> bool:
-    """Whether the model's words are mostly tokens, as `asr lm train --unit token` makes it."""
+def is_of_tokens(words: list[str], spelling: Spelling, tokenizer: Tokenizer[Any]) -> bool:
+    """Whether the model's words are tokens, as `asr lm train --unit token` makes it.
+
+    Tokens can mostly be spelled too; words are tokens at best in part.
+    """
     tokens = set(tokenizer.tokens)
-    if _share(words, [word for word in words if word in tokens]) < _FEWEST:
+    share = _share(words, [word for word in words if word in tokens])
+    if share < max(_FEWEST, _share(words, [word for word in words if word in spelling.words])):
         return False
     # Letters spoken one by one (AN4) are words too; a model of tokens has the one for spaces.
     letters_alone = SPACE_TOKEN in tokens and not any(SPACE_TOKEN in word for word in words)
