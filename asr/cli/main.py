@@ -28,6 +28,7 @@ COMMANDS = {
     "export": "pack a bundle into one file and check it",
     "features": "compute and store fbank features",
     "init-recipe": "make a recipe for your own data",
+    "lm": "train, prune and measure n-gram language models",
     "prepare": "turn a table of recordings into lhotse manifests",
     "report": "one HTML page about all results of a recipe",
     "score": "WER, CER and MER tables from decoded hypotheses",

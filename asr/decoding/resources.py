@@ -11,6 +11,7 @@ from asr.bundle import Bundle
 from asr.config.decoding import EXTRAS, HOTWORDS, NEURAL, NGRAM, DecodingOptions, MethodName
 from asr.decoding.fusion import Fusion, LabelScorer
 from asr.errors import UserError
+from asr.lm.ngram import load_ngram
 
 
 @dataclass(frozen=True)
@@ -63,4 +64,7 @@ def load_resources(paths: ResourcePaths, bundle: Bundle, device: torch.device) -
     Raises:
         UserError: a file is missing or damaged, or was made for another vocabulary.
     """
-    return NO_RESOURCES
+    tokenizer = bundle.tokenizer
+    return Resources(
+        ngram=None if paths.ngram is None else load_ngram(paths.ngram, tokenizer, device),
+    )
