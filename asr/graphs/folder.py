@@ -53,6 +53,10 @@ class DecodingGraph:
     vocab_size: int
 
     @property
+    def num_states(self) -> int:
+        return int(self.fst.num_states)
+
+    @property
     def has_words(self) -> bool:
         """Whether the output labels are words rather than tokens."""
         return self.kind != "h"
