@@ -33,11 +33,13 @@ class Method:
         does: one line.
         needs: the parts of a model that it cannot do without, beside the CTC head.
         takes: the extras that may be added to its name.
+        needs_graph: whether it decodes with a graph (--graph).
     """
 
     does: str
     needs: tuple[str, ...] = ()
     takes: tuple[str, ...] = ()
+    needs_graph: bool = False
 
 
 METHODS: dict[str, Method] = {
@@ -50,6 +52,11 @@ METHODS: dict[str, Method] = {
         "ctc-prefix-beam, sorted anew by CTC and attention together",
         (ATTENTION_DECODER,),
         takes=(*EXTRAS,),
+    ),
+    "wfst": Method(
+        "the best words of a decoding graph under CTC; extras score its n-best list anew",
+        takes=(*EXTRAS,),
+        needs_graph=True,
     ),
 }
 
@@ -135,6 +142,25 @@ class DecodingOptions(Params):
     neural_weight: float = Field(0.3, ge=0, allow_inf_nan=False, description="…+neural")
     hotword_weight: float = Field(
         1.0, ge=0, allow_inf_nan=False, description="…+hotwords: multiplies the phrases' weights"
+    )
+    graph_beam: float = Field(
+        16.0,
+        gt=0,
+        le=1000,
+        description="wfst: paths that score less than the best by this are dropped (natural log)",
+    )
+    lattice_beam: float = Field(
+        8.0, gt=0, le=1000, description="wfst: as graph_beam, of what the lattice keeps"
+    )
+    max_active: int = Field(7000, ge=20, description="wfst: most states of the graph in a frame")
+    acoustic_scale: float = Field(
+        1.0, gt=0, le=100, description="wfst: multiplies CTC's log-probabilities in the search"
+    )
+    wfst_lm_weight: float = Field(
+        1.0, ge=0, le=100, description="wfst: multiplies the graph's scores within the lattice"
+    )
+    graph_paths: int = Field(
+        100, ge=1, le=10000, description="wfst+…: word sequences of the lattice scored anew"
     )
 
     @model_validator(mode="after")

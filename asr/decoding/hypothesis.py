@@ -36,8 +36,11 @@ class Hypothesis:
         timestamps: start of each token in seconds, one a token.
         ends: end of each token in seconds, one a token.
         confidences: in [0, 1], one a token; see `asr.decoding.timing`.
-        text: filled in by whoever holds the tokenizer, as are the words.
+        text: filled in by whoever holds the tokenizer, as are the words, unless a decoding graph
+            has given its words.
         words: the words of `text` in time.
+        complete: False where a decoding graph had no path that ends with the audio, and this is
+            the best one that has not ended.
     """
 
     tokens: list[int]
@@ -47,6 +50,7 @@ class Hypothesis:
     confidences: list[float] = field(default_factory=list)
     text: str = ""
     words: list[Word] = field(default_factory=list)
+    complete: bool = True
 
     def timed_row(self, vocabulary: Sequence[str]) -> dict[str, Any]:
         """Return tokens and words with times and confidences, as JSON files hold them.
@@ -77,8 +81,12 @@ class TokenPath:
 
     Attributes:
         frames: where the search itself began each token, for those that look at frames.
+        text: given where it is not what the tokenizer makes of the tokens.
+        complete: as in `Hypothesis`.
     """
 
     tokens: list[int]
     score: float
     frames: list[int] = field(default_factory=list)
+    text: str | None = None
+    complete: bool = True

@@ -6,6 +6,7 @@
 | `ctc-prefix-beam` | all CTC alignments of the tokens within the beam |
 | `attention` | the tokens and eos by the decoder, plus `length_bonus` a token |
 | `attention-rescoring` | `ctc_weight * ctc + (1 - ctc_weight) * attention` |
+| `wfst` | `acoustic_scale * ctc + wfst_lm_weight * graph`, both of the best alignment |
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from asr.decoding.prefix_beam import prefix_beam
 from asr.decoding.rescoring import rescoring
 from asr.decoding.resources import NO_RESOURCES, Resources
 from asr.decoding.timing import CtcOnce, timed_hypotheses
+from asr.decoding.wfst import wfst
 from asr.errors import UserError
 
 SEARCHES: dict[str, Search] = {
@@ -31,6 +33,7 @@ SEARCHES: dict[str, Search] = {
     "ctc-prefix-beam": prefix_beam,
     "attention": attention,
     "attention-rescoring": rescoring,
+    "wfst": wfst,
 }
 
 
@@ -68,7 +71,8 @@ def decode(
     """
     name = check_method(method, model_parts(model))
     resources.check(name)
-    request = SearchRequest(options, resources.fusion(name, options))
+    fusion = resources.fusion(name, options)
+    request = SearchRequest(options, fusion, name.extras, resources.graph)
     search = SEARCHES[name.base]
     results = [[Hypothesis([], 0.0)] for _ in range(encodings.size(0))]
     heard = lengths.nonzero()[:, 0]

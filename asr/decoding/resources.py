@@ -8,9 +8,18 @@ from pathlib import Path
 import torch
 
 from asr.bundle import Bundle
-from asr.config.decoding import EXTRAS, HOTWORDS, NEURAL, NGRAM, DecodingOptions, MethodName
+from asr.config.decoding import (
+    EXTRAS,
+    HOTWORDS,
+    METHODS,
+    NEURAL,
+    NGRAM,
+    DecodingOptions,
+    MethodName,
+)
 from asr.decoding.fusion import Fusion, LabelScorer
 from asr.errors import UserError
+from asr.graphs.folder import DecodingGraph, load_graph
 from asr.lm.ngram import load_ngram
 
 
@@ -31,13 +40,16 @@ class Resources:
     ngram: LabelScorer | None = None
     neural: LabelScorer | None = None
     hotwords: LabelScorer | None = None
+    graph: DecodingGraph | None = None
 
     def check(self, method: MethodName) -> None:
-        """Refuse a method whose extras were not given.
+        """Refuse a method whose extras, or whose graph, were not given.
 
         Raises:
             UserError: it names the option.
         """
+        if METHODS[method.base].needs_graph and self.graph is None:
+            raise UserError(f"decoding method '{method}' needs a decoding graph (--graph)")
         for extra in method.extras:
             if getattr(self, extra) is None:
                 raise UserError(f"decoding method '{method}' needs {EXTRAS[extra]}")
@@ -67,4 +79,5 @@ def load_resources(paths: ResourcePaths, bundle: Bundle, device: torch.device) -
     tokenizer = bundle.tokenizer
     return Resources(
         ngram=None if paths.ngram is None else load_ngram(paths.ngram, tokenizer, device),
+        graph=None if paths.graph is None else load_graph(paths.graph, tokenizer),
     )

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from torch import Tensor
@@ -21,6 +22,7 @@ from torch import Tensor
 from asr.decoding.alignment import align_tokens
 from asr.decoding.base import AttentionDecoder, DecodableModel
 from asr.decoding.hypothesis import Hypothesis, TokenPath, Word
+from asr.text.scripts import split_words
 from asr.text.tokenizers import Tokenizer
 
 
@@ -58,7 +60,13 @@ def timed_hypotheses(
         lengths: (B,), frames that are real.
         seconds_per_frame: duration of one encoder frame.
     """
-    results = [[Hypothesis(path.tokens, path.score) for path in paths] for paths in n_best]
+    results = [
+        [
+            Hypothesis(path.tokens, path.score, text=path.text or "", complete=path.complete)
+            for path in paths
+        ]
+        for paths in n_best
+    ]
     if log_probs is None:
         return results
     for hypotheses, scores, length in zip(results, log_probs, lengths.tolist(), strict=True):
@@ -88,6 +96,18 @@ def words_in_time(
         )
         for span in tokenizer.words(tokens)
     ]
+
+
+def renamed(words: list[Word], text: str) -> list[Word]:
+    """Return words with the names that `text` has for them.
+
+    A lexicon may spell a word as it is not written. Where the tokens make another number of words
+    than `text` has, no times can be told, and nothing is returned.
+    """
+    names = split_words(text)
+    if len(names) != len(words):
+        return []
+    return [replace(word, text=name) for word, name in zip(words, names, strict=True)]
 
 
 def _geometric_mean(values: Sequence[float]) -> float:
