@@ -128,6 +128,19 @@ class DecodingOptions(Params):
         allow_inf_nan=False,
         description="added to the score for every label, by all beam searches",
     )
+    ctc_candidates: int | None = Field(
+        None,
+        ge=1,
+        description="ctc-prefix-beam with extras: symbols a frame that are tried; null: "
+        "2 * beam_size",
+    )
+    blank_skip: float = Field(
+        1.0,
+        gt=0,
+        le=1,
+        description="ctc-prefix-beam: frames whose blank is more probable are taken as blank; "
+        "1.0: none",
+    )
     max_length_ratio: float = Field(
         1.0, gt=0, allow_inf_nan=False, description="attention: most labels per encoder frame"
     )

@@ -25,11 +25,15 @@ class Hypothesis:
 
 @dataclass(frozen=True)
 class TokenPath:
-    """What the search functions return: as `Hypothesis`, in encoder frames instead of seconds."""
+    """What the search functions return: as `Hypothesis`, in encoder frames instead of seconds.
+
+    `fused` is the part of the score that language models and hotwords added.
+    """
 
     tokens: list[int]
     score: float
     frames: list[int] = field(default_factory=list)
+    fused: float = 0.0
 
     def to_hypothesis(self, seconds_per_frame: float) -> Hypothesis:
         """Convert frames into seconds."""
