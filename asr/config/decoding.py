@@ -33,16 +33,23 @@ class Method:
         does: one line.
         needs: the parts of a model that it cannot do without, beside the CTC head.
         takes: the extras that may be added to its name.
+        needs_one_of: the extras of which its name must have one.
     """
 
     does: str
     needs: tuple[str, ...] = ()
     takes: tuple[str, ...] = ()
+    needs_one_of: tuple[str, ...] = ()
 
 
 METHODS: dict[str, Method] = {
     "ctc-greedy": Method("the best symbol of every frame"),
     "ctc-prefix-beam": Method("the most probable label sequences under CTC", takes=(*EXTRAS,)),
+    "lm-rescoring": Method(
+        "ctc-prefix-beam, sorted anew by CTC and language models together",
+        takes=(*EXTRAS,),
+        needs_one_of=(NGRAM, NEURAL),
+    ),
     "attention": Method(
         "beam search with the attention decoder", (ATTENTION_DECODER,), takes=(*EXTRAS,)
     ),
@@ -66,7 +73,8 @@ class MethodName:
         """Read a name; extras may come in any order.
 
         Raises:
-            UserError: there is no such method or extra, or the method does not take it.
+            UserError: there is no such method or extra, the method does not take it, or needs
+                one that is not there.
         """
         base, *given = name.split("+")
         if base not in METHODS:
@@ -79,6 +87,10 @@ class MethodName:
             if extra not in takes:
                 todo = f"It takes {', '.join(takes)}." if takes else "It takes nothing."
                 raise UserError(f"decoding method '{base}' cannot use {EXTRAS[extra]}", todo=todo)
+        one_of = METHODS[base].needs_one_of
+        if one_of and not set(one_of) & set(given):
+            names = " or ".join(f"{base}+{extra}" for extra in one_of)
+            raise UserError(f"decoding method '{base}' needs an extra", todo=f"Write {names}.")
         return cls(base, tuple(extra for extra in EXTRAS if extra in given))
 
     def __str__(self) -> str:
@@ -87,7 +99,11 @@ class MethodName:
 
 def usable_methods(parts: Collection[str]) -> list[str]:
     """Return the methods, without extras, that a model with `parts` can be decoded with."""
-    return [name for name, method in METHODS.items() if set(method.needs) <= set(parts)]
+    return [
+        name
+        for name, method in METHODS.items()
+        if set(method.needs) <= set(parts) and not method.needs_one_of
+    ]
 
 
 def default_method(parts: Collection[str]) -> str:

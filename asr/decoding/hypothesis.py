@@ -35,6 +35,11 @@ class TokenPath:
     frames: list[int] = field(default_factory=list)
     fused: float = 0.0
 
+    @property
+    def model_score(self) -> float:
+        """The part of the score that is the model's own."""
+        return self.score - self.fused
+
     def to_hypothesis(self, seconds_per_frame: float) -> Hypothesis:
         """Convert frames into seconds."""
         timestamps = [frame * seconds_per_frame for frame in self.frames]

@@ -157,7 +157,7 @@ def _block(
     each = zip(*(column.unbind(0) for column in columns), strict=True)
     gaps = zip(after_gap[:, :, None].unbind(0), after_gap.any(dim=1).tolist(), strict=True)
     frames = [
-        Frame(*(tensor[:size] for tensor in tensors), after_gap=gap[:size] if has_gap else None)
+        Frame._make([*(tensor[:size] for tensor in tensors), gap[:size] if has_gap else None])
         for size, tensors, (gap, has_gap) in zip(going, each, gaps, strict=True)
     ]
     return Block(frames, places, best_scores)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from itertools import groupby
-from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -16,7 +16,8 @@ _NO_TOKEN = -1
 Labels = tuple[list[int], list[int]]  # tokens, and the frame of each
 
 
-class _Segment(NamedTuple):
+@dataclass(slots=True)
+class _Segment:
     """The labels that an entry got in one block of frames, after those before it."""
 
     before: _Segment | None
@@ -49,29 +50,48 @@ class History:
             labels: for each entry after the block, what it emitted in the block.
         """
         before = [self._entries[source] for source in sources]
-        if before[0] is not None and all(segment is before[0] for segment in before):
-            tokens, frames = _labels_of(before[0])
-            self._tokens += tokens
-            self._frames += frames
-            before = [None] * len(before)
         self._entries = [
             _Segment(segment, *emitted) if emitted[0] else segment
             for segment, emitted in zip(before, labels, strict=True)
         ]
+        self._finalise()
+
+    def _finalise(self) -> None:
+        """Move the segments that all entries begin with to the final labels."""
+        chains = [_chain(entry) for entry in self._entries]
+        shared = 0
+        for first, *others in zip(*chains, strict=False):
+            if any(segment is not first for segment in others):
+                break
+            shared += 1
+        if not shared:
+            return
+        tokens, frames = _labels_of(chains[0][:shared])
+        self._tokens += tokens
+        self._frames += frames
+        for chain in chains:
+            if len(chain) > shared:
+                chain[shared].before = None
+        self._entries = [chain[-1] if len(chain) > shared else None for chain in chains]
 
     def labels(self, entry: int) -> Labels:
         """Return all tokens of an entry, and the frame of each."""
-        tokens, frames = _labels_of(self._entries[entry])
+        tokens, frames = _labels_of(_chain(self._entries[entry]))
         return self._tokens + tokens, self._frames + frames
 
 
-def _labels_of(segment: _Segment | None) -> Labels:
+def _chain(segment: _Segment | None) -> list[_Segment]:
+    """Return a segment and those before it, oldest first."""
     chain = []
     while segment is not None:
         chain.append(segment)
         segment = segment.before
-    tokens = [token for part in reversed(chain) for token in part.tokens]
-    frames = [frame for part in reversed(chain) for frame in part.frames]
+    return chain[::-1]
+
+
+def _labels_of(chain: list[_Segment]) -> Labels:
+    tokens = [token for segment in chain for token in segment.tokens]
+    frames = [frame for segment in chain for frame in segment.frames]
     return tokens, frames
 
 

@@ -175,6 +175,11 @@ class PrefixBeamSearch:
         for row, (sources, labels) in zip(rows.tolist(), traced, strict=True):
             self._histories[row].extend(sources, labels)
 
+    @property
+    def num_final(self) -> list[int]:
+        """How many labels of each utterance can change no more, whatever follows."""
+        return [history.num_final for history in self._histories]
+
     @torch.inference_mode()
     def best(self, n_best: int | None = None) -> list[list[TokenPath]]:
         """Return what the frames so far say, as if they were all.
