@@ -17,8 +17,12 @@ def _list_methods(context: click.Context, parameter: click.Parameter, asked: boo
         return
     for name, method in METHODS.items():
         click.echo(f"{name}: {method.does}")
-        graph = ["decoding graph (--graph)"] if method.needs_graph else []
-        click.echo(f"    needs: {', '.join(['CTC head', *method.needs, *graph])}")
+        needs = ["CTC head", *method.needs]
+        if method.needs_graph:
+            needs.append("decoding graph (--graph)")
+        if method.needs_one_of:
+            needs.append(" or ".join("+" + extra for extra in method.needs_one_of))
+        click.echo(f"    needs: {', '.join(needs)}")
         if method.takes:
             click.echo(f"    may be written with: {', '.join('+' + e for e in method.takes)}")
     for extra, source in EXTRAS.items():

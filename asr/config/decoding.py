@@ -34,17 +34,24 @@ class Method:
         needs: the parts of a model that it cannot do without, beside the CTC head.
         takes: the extras that may be added to its name.
         needs_graph: whether it decodes with a graph (--graph).
+        needs_one_of: the extras of which its name must have one.
     """
 
     does: str
     needs: tuple[str, ...] = ()
     takes: tuple[str, ...] = ()
     needs_graph: bool = False
+    needs_one_of: tuple[str, ...] = ()
 
 
 METHODS: dict[str, Method] = {
     "ctc-greedy": Method("the best symbol of every frame"),
     "ctc-prefix-beam": Method("the most probable label sequences under CTC", takes=(*EXTRAS,)),
+    "lm-rescoring": Method(
+        "ctc-prefix-beam, sorted anew by CTC and language models together",
+        takes=(*EXTRAS,),
+        needs_one_of=(NGRAM, NEURAL),
+    ),
     "attention": Method(
         "beam search with the attention decoder", (ATTENTION_DECODER,), takes=(*EXTRAS,)
     ),
@@ -73,7 +80,8 @@ class MethodName:
         """Read a name; extras may come in any order.
 
         Raises:
-            UserError: there is no such method or extra, or the method does not take it.
+            UserError: there is no such method or extra, the method does not take it, or needs
+                one that is not there.
         """
         base, *given = name.split("+")
         if base not in METHODS:
@@ -86,6 +94,10 @@ class MethodName:
             if extra not in takes:
                 todo = f"It takes {', '.join(takes)}." if takes else "It takes nothing."
                 raise UserError(f"decoding method '{base}' cannot use {EXTRAS[extra]}", todo=todo)
+        one_of = METHODS[base].needs_one_of
+        if one_of and not set(one_of) & set(given):
+            names = " or ".join(f"{base}+{extra}" for extra in one_of)
+            raise UserError(f"decoding method '{base}' needs an extra", todo=f"Write {names}.")
         return cls(base, tuple(extra for extra in EXTRAS if extra in given))
 
     def __str__(self) -> str:
@@ -94,7 +106,11 @@ class MethodName:
 
 def usable_methods(parts: Collection[str]) -> list[str]:
     """Return the methods, without extras, that a model with `parts` can be decoded with."""
-    return [name for name, method in METHODS.items() if set(method.needs) <= set(parts)]
+    return [
+        name
+        for name, method in METHODS.items()
+        if set(method.needs) <= set(parts) and not method.needs_one_of
+    ]
 
 
 def default_method(parts: Collection[str]) -> str:
@@ -134,6 +150,19 @@ class DecodingOptions(Params):
         0.0,
         allow_inf_nan=False,
         description="added to the score for every label, by all beam searches",
+    )
+    ctc_candidates: int | None = Field(
+        None,
+        ge=1,
+        description="ctc-prefix-beam with extras: symbols a frame that are tried; null: "
+        "2 * beam_size",
+    )
+    blank_skip: float = Field(
+        1.0,
+        gt=0,
+        le=1,
+        description="ctc-prefix-beam: frames whose blank is more probable are taken as blank; "
+        "1.0: none",
     )
     max_length_ratio: float = Field(
         1.0, gt=0, allow_inf_nan=False, description="attention: most labels per encoder frame"

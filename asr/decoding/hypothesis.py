@@ -83,6 +83,7 @@ class TokenPath:
         frames: where the search itself began each token, for those that look at frames.
         text: given where it is not what the tokenizer makes of the tokens.
         complete: as in `Hypothesis`.
+        fused: the part of the score that language models and hotwords added.
     """
 
     tokens: list[int]
@@ -90,3 +91,9 @@ class TokenPath:
     frames: list[int] = field(default_factory=list)
     text: str | None = None
     complete: bool = True
+    fused: float = 0.0
+
+    @property
+    def model_score(self) -> float:
+        """The part of the score that is the model's own."""
+        return self.score - self.fused

@@ -4,9 +4,12 @@
 |---|---|
 | `ctc-greedy` | the best CTC alignment |
 | `ctc-prefix-beam` | all CTC alignments of the tokens within the beam |
+| `lm-rescoring` | as `ctc-prefix-beam` |
 | `attention` | the tokens and eos by the decoder, plus `length_bonus` a token |
 | `attention-rescoring` | `ctc_weight * ctc + (1 - ctc_weight) * attention` |
 | `wfst` | `acoustic_scale * ctc + wfst_lm_weight * graph`, both of the best alignment |
+
+Extras and `length_bonus` add their weighted scores of the tokens to that.
 """
 
 from __future__ import annotations
@@ -22,7 +25,7 @@ from asr.decoding.base import DecodableModel, Search, SearchRequest, model_parts
 from asr.decoding.greedy import greedy
 from asr.decoding.hypothesis import Hypothesis, TokenPath
 from asr.decoding.prefix_beam import prefix_beam
-from asr.decoding.rescoring import rescoring
+from asr.decoding.rescoring import lm_rescoring, rescoring
 from asr.decoding.resources import NO_RESOURCES, Resources
 from asr.decoding.timing import CtcOnce, timed_hypotheses
 from asr.decoding.wfst import wfst
@@ -31,6 +34,7 @@ from asr.errors import UserError
 SEARCHES: dict[str, Search] = {
     "ctc-greedy": greedy,
     "ctc-prefix-beam": prefix_beam,
+    "lm-rescoring": lm_rescoring,
     "attention": attention,
     "attention-rescoring": rescoring,
     "wfst": wfst,

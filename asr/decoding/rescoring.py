@@ -1,6 +1,9 @@
-"""Two-pass decoding: the attention decoder rescores what CTC proposes (Sainath et al. 2019)."""
+"""Two-pass decoding: another model rescores what CTC proposes (Sainath et al. 2019)."""
 
 from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterable
 
 import torch
 from torch import Tensor
@@ -8,6 +11,7 @@ from torch.nn.functional import cross_entropy
 from torch.nn.utils.rnn import pad_sequence
 
 from asr.decoding.base import AttentionDecoder, DecodableModel, SearchRequest
+from asr.decoding.fusion import score_sequences
 from asr.decoding.hypothesis import TokenPath
 from asr.decoding.prefix_beam import prefix_beam
 from asr.text.symbols import SOS_EOS_ID
@@ -20,21 +24,50 @@ def rescoring(
 ) -> list[list[TokenPath]]:
     """`attention-rescoring`: sort the CTC prefix beam by CTC and attention together.
 
-    A score is `ctc_weight * ctc + (1 - ctc_weight) * attention`; the frames are those of CTC.
+    A score is `ctc_weight * ctc + (1 - ctc_weight) * attention` and what the first pass fused with
+    CTC; the frames are those of CTC.
     """
     assert model.decoder is not None
     proposed = prefix_beam(model, encodings, lengths, request)
     sequences = [[path.tokens for path in paths] for paths in proposed]
     attention = attention_scores(model.decoder, encodings, lengths, sequences)
     weight = request.options.ctc_weight
-    rescored = [
-        [
-            TokenPath(path.tokens, weight * path.score + (1 - weight) * score, path.frames)
+    return [
+        _sorted_anew(
+            dataclasses.replace(
+                path, score=weight * path.model_score + (1 - weight) * score + path.fused
+            )
             for path, score in zip(paths, scores, strict=True)
-        ]
+        )
         for paths, scores in zip(proposed, attention, strict=True)
     ]
-    return [sorted(paths, key=lambda path: path.score, reverse=True) for paths in rescored]
+
+
+def lm_rescoring(
+    model: DecodableModel, encodings: Tensor, lengths: Tensor, request: SearchRequest
+) -> list[list[TokenPath]]:
+    """`lm-rescoring`: sort the plain CTC prefix beam by CTC and what the extras say of it.
+
+    An extra looks at `beam_size` whole sequences of an utterance only, which is what makes a large
+    language model affordable; it cannot bring back what CTC alone has dropped.
+    """
+    assert request.fusion is not None
+    plain = dataclasses.replace(request, fusion=None)
+    proposed = prefix_beam(model, encodings, lengths, plain)
+    sequences = [path.tokens for paths in proposed for path in paths]
+    gains = score_sequences(request.fusion, sequences, encodings.device)
+    fused = [group.tolist() for group in gains.split([len(paths) for paths in proposed])]
+    return [
+        _sorted_anew(
+            dataclasses.replace(path, score=path.score + gain, fused=gain)
+            for path, gain in zip(paths, gains, strict=True)
+        )
+        for paths, gains in zip(proposed, fused, strict=True)
+    ]
+
+
+def _sorted_anew(paths: Iterable[TokenPath]) -> list[TokenPath]:
+    return sorted(paths, key=lambda path: path.score, reverse=True)
 
 
 def attention_scores(

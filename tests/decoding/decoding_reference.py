@@ -5,10 +5,14 @@ from __future__ import annotations
 import itertools
 import math
 from collections import defaultdict
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
+import pytest
 import torch
 from torch import Tensor
+
+from asr.decoding.hypothesis import TokenPath
 
 BLANK, SOS_EOS = 0, 1
 Labels = tuple[int, ...]
@@ -56,9 +60,19 @@ def label_starts(alignment: Labels) -> list[int]:
 
 @dataclass
 class PrefixBeam:
-    """Hannun et al. 2014, algorithm 1, with a dictionary and the whole vocabulary."""
+    """Hannun et al. 2014, algorithm 1, with a dictionary and the whole vocabulary.
+
+    `gain` is what the labels of a prefix gain beside CTC, `end_gain` what they gain in all;
+    `forbidden` symbols are never emitted, only the best `candidates` extend a prefix to one that is
+    not in the beam, and frames whose blank is more probable than `blank_skip` hold blank alone.
+    """
 
     beam_size: int
+    gain: Callable[[Labels], float] = lambda labels: 0.0
+    end_gain: Callable[[Labels], float] = lambda labels: 0.0
+    forbidden: tuple[int, ...] = ()
+    candidates: int | None = None
+    blank_skip: float = 1.0
     best: list[tuple[Labels, float]] = field(default_factory=list)
     reunions: int = 0  # a prefix came back while a descendant was in the beam
 
@@ -73,27 +87,34 @@ class PrefixBeam:
                 )
             seen |= following.keys()
             beam = following
-        self.best = [(prefix, log_add(*parts)) for prefix, parts in beam.items()]
+        ended = [
+            (prefix, log_add(*parts) + self.end_gain(prefix)) for prefix, parts in beam.items()
+        ]
+        self.best = sorted(ended, key=lambda item: item[1], reverse=True)
         return self
 
     def _advance(
         self, beam: dict[Labels, tuple[float, float]], row: list[float]
     ) -> dict[Labels, tuple[float, float]]:
+        if math.exp(row[BLANK]) > self.blank_skip:
+            return {prefix: (log_add(*p) + row[BLANK], -math.inf) for prefix, p in beam.items()}
         grown: dict[Labels, list[float]] = defaultdict(lambda: [-math.inf, -math.inf])
+        tried = sorted(range(len(row)), key=lambda symbol: -row[symbol])[: self.candidates]
         for prefix, (blank, label) in beam.items():
             either = log_add(blank, label)
             grown[prefix][0] = log_add(grown[prefix][0], either + row[BLANK])
             for symbol, score in enumerate(row):
-                if symbol == BLANK:
+                if symbol == BLANK or symbol in self.forbidden:
                     continue
                 longer = (*prefix, symbol)
+                leaving = either
                 if prefix and prefix[-1] == symbol:
                     grown[prefix][1] = log_add(grown[prefix][1], label + score)
-                    grown[longer][1] = log_add(grown[longer][1], blank + score)
-                else:
-                    grown[longer][1] = log_add(grown[longer][1], either + score)
+                    leaving = blank
+                if symbol in tried or longer in beam:
+                    grown[longer][1] = log_add(grown[longer][1], leaving + score)
         alive = [item for item in grown.items() if log_add(*item[1]) > -math.inf]
-        alive.sort(key=lambda item: log_add(*item[1]), reverse=True)
+        alive.sort(key=lambda item: log_add(*item[1]) + self.gain(item[0]), reverse=True)
         return {prefix: (parts[0], parts[1]) for prefix, parts in alive[: self.beam_size]}
 
 
@@ -102,6 +123,13 @@ def random_log_probs(*shape: int, seed: int, sharpness: float = 1.0) -> Tensor:
     generator = torch.Generator().manual_seed(seed)
     logits = torch.randn(*shape, generator=generator, dtype=torch.double)
     return (logits * sharpness).log_softmax(dim=-1)
+
+
+def assert_same_paths(ours: list[TokenPath], theirs: list[TokenPath]) -> None:
+    """The same tokens and frames in the same order, and scores but for rounding."""
+    assert [(p.tokens, p.frames) for p in ours] == [(p.tokens, p.frames) for p in theirs]
+    assert [p.score for p in ours] == pytest.approx([p.score for p in theirs], abs=1e-6)
+    assert [p.fused for p in ours] == pytest.approx([p.fused for p in theirs], abs=1e-6)
 
 
 class TinyDecoder:
@@ -199,5 +227,8 @@ class BigramScorer:
 
     def score(self, labels: Labels) -> float:
         """What labels and their end gain in all."""
-        pairs = itertools.pairwise((SOS_EOS, *labels, SOS_EOS))
-        return sum(float(self.table[pair]) for pair in pairs)
+        return self.score_open((*labels, SOS_EOS))
+
+    def score_open(self, labels: Labels) -> float:
+        """What labels gain without their end."""
+        return sum(float(self.table[pair]) for pair in itertools.pairwise((SOS_EOS, *labels)))

@@ -2,10 +2,18 @@ from __future__ import annotations
 
 import pytest
 import torch
-from decoding_reference import TinyDecoder, TinyModel, ctc_scores, random_encodings
+from decoding_reference import (
+    SOS_EOS,
+    BigramScorer,
+    TinyDecoder,
+    TinyModel,
+    ctc_scores,
+    random_encodings,
+)
 
 from asr.config.decoding import DecodingOptions
 from asr.decoding.base import SearchRequest
+from asr.decoding.fusion import Fusion
 from asr.decoding.prefix_beam import prefix_beam
 from asr.decoding.rescoring import attention_scores, rescoring
 
@@ -31,6 +39,29 @@ def test_it_equals_scoring_every_sequence(ctc_weight: float) -> None:
             assert {tuple(path.tokens) for path in found[row]} == set(expected)
             for path in found[row]:
                 assert path.score == pytest.approx(expected[tuple(path.tokens)], abs=1e-4)
+
+
+def test_what_is_fused_counts_once() -> None:
+    scorer = BigramScorer(5, seed=0)
+    options = DecodingOptions(beam_size=5**4, ctc_candidates=5, ctc_weight=0.3)
+    model = TinyModel(vocab_size=5, seed=0)
+    encodings = random_encodings(3, 4, 4, seed=0)
+    request = SearchRequest(options, Fusion([(scorer, 0.5)], 0.2))
+    found = rescoring(model, encodings, LENGTHS, request)
+    for row, length in enumerate(LENGTHS.tolist()):
+        heard = encodings[row, :length]
+        expected = {
+            labels: 0.3 * ctc
+            + 0.7 * model.decoder.score(heard, labels)
+            + 0.5 * scorer.score(labels)
+            + 0.2 * len(labels)
+            for labels, ctc in ctc_scores(model.ctc_log_probs(heard)).items()
+            if SOS_EOS not in labels
+        }
+        in_order = sorted(expected, key=lambda labels: -expected[labels])
+        assert [tuple(path.tokens) for path in found[row]] == in_order
+        scores = [expected[labels] for labels in in_order]
+        assert [path.score for path in found[row]] == pytest.approx(scores, abs=1e-4)
 
 
 def test_tokens_and_frames_are_those_of_the_prefix_beam() -> None:

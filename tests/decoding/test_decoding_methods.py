@@ -46,7 +46,7 @@ def run(model: TinyModel, method: str, encodings: Tensor, lengths: list[int]) ->
 def test_the_methods_and_what_they_need() -> None:
     assert list(SEARCHES) == list(METHODS)
     assert usable_methods([]) == ["ctc-greedy", "ctc-prefix-beam", "wfst"]
-    assert usable_methods([ATTENTION_DECODER]) == list(METHODS)
+    assert usable_methods([ATTENTION_DECODER]) == [*NAMES, "wfst"]
 
 
 def test_an_unknown_method_names_the_nearest() -> None:
@@ -61,6 +61,12 @@ def test_extras_are_part_of_the_name() -> None:
         MethodName.parse("ctc-greedy+ngram")
     with pytest.raises(UserError, match=r"nothing called 'ngrm' can be added.*'ngram'"):
         MethodName.parse("attention+ngrm")
+
+
+def test_a_method_may_need_one_of_several_extras() -> None:
+    with pytest.raises(UserError, match=r"'lm-rescoring' needs.*lm-rescoring\+ngram or lm-resc"):
+        MethodName.parse("lm-rescoring+hotwords")
+    assert str(MethodName.parse("lm-rescoring+hotwords+neural")) == "lm-rescoring+neural+hotwords"
 
 
 def test_an_extra_that_was_not_given_names_its_option() -> None:
@@ -155,6 +161,9 @@ def test_a_model_that_has_diverged_is_told(name: str) -> None:
         {"ctc_weight": -0.1},
         {"length_bonus": float("nan")},
         {"max_length_ratio": 0.0},
+        {"ctc_candidates": 0},
+        {"blank_skip": 0.0},
+        {"blank_skip": 1.1},
         {"beam": 4},
     ],
 )

@@ -1,0 +1,163 @@
+"""The labels of the beam's entries, in memory that follows the labels, not the frames."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import groupby
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from asr.decoding.prefix_beam.step import Step
+
+_NO_TOKEN = -1
+Labels = tuple[list[int], list[int]]  # tokens, and the frame of each
+
+
+@dataclass(slots=True)
+class _Segment:
+    """The labels that an entry got in one block of frames, after those before it."""
+
+    before: _Segment | None
+    tokens: list[int]
+    frames: list[int]
+
+
+class History:
+    """What the beam entries of one utterance have emitted.
+
+    Labels that all entries share are final: they are kept once. The others are kept as trees of
+    segments, which vanish with the last entry that came from them.
+    """
+
+    def __init__(self, beam_size: int) -> None:
+        self._tokens: list[int] = []
+        self._frames: list[int] = []
+        self._entries: list[_Segment | None] = [None] * beam_size
+
+    @property
+    def num_final(self) -> int:
+        """How many labels can change no more."""
+        return len(self._tokens)
+
+    def extend(self, sources: list[int], labels: list[Labels]) -> None:
+        """Take a block of frames.
+
+        Args:
+            sources: for each entry after the block, the entry before it.
+            labels: for each entry after the block, what it emitted in the block.
+        """
+        before = [self._entries[source] for source in sources]
+        self._entries = [
+            _Segment(segment, *emitted) if emitted[0] else segment
+            for segment, emitted in zip(before, labels, strict=True)
+        ]
+        self._finalise()
+
+    def _finalise(self) -> None:
+        """Move the segments that all entries begin with to the final labels."""
+        chains = [_chain(entry) for entry in self._entries]
+        shared = 0
+        for first, *others in zip(*chains, strict=False):
+            if any(segment is not first for segment in others):
+                break
+            shared += 1
+        if not shared:
+            return
+        tokens, frames = _labels_of(chains[0][:shared])
+        self._tokens += tokens
+        self._frames += frames
+        for chain in chains:
+            if len(chain) > shared:
+                chain[shared].before = None
+        self._entries = [chain[-1] if len(chain) > shared else None for chain in chains]
+
+    def labels(self, entry: int) -> Labels:
+        """Return all tokens of an entry, and the frame of each."""
+        tokens, frames = _labels_of(_chain(self._entries[entry]))
+        return self._tokens + tokens, self._frames + frames
+
+
+def _chain(segment: _Segment | None) -> list[_Segment]:
+    """Return a segment and those before it, oldest first."""
+    chain = []
+    while segment is not None:
+        chain.append(segment)
+        segment = segment.before
+    return chain[::-1]
+
+
+def _labels_of(chain: list[_Segment]) -> Labels:
+    tokens = [token for segment in chain for token in segment.tokens]
+    frames = [frame for segment in chain for frame in segment.frames]
+    return tokens, frames
+
+
+def trace_back(
+    steps: list[Step], frame_numbers: Tensor
+) -> Iterator[tuple[list[int], list[Labels]]]:
+    """Read what each entry emitted in a block of frames off the back-pointers.
+
+    Args:
+        steps: one a frame; the later ones may be of fewer utterances than the first ones, the
+            leading ones.
+        frame_numbers: (C, B), of the utterances of the first step.
+
+    Yields:
+        for each utterance what `History.extend` takes.
+    """
+    batch_size, beam_size = steps[0].source.shape
+    rows = np.arange(batch_size)[:, None] * beam_size
+    entry = (rows + np.arange(beam_size)).ravel()  # over all utterances
+    emitted = np.full((len(steps), entry.size), _NO_TOKEN, dtype=np.int64)
+    stop = len(steps)
+    for group in _runs_of_one_size(steps)[::-1]:
+        sources, tokens = _back_pointers(group)
+        size = sources.shape[1] * beam_size
+        sources = (sources + rows[: sources.shape[1]]).reshape(len(group), size)
+        tokens = tokens.reshape(len(group), size)
+        moving = entry[:size]
+        for t in range(len(group) - 1, -1, -1):
+            emitted[stop - len(group) + t, :size] = tokens[t][moving]
+            moving = sources[t][moving]
+        entry[:size] = moving
+        stop -= len(group)
+    yield from _split(emitted, entry.reshape(batch_size, beam_size) - rows, frame_numbers)
+
+
+def _runs_of_one_size(steps: list[Step]) -> list[list[Step]]:
+    return [list(run) for _, run in groupby(steps, key=lambda step: step.source.size(0))]
+
+
+def _back_pointers(steps: list[Step]) -> tuple[np.ndarray, np.ndarray]:
+    """Return where the best evidence of each entry comes from, and the label that begins there.
+
+    A prefix often enters the beam with little probability, long before its last label is spoken:
+    the label begins where what arrives outweighs what the prefix had.
+
+    Returns:
+        the entry before the frame and the label or `_NO_TOKEN`, both (C, B, K).
+    """
+    step = Step(*(torch.stack(column) for column in zip(*steps, strict=True)))
+    had = torch.logaddexp(step.staying_blank, step.staying_label)
+    begins_anew = (step.arriving > had).gather(2, step.source) & ~step.is_new
+    source = torch.where(begins_anew, step.parent_entry.gather(2, step.source), step.source)
+    token = step.token.masked_fill(~(step.is_new | begins_anew), _NO_TOKEN)
+    return source.cpu().numpy(), token.cpu().numpy()
+
+
+def _split(
+    emitted: np.ndarray, sources: np.ndarray, frame_numbers: Tensor
+) -> Iterator[tuple[list[int], list[Labels]]]:
+    """Hand out labels by frame (C, B * K) and sources (B, K) utterance by utterance."""
+    batch_size, beam_size = sources.shape
+    entry, step = (emitted.T != _NO_TOKEN).nonzero()
+    tokens = emitted[step, entry].tolist()
+    frames = frame_numbers.cpu().numpy()[step, entry // beam_size].tolist()
+    ends = np.bincount(entry, minlength=emitted.shape[1]).cumsum().tolist()
+    bounds = list(zip([0, *ends[:-1]], ends, strict=True))
+    labels = [(tokens[start:stop], frames[start:stop]) for start, stop in bounds]
+    for row in range(batch_size):
+        yield sources[row].tolist(), labels[row * beam_size : (row + 1) * beam_size]
