@@ -2,13 +2,34 @@
 
 from __future__ import annotations
 
+import dataclasses
 from itertools import pairwise
 
 import torch
 from torch import Tensor
 from torchaudio.functional import forced_align
 
+from asr.decoding.hypothesis import TokenPath
 from asr.text.symbols import BLANK_ID
+
+
+def place_by_ctc(
+    found: list[list[TokenPath]], log_probs: Tensor, lengths: Tensor
+) -> list[list[TokenPath]]:
+    """Give the paths of each utterance the frames of their best CTC alignment.
+
+    Args:
+        found: paths without frames.
+        log_probs: (B, T, V), log-softmax scores.
+        lengths: (B,), frames that are real.
+    """
+    return [
+        [
+            dataclasses.replace(path, frames=ctc_token_frames(scores[:length], path.tokens))
+            for path in paths
+        ]
+        for paths, scores, length in zip(found, log_probs, lengths.tolist(), strict=True)
+    ]
 
 
 def ctc_token_frames(log_probs: Tensor, tokens: list[int], blank_id: int = BLANK_ID) -> list[int]:

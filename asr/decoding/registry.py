@@ -4,8 +4,11 @@
 |---|---|
 | `ctc-greedy` | the best CTC alignment |
 | `ctc-prefix-beam` | all CTC alignments of the tokens within the beam |
-| `attention` | the tokens and eos by the decoder, plus `length_bonus` a token |
+| `attention` | the tokens and eos by the decoder |
+| `joint` | `ctc_weight * ctc + (1 - ctc_weight) * attention`, all CTC alignments |
 | `attention-rescoring` | `ctc_weight * ctc + (1 - ctc_weight) * attention` |
+
+What extras and `length_bonus` add comes on top, and in `attention` and `joint` coverage.
 """
 
 from __future__ import annotations
@@ -20,6 +23,7 @@ from asr.decoding.attention import attention
 from asr.decoding.base import DecodableModel, Search, SearchRequest, model_parts
 from asr.decoding.greedy import greedy
 from asr.decoding.hypothesis import Hypothesis, TokenPath
+from asr.decoding.joint import joint
 from asr.decoding.prefix_beam import prefix_beam
 from asr.decoding.rescoring import rescoring
 from asr.decoding.resources import NO_RESOURCES, Resources
@@ -29,6 +33,7 @@ SEARCHES: dict[str, Search] = {
     "ctc-greedy": greedy,
     "ctc-prefix-beam": prefix_beam,
     "attention": attention,
+    "joint": joint,
     "attention-rescoring": rescoring,
 }
 
