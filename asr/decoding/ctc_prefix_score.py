@@ -66,13 +66,12 @@ class CTCPrefixScorer:
 
     def __init__(self, log_probs: Tensor, lengths: Tensor, blank_id: int = BLANK_ID) -> None:
         frames = torch.arange(log_probs.size(1), device=log_probs.device)
-        padding = frames >= lengths.to(log_probs.device)[:, None]
-        scores = log_probs.mT.double().masked_fill(padding[:, None, :], _IMPOSSIBLE_LABEL)
+        self._padding = frames >= lengths.to(log_probs.device)[:, None]  # (B, T)
+        self._log_probs = log_probs
         # A certain blank in every frame of padding carries the result on to the last frame.
-        scores[:, blank_id].masked_fill_(padding, 0.0)
-        self._blank = scores[:, blank_id].clamp(min=_IMPOSSIBLE_LABEL)  # (B, T)
+        blank = log_probs[:, :, blank_id].double().masked_fill(self._padding, 0.0)
+        self._blank = blank.clamp(min=_IMPOSSIBLE_LABEL)  # (B, T)
         self._blank_sum = self._blank.cumsum(dim=1)
-        self._probs = scores.exp_()  # (B, V, T)
 
     def initial_state(self, beam_size: int) -> CTCPrefixState:
         """Return `beam_size` empty hypotheses for each utterance."""
@@ -94,15 +93,15 @@ class CTCPrefixScorer:
             (A, K, M), double precision; -inf where no alignment gives the prefix.
         """
         num_utterances = len(candidates)
-        shape = (num_utterances, -1, self._probs.size(2))
-        utterances = state.utterance.view(num_utterances, -1)[:, :1]
-        probs = self._probs[utterances, candidates]  # (A, M, T)
+        shape = (num_utterances, -1, self._blank.size(1))
+        utterances = state.utterance.view(num_utterances, -1)[:, :1].expand(candidates.shape)
+        probs = self._label_scores(utterances, candidates).exp_()  # (A, M, T)
         top = state.total.amax(dim=1, keepdim=True)  # (N, 1)
         total = (state.total[:, :-1] - top).exp_()
         scores = torch.bmm(total.view(shape), probs.mT)
 
         blank = (state.blank[:, :-1] - top).exp_()
-        of_last = self._probs[state.utterance, state.last.clamp(min=0)]
+        of_last = self._label_scores(state.utterance, state.last).exp_()
         repeated = (blank * of_last).sum(dim=1).view(num_utterances, -1, 1)
         repeats = state.last.view(num_utterances, -1, 1) == candidates[:, None, :]
         scores = torch.where(repeats, repeated, scores).log_()
@@ -113,13 +112,19 @@ class CTCPrefixScorer:
         utterance = state.utterance[rows]
         repeats = (state.last[rows] == labels)[:, None]
         start = torch.where(repeats, state.blank[rows, :-1], state.total[rows, :-1])
-        of_label = self._probs[utterance, labels].log_().clamp(min=_IMPOSSIBLE_LABEL)
+        of_label = self._label_scores(utterance, labels)
         label = _recurrence(start, of_label, of_label.cumsum(dim=1))
 
         before = pad(label, (1, 0), value=_IMPOSSIBLE)
         blank = _recurrence(before[:, :-1], self._blank[utterance], self._blank_sum[utterance])
         blank = pad(blank, (1, 0), value=_IMPOSSIBLE)
         return CTCPrefixState(utterance, labels, torch.logaddexp(before, blank), blank)
+
+    def _label_scores(self, utterances: Tensor, labels: Tensor) -> Tensor:
+        """Return the scores in every frame, (..., T), of labels (...) of utterances (...)."""
+        scores = self._log_probs.mT[utterances, labels].double()
+        scores = scores.masked_fill_(self._padding[utterances], _IMPOSSIBLE_LABEL)
+        return scores.clamp_(min=_IMPOSSIBLE_LABEL)
 
 
 def _recurrence(arriving: Tensor, scores: Tensor, sums: Tensor) -> Tensor:

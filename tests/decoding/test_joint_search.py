@@ -21,7 +21,7 @@ from asr.config.decoding import DecodingOptions
 from asr.decoding.alignment import ctc_token_frames
 from asr.decoding.attention import attention, attention_beam_search
 from asr.decoding.base import SearchRequest
-from asr.decoding.fusion import Fusion
+from asr.decoding.fusion import NO_LABEL, Fusion
 from asr.decoding.hypothesis import TokenPath
 from asr.decoding.joint import joint
 
@@ -45,6 +45,14 @@ class BoundedScorer(RisingScorer):
     @property
     def greatest_gain(self) -> float:
         return float(self.table.max())
+
+
+class StrictScorer(BigramScorer):
+    """Knows labels only, as a language model may."""
+
+    def advance(self, state: Tensor, rows: Tensor, labels: Tensor) -> Tensor:
+        assert set(labels.tolist()) <= {*LABELS, NO_LABEL}
+        return super().advance(state, rows, labels)
 
 
 def every_sequence(most_labels: int) -> list[Labels]:
@@ -172,6 +180,19 @@ def test_attention_with_fusion_finds_the_best_of_all_sequences(
             for labels in every_sequence(4)
         }
         check_best(found, expected, n_best=4)
+
+
+def test_scorers_are_given_labels_only() -> None:
+    """A beam with more room than hypotheses, and an utterance that is no number."""
+    model = TinyModel(VOCAB_SIZE, seed=4)
+    encodings, lengths = random_encodings(3, 5, 4, seed=4), torch.tensor([5, 1, 3])
+    encodings[2] = torch.nan
+    request = SearchRequest(
+        DecodingOptions(beam_size=30), Fusion([(StrictScorer(VOCAB_SIZE, seed=0), 0.5)])
+    )
+    for search_method in (attention, joint):
+        found = search_method(model, encodings, lengths, request)
+        assert found[0] and found[1]
 
 
 @pytest.mark.parametrize("threshold", [0.2, 0.5])
