@@ -23,7 +23,7 @@ ROOT = Path(__file__).resolve().parents[1]
 MINI = ROOT / "egs" / "mini"
 DATA = MINI / "data" / "en"
 SCRATCH = "bench"  # the experiment that measurements train; removed afterwards
-METHODS = ("ctc-greedy", "ctc-prefix-beam", "attention", "attention-rescoring")
+METHODS = ("ctc-greedy", "ctc-prefix-beam", "attention", "joint", "attention-rescoring")
 
 
 @dataclass(frozen=True)

@@ -55,6 +55,11 @@ METHODS: dict[str, Method] = {
     "attention": Method(
         "beam search with the attention decoder", (ATTENTION_DECODER,), takes=(*EXTRAS,)
     ),
+    "joint": Method(
+        "beam search with the attention decoder and CTC prefix scores together",
+        (ATTENTION_DECODER,),
+        takes=(*EXTRAS,),
+    ),
     "attention-rescoring": Method(
         "ctc-prefix-beam, sorted anew by CTC and attention together",
         (ATTENTION_DECODER,),
@@ -139,19 +144,25 @@ class DecodingOptions(Params):
     """What a user may turn when decoding; a method ignores what it has no use for.
 
     `beam_size`: hypotheses kept for each utterance during the search; `attention-rescoring`
-    rescores that many and sorts them by `ctc_weight * ctc + (1 - ctc_weight) * attention`, both
-    natural log-probabilities. What extras say is added with their weights.
+    rescores that many. It and `joint` sort by `ctc_weight * ctc + (1 - ctc_weight) * attention`,
+    both natural log-probabilities. What extras say is added with their weights.
     """
 
     beam_size: int = Field(10, ge=1)
     n_best: int = Field(1, ge=1, description="hypotheses returned; ctc-greedy has only one")
-    ctc_weight: float = Field(0.5, ge=0, le=1, description="attention-rescoring")
+    ctc_weight: float = Field(0.5, ge=0, le=1, description="attention-rescoring, joint")
+    label_candidates: int = Field(
+        40,
+        ge=1,
+        description="joint: labels tried next in an utterance, the best by the decoder and the "
+        "extras; with the size of the vocabulary nothing is left out",
+    )
     length_bonus: float = Field(
         0.0,
         allow_inf_nan=False,
         description="added to the score for every label, by all beam searches",
     )
-    ctc_candidates: int | None = Field(
+    frame_candidates: int | None = Field(
         None,
         ge=1,
         description="ctc-prefix-beam with extras: symbols a frame that are tried; null: "
@@ -165,7 +176,35 @@ class DecodingOptions(Params):
         "1.0: none",
     )
     max_length_ratio: float = Field(
-        1.0, gt=0, allow_inf_nan=False, description="attention: most labels per encoder frame"
+        1.0,
+        gt=0,
+        allow_inf_nan=False,
+        description="attention, joint: most labels per encoder frame",
+    )
+    coverage_weight: float = Field(
+        0.0,
+        ge=0,
+        allow_inf_nan=False,
+        description="attention, joint: added for every encoder frame that the decoder has attended "
+        "to, which is a penalty for those it left out",
+    )
+    coverage_threshold: float = Field(
+        0.5,
+        gt=0,
+        allow_inf_nan=False,
+        description="attention, joint: the attention, summed over labels, that counts as attended",
+    )
+    end_lengths: int = Field(
+        3,
+        ge=0,
+        description="attention, joint: where labels may raise the score (length_bonus, hotwords), "
+        "stop when the hypotheses that ended at this many lengths in a row are hopeless; 0: never",
+    )
+    end_margin: float = Field(
+        10.0,
+        gt=0,
+        allow_inf_nan=False,
+        description="attention, joint: hopeless is this far below the best that has ended",
     )
     ngram_weight: float = Field(0.3, ge=0, allow_inf_nan=False, description="…+ngram")
     neural_weight: float = Field(0.3, ge=0, allow_inf_nan=False, description="…+neural")

@@ -28,6 +28,12 @@ class AttentionDecoder(Protocol):
     def step(self, tokens: Tensor, state: Any) -> tuple[Tensor, Any]:
         """Take one label (B,) a row; return log-probabilities (B, V) of the next and the state."""
 
+    def step_with_attention(self, tokens: Tensor, state: Any) -> tuple[Tensor, Tensor, Any]:
+        """Do `step`; return the attention to the encodings (B, T') beside it.
+
+        The weights of a row sum to one and are zero on padding.
+        """
+
     def select(self, state: Any, indices: Tensor) -> Any:
         """Return the state whose row n is row `indices[n]` of `state`."""
 

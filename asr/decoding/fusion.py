@@ -6,6 +6,7 @@ acoustic model says. Every search uses the same scorers through `Fusion`, and so
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -22,6 +23,10 @@ class LabelScorer(Protocol):
     What a hypothesis gains over all its labels and its end depends on its labels alone, never on
     the way a search took to them. Gains are natural logarithms (or add to them), finite, on the
     device of the state. A state is opaque: it is made by `initial_state`, moved by `advance`.
+
+    A scorer that knows the most that a label or an end can gain says so in an attribute
+    `greatest_gain`, a float; 0 for a language model. Label-synchronous searches then stop as soon
+    as nothing better can come, and otherwise by a rule of thumb.
     """
 
     def initial_state(self, num_hypotheses: int, device: torch.device) -> Any:
@@ -49,6 +54,11 @@ class LabelScorer(Protocol):
             rows: (M,), any order, repeated or left out.
             labels: (M,); `NO_LABEL` for a hypothesis that stays as it is.
         """
+
+
+def greatest_gain(scorer: LabelScorer) -> float:
+    """Return the most that one label or an end can gain; infinity where the scorer does not say."""
+    return float(getattr(scorer, "greatest_gain", math.inf))
 
 
 @dataclass(frozen=True)
@@ -79,6 +89,13 @@ class Fusion:
     def advance(self, state: Any, rows: Tensor, labels: Tensor) -> Any:
         pairs = zip(self.scorers, state[1], strict=True)
         return state[0][rows], [scorer.advance(own, rows, labels) for (scorer, _), own in pairs]
+
+    def most_to_gain(self, num_labels: Tensor) -> Tensor:
+        """Return the most that up to `num_labels` (A,) more labels and an end can gain, (A,)."""
+        each = [weight * greatest_gain(scorer) for scorer, weight in self.scorers if weight]
+        if math.inf in each:
+            return torch.full_like(num_labels, math.inf, dtype=torch.float)
+        return num_labels * max(sum(each) + self.label_bonus, 0.0) + max(sum(each), 0.0)
 
 
 def score_sequences(

@@ -5,11 +5,12 @@
 | `ctc-greedy` | the best CTC alignment |
 | `ctc-prefix-beam` | all CTC alignments of the tokens within the beam |
 | `lm-rescoring` | as `ctc-prefix-beam` |
-| `attention` | the tokens and eos by the decoder, plus `length_bonus` a token |
+| `attention` | the tokens and eos by the decoder |
+| `joint` | `ctc_weight * ctc + (1 - ctc_weight) * attention`, all CTC alignments |
 | `attention-rescoring` | `ctc_weight * ctc + (1 - ctc_weight) * attention` |
 | `wfst` | `acoustic_scale * ctc + wfst_lm_weight * graph`, both of the best alignment |
 
-Extras and `length_bonus` add their weighted scores of the tokens to that.
+What extras and `length_bonus` add comes on top, and in `attention` and `joint` coverage.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from asr.decoding.attention import attention
 from asr.decoding.base import DecodableModel, Search, SearchRequest, model_parts
 from asr.decoding.greedy import greedy
 from asr.decoding.hypothesis import Hypothesis, TokenPath
+from asr.decoding.joint import joint
 from asr.decoding.prefix_beam import prefix_beam
 from asr.decoding.rescoring import lm_rescoring, rescoring
 from asr.decoding.resources import NO_RESOURCES, Resources
@@ -36,6 +38,7 @@ SEARCHES: dict[str, Search] = {
     "ctc-prefix-beam": prefix_beam,
     "lm-rescoring": lm_rescoring,
     "attention": attention,
+    "joint": joint,
     "attention-rescoring": rescoring,
     "wfst": wfst,
 }

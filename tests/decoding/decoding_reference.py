@@ -135,7 +135,8 @@ def assert_same_paths(ours: list[TokenPath], theirs: list[TokenPath]) -> None:
 class TinyDecoder:
     """A random recurrent decoder with the interface of the real one.
 
-    Its context is the mean of the encodings that are real, so that padding must not matter.
+    Its context is the mean of the encodings that are real, so that padding must not matter. What it
+    attends to has no part in what it predicts.
     """
 
     def __init__(self, vocab_size: int, size: int, seed: int, eos_bias: float = 0.0) -> None:
@@ -151,21 +152,28 @@ class TinyDecoder:
         self.bias[SOS_EOS] = eos_bias
         self.steps = 0
 
-    def initial_state(self, encodings: Tensor, encoding_lengths: Tensor) -> tuple[Tensor, Tensor]:
+    def initial_state(self, encodings: Tensor, encoding_lengths: Tensor) -> tuple[Tensor, ...]:
         real = torch.arange(encodings.size(1)) < encoding_lengths[:, None]
-        context = encodings.masked_fill(~real[:, :, None], 0.0).sum(1) / encoding_lengths[:, None]
-        return context, torch.zeros_like(context)
+        encodings = encodings.masked_fill(~real[:, :, None], 0.0)
+        context = encodings.sum(1) / encoding_lengths[:, None]
+        return context, torch.zeros_like(context), encodings, real
 
-    def step(
-        self, tokens: Tensor, state: tuple[Tensor, Tensor]
-    ) -> tuple[Tensor, tuple[Tensor, Tensor]]:
+    def step(self, tokens: Tensor, state: tuple[Tensor, ...]) -> tuple[Tensor, tuple[Tensor, ...]]:
         self.steps += 1
-        context, hidden = state
+        context, hidden, *memory = state
         hidden = torch.tanh(hidden @ self.recurrent + self.embedding[tokens] + context)
-        return (hidden @ self.output + self.bias).log_softmax(-1), (context, hidden)
+        return (hidden @ self.output + self.bias).log_softmax(-1), (context, hidden, *memory)
 
-    def select(self, state: tuple[Tensor, Tensor], indices: Tensor) -> tuple[Tensor, Tensor]:
-        return state[0][indices], state[1][indices]
+    def step_with_attention(
+        self, tokens: Tensor, state: tuple[Tensor, ...]
+    ) -> tuple[Tensor, Tensor, tuple[Tensor, ...]]:
+        log_probs, state = self.step(tokens, state)
+        _, hidden, encodings, real = state
+        scores = (encodings @ hidden[:, :, None])[:, :, 0].masked_fill(~real, -torch.inf)
+        return log_probs, scores.softmax(-1), state
+
+    def select(self, state: tuple[Tensor, ...], indices: Tensor) -> tuple[Tensor, ...]:
+        return tuple(tensor[indices] for tensor in state)
 
     def __call__(self, encodings: Tensor, encoding_lengths: Tensor, tokens: Tensor) -> Tensor:
         state = self.initial_state(encodings, encoding_lengths)
@@ -184,6 +192,15 @@ class TinyDecoder:
             total += float(log_probs[0, label])
             last = label
         return total
+
+    def covered(self, encodings: Tensor, labels: Labels, threshold: float) -> int:
+        """Frames of encodings (T', D) attended to by more than `threshold` up to eos."""
+        state = self.initial_state(encodings[None], torch.tensor([len(encodings)]))
+        attended = torch.zeros(1, len(encodings))
+        for label in (SOS_EOS, *labels):
+            _, weights, state = self.step_with_attention(torch.tensor([label]), state)
+            attended += weights
+        return int((attended > threshold).sum())
 
 
 class TinyModel:

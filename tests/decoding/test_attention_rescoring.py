@@ -43,7 +43,7 @@ def test_it_equals_scoring_every_sequence(ctc_weight: float) -> None:
 
 def test_what_is_fused_counts_once() -> None:
     scorer = BigramScorer(5, seed=0)
-    options = DecodingOptions(beam_size=5**4, ctc_candidates=5, ctc_weight=0.3)
+    options = DecodingOptions(beam_size=5**4, frame_candidates=5, ctc_weight=0.3)
     model = TinyModel(vocab_size=5, seed=0)
     encodings = random_encodings(3, 4, 4, seed=0)
     request = SearchRequest(options, Fusion([(scorer, 0.5)], 0.2))

@@ -9,6 +9,8 @@ from torch import Tensor
 
 from asr.config.decoding import DecodingOptions
 from asr.decoding.attention import attention_beam_search
+from asr.decoding.base import SearchRequest
+from asr.decoding.fusion import Fusion
 from asr.decoding.hypothesis import TokenPath
 
 VOCAB_SIZE = 5
@@ -18,8 +20,9 @@ LABELS = (2, 3, 4)
 def search_one(
     decoder: TinyDecoder, encodings: Tensor, options: DecodingOptions
 ) -> list[TokenPath]:
+    fusion = Fusion((), options.length_bonus)
     (paths,) = attention_beam_search(
-        decoder, encodings[None], torch.tensor([len(encodings)]), options
+        decoder, encodings[None], torch.tensor([len(encodings)]), SearchRequest(options, fusion)
     )
     return paths
 
@@ -102,7 +105,7 @@ def test_neighbours_and_padding_change_nothing() -> None:
     for row, length in enumerate(lengths.tolist()):
         encodings[row, length:] = 1e3
     options = DecodingOptions(beam_size=4, n_best=3)
-    batched = attention_beam_search(decoder, encodings, lengths, options)
+    batched = attention_beam_search(decoder, encodings, lengths, SearchRequest(options))
     for row, length in enumerate(lengths.tolist()):
         alone = search_one(decoder, encodings[row, :length], options)
         assert [path.tokens for path in batched[row]] == [path.tokens for path in alone]

@@ -26,7 +26,7 @@ def bundle(tone_corpus: ToneCorpus, tmp_path_factory: pytest.TempPathFactory) ->
     return folder
 
 
-@pytest.mark.parametrize("wrong", ["beam_size=0", "ctc_candidates=0", "blank_skip=0"])
+@pytest.mark.parametrize("wrong", ["beam_size=0", "frame_candidates=0", "blank_skip=0"])
 def test_an_option_out_of_range_is_one_line(
     wrong: str,
     bundle: Path,

@@ -16,13 +16,14 @@ from asr.config.decoding import (
     usable_methods,
 )
 from asr.decoding.attention import attention_beam_search
+from asr.decoding.base import SearchRequest
 from asr.decoding.hypothesis import Hypothesis
 from asr.decoding.registry import SEARCHES, decode
 from asr.decoding.rescoring import attention_scores
 from asr.errors import UserError
 from asr.models.decoders import TransformerDecoder
 
-NAMES = ["ctc-greedy", "ctc-prefix-beam", "attention", "attention-rescoring"]
+NAMES = ["ctc-greedy", "ctc-prefix-beam", "attention", "joint", "attention-rescoring"]
 SIZE = 8
 
 
@@ -74,7 +75,7 @@ def test_an_extra_that_was_not_given_names_its_option() -> None:
         run(TinyModel(), "attention+ngram", torch.zeros(1, 3, 4), [3])
 
 
-@pytest.mark.parametrize("name", ["attention", "attention-rescoring"])
+@pytest.mark.parametrize("name", ["attention", "joint", "attention-rescoring"])
 def test_a_model_without_a_decoder_is_told(name: str) -> None:
     model = TinyModel(with_decoder=False)
     with pytest.raises(UserError, match=rf"'{name}' needs an attention decoder.*ctc-prefix-beam"):
@@ -134,7 +135,8 @@ def test_the_decoders_search_and_its_teacher_forced_scores_agree() -> None:
     encodings, lengths = random_encodings(3, 10, SIZE, seed=3), torch.tensor([10, 4, 7])
     options = DecodingOptions(beam_size=4, n_best=4)
     with torch.inference_mode():
-        found = attention_beam_search(model.decoder, encodings, lengths, options)
+        request = SearchRequest(options)
+        found = attention_beam_search(model.decoder, encodings, lengths, request)
         sequences = [[path.tokens for path in paths] for paths in found]
         scores = attention_scores(model.decoder, encodings, lengths, sequences)
     assert any(sequences[0])
@@ -161,9 +163,13 @@ def test_a_model_that_has_diverged_is_told(name: str) -> None:
         {"ctc_weight": -0.1},
         {"length_bonus": float("nan")},
         {"max_length_ratio": 0.0},
-        {"ctc_candidates": 0},
+        {"label_candidates": 0},
+        {"frame_candidates": 0},
         {"blank_skip": 0.0},
         {"blank_skip": 1.1},
+        {"coverage_weight": -0.1},
+        {"end_lengths": -1},
+        {"end_margin": 0.0},
         {"beam": 4},
     ],
 )

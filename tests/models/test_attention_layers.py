@@ -29,8 +29,10 @@ def test_attention_equals_torch() -> None:
     hidden = torch.zeros(2, 9, dtype=torch.bool)
     hidden[1, 6:] = True
     found = ours(x, ours.project(memory), ~hidden[:, None, None, :])
-    expected, _ = theirs(x, memory, memory, key_padding_mask=hidden)
+    expected, expected_weights = theirs(x, memory, memory, key_padding_mask=hidden)
     torch.testing.assert_close(found, expected)
+    weights = ours.weights(x, ours.project(memory)[0], ~hidden[:, None, None, :])
+    torch.testing.assert_close(weights, expected_weights)
 
 
 def test_relative_attention_equals_the_formula() -> None:
@@ -144,3 +146,28 @@ def test_decoder_rows_can_be_chosen() -> None:
     both = torch.stack([tokens[rows], following], dim=1)
     expected = decoder(encodings[rows], lengths[rows], both).log_softmax(-1)
     torch.testing.assert_close(found, expected[:, 1], atol=1e-5, rtol=1e-5)
+
+
+def test_the_decoder_tells_what_its_last_layer_attends_to() -> None:
+    torch.manual_seed(5)
+    params = TransformerDecoderParams(hidden_layers=2, num_heads=2, feedforward_size=16)
+    decoder = TransformerDecoder(8, 6, params).eval()
+    encodings, lengths = torch.randn(3, 7, 8), torch.tensor([7, 2, 5])
+    seen = []
+    attend = decoder.blocks[-1].cross_attention.forward
+
+    def spy(x: torch.Tensor, *rest: torch.Tensor) -> torch.Tensor:
+        seen.append(x)
+        return attend(x, *rest)
+
+    decoder.blocks[-1].cross_attention.forward = spy
+    state = plain = decoder.initial_state(encodings, lengths)
+    for tokens in (torch.tensor([1, 1, 1]), torch.tensor([2, 5, 3])):
+        expected, plain = decoder.step(tokens, plain)
+        log_probs, weights, state = decoder.step_with_attention(tokens, state)
+        torch.testing.assert_close(log_probs, expected)
+        torch.testing.assert_close(weights.sum(dim=1), torch.ones(3))
+        assert torch.equal(weights > 0, torch.arange(7) < lengths[:, None])
+        layer = decoder.blocks[-1].cross_attention
+        ours = layer.weights(seen[-1], state.memory[-1][0], state.memory_mask)
+        torch.testing.assert_close(weights, ours[:, 0])

@@ -24,7 +24,7 @@ def prefix_beam(
         lengths,
         request.options.beam_size,
         fusion=request.fusion,
-        candidates=request.options.ctc_candidates,
+        candidates=request.options.frame_candidates,
         blank_skip=request.options.blank_skip,
     )
 
@@ -214,4 +214,4 @@ class PrefixBeamSearch:
 
 def _path(history: History, score: float, fused: float, entry: int) -> TokenPath:
     tokens, frames = history.labels(entry)
-    return TokenPath(tokens, score, frames, fused)
+    return TokenPath(tokens, score, frames, fused=fused)

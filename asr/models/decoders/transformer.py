@@ -49,15 +49,26 @@ class DecoderBlock(nn.Module):
         self, x: Tensor, memory: KeysValues, memory_mask: Tensor, past: KeysValues | None
     ) -> tuple[Tensor, KeysValues]:
         """Map (N, U, D) to (N, U, D) and the grown past; without a past, attention is causal."""
+        x, past = self.attend_labels(x, past)
+        return self.attend_encodings(x, memory, memory_mask), past
+
+    def attend_labels(self, x: Tensor, past: KeysValues | None) -> tuple[Tensor, KeysValues]:
+        """Do the first part of `forward`: what looks at the labels."""
         queries = self.self_norm(x)
         keys, values = self.self_attention.project(queries)
         if past is not None:
             keys, values = torch.cat([past[0], keys], dim=2), torch.cat([past[1], values], dim=2)
         attended = self.self_attention(queries, (keys, values), None, is_causal=past is None)
-        x = x + self.dropout(attended)
+        return x + self.dropout(attended), (keys, values)
+
+    def attend_encodings(self, x: Tensor, memory: KeysValues, memory_mask: Tensor) -> Tensor:
+        """Do the second part of `forward`: what looks at the encodings, and feed-forward."""
         x = x + self.dropout(self.cross_attention(self.cross_norm(x), memory, memory_mask))
-        x = x + self.dropout(self.feed_forward(self.feed_forward_norm(x)))
-        return x, (keys, values)
+        return x + self.dropout(self.feed_forward(self.feed_forward_norm(x)))
+
+    def encoding_weights(self, x: Tensor, memory: KeysValues, memory_mask: Tensor) -> Tensor:
+        """Return the weights (N, U, T') by which `attend_encodings` looks at the encodings."""
+        return self.cross_attention.weights(self.cross_norm(x), memory[0], memory_mask)
 
 
 class TransformerDecoder(nn.Module):
@@ -104,14 +115,31 @@ class TransformerDecoder(nn.Module):
 
     def step(self, tokens: Tensor, state: DecoderState) -> tuple[Tensor, DecoderState]:
         """Score the label after tokens (N,): log-probabilities (N, V) and the next state."""
+        log_probs, _, following = self._step(tokens, state)
+        return log_probs, following
+
+    def step_with_attention(
+        self, tokens: Tensor, state: DecoderState
+    ) -> tuple[Tensor, Tensor, DecoderState]:
+        """Do `step`; return the last layer's attention to the encodings (N, T') beside it.
+
+        The weights are the mean over heads, sum to one and are zero on padding.
+        """
+        log_probs, queries, following = self._step(tokens, state)
+        weights = self._layers[-1].encoding_weights(queries, state.memory[-1], state.memory_mask)
+        return log_probs, weights[:, 0], following
+
+    def _step(self, tokens: Tensor, state: DecoderState) -> tuple[Tensor, Tensor, DecoderState]:
+        """Do `step`; return what the last layer looks at the encodings with beside it."""
         x = self._embed(tokens[:, None], first=state.past[0][0].size(2))
-        grown = []
+        queries, grown = x, []
         for block, past, memory in zip(self._layers, state.past, state.memory, strict=True):
-            x, past = block(x, memory, state.memory_mask, past)
+            queries, past = block.attend_labels(x, past)
+            x = block.attend_encodings(queries, memory, state.memory_mask)
             grown.append(past)
         logits = self.output(self.norm(x[:, -1])).float()
         following = DecoderState(grown, state.memory, state.memory_mask, state.utterance)
-        return logits.log_softmax(dim=-1), following
+        return logits.log_softmax(dim=-1), queries, following
 
     def select(self, state: DecoderState, indices: Tensor) -> DecoderState:
         """Return the hypotheses at indices (M,), repeated or reordered."""

@@ -80,6 +80,19 @@ class MultiHeadAttention(nn.Module):
         merged: Tensor = self.output(attended.transpose(1, 2).flatten(2))
         return merged
 
+    def weights(self, x: Tensor, keys: Tensor, mask: Tensor) -> Tensor:
+        """Return the mean over heads of the attention weights, (B, Q, K).
+
+        Only for attention without positions; `forward` never forms the weights.
+
+        Args:
+            x: (B, Q, D).
+            keys: (B, H, K, head size), as `project` returns them.
+            mask: bool, broadcastable to (B, H, Q, K), True = visible.
+        """
+        scores = self._split(self.query(x)) @ keys.mT / math.sqrt(self.head_size)
+        return scores.masked_fill(~mask, -math.inf).softmax(dim=-1).mean(dim=1)
+
     def _distance_scores(
         self, queries: Tensor, distances: Tensor, num_keys: int, mask: Tensor | None
     ) -> Tensor:

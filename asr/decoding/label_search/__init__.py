@@ -1,0 +1,1 @@
+"""Label-synchronous beam search: the methods `attention` and `joint`."""
