@@ -6,13 +6,14 @@ import logging
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from asr.bundle import save_bundle
 from asr.config.decoding import DecodingOptions
+from asr.config.schema import ExperimentConfig
 from asr.data.cuts import load_cuts
 from asr.data.dataset import SpeechDataset
 from asr.data.feasibility import split_feasible
@@ -24,9 +25,12 @@ from asr.tensors import load_tensors
 from asr.training.checkpoints import Candidate, Checkpoints
 from asr.training.distributed import Processes
 from asr.training.experiment import Experiment, load_experiment
+from asr.training.task import Dev, DevResult
 from asr.training.validation import DevSet
 
 logger = logging.getLogger("asr.training")
+
+R = TypeVar("R", bound=DevResult)
 
 AVERAGES = (1, 2, 3, 5, 10, 20, 30)  # of so many best checkpoints, and of all
 
@@ -71,25 +75,13 @@ def choose_weights(
     experiment = load_experiment(directory)
     params = experiment.config.training
     checkpoints = Checkpoints(experiment.checkpoint_directory, params.keep_last, params.keep_best)
-    ranked = checkpoints.candidates()
-    if not ranked:
-        raise UserError(
-            "no checkpoint was measured on dev yet",
-            where=str(experiment.checkpoint_directory),
-            todo="Train first: stage 4 of the recipe, or asr train.",
-        )
     model = AsrModel(experiment.config, experiment.tokenizer.vocab_size).to(device)
     dev = _dev_set(experiment, model, dev_cuts, device)
-    choices: list[Choice] = []
-    best: dict[str, Tensor] = {}
-    for name, steps, weights in _weightings(checkpoints, ranked):
-        model.load_state_dict(weights)
-        result = dev.evaluate(model)
-        logger.info("%s: %s", name, result)
-        choices.append(Choice(name, steps, result.errors, result.reference_tokens, result.loss))
-        if choices[-1] == min(choices, key=_rank):
-            best = weights
-    choices.sort(key=_rank)
+    measured, best = measure_candidates(checkpoints, model, dev)
+    choices = [
+        Choice(one.name, one.steps, one.result.errors, one.result.reference_tokens, one.result.loss)
+        for one in measured
+    ]
     write_json(directory / "average.json", [asdict(choice) for choice in choices])
     config = experiment.config
     if decoding is not None:
@@ -97,6 +89,48 @@ def choose_weights(
     provenance = _provenance(experiment, choices[0])
     save_bundle(directory / "bundle", best, config, experiment.tokenizer, provenance)
     return choices
+
+
+@dataclass(frozen=True)
+class Measured(Generic[R]):
+    """Weights and what they are worth on dev; see `Choice`."""
+
+    name: str
+    steps: list[int]
+    result: R
+
+
+def measure_candidates(
+    checkpoints: Checkpoints, model: nn.Module, dev: Dev[R]
+) -> tuple[list[Measured[R]], dict[str, Tensor]]:
+    """Measure averages of the best checkpoints, and the running average, on dev.
+
+    Returns:
+        the candidates, best first, and the weights of the very best.
+
+    Raises:
+        UserError: nothing was measured during training yet.
+    """
+    ranked = checkpoints.candidates()
+    if not ranked:
+        raise UserError(
+            "no checkpoint was measured on dev yet",
+            where=str(checkpoints.directory),
+            todo="Train first: stage 4 of the recipe, or asr train.",
+        )
+    measured: list[Measured[R]] = []
+    best: dict[str, Tensor] = {}
+    for name, steps, weights in _weightings(checkpoints, ranked):
+        model.load_state_dict(weights)
+        measured.append(Measured(name, steps, dev.evaluate(model)))
+        logger.info("%s: %s", name, measured[-1].result)
+        if measured[-1] is min(measured, key=_rank):
+            best = weights
+    return sorted(measured, key=_rank), best
+
+
+def _rank(measured: Measured[Any]) -> tuple[float, float]:
+    return measured.result.error, measured.result.loss
 
 
 class WeightSum:
@@ -131,12 +165,8 @@ def _weightings(
         yield "ema", [newest["counters"]["step"]], newest["ema"]
 
 
-def _rank(choice: Choice) -> tuple[int, float]:
-    return choice.errors, choice.loss
-
-
 def _dev_set(
-    experiment: Experiment, model: AsrModel, dev_cuts: Path, device: torch.device
+    experiment: Experiment[ExperimentConfig], model: AsrModel, dev_cuts: Path, device: torch.device
 ) -> DevSet:
     config = experiment.config
     cuts, _ = split_feasible(
@@ -150,7 +180,7 @@ def _dev_set(
     return DevSet(cuts, dataset, Processes(0, 1, device))
 
 
-def _provenance(experiment: Experiment, choice: Choice) -> dict[str, Any]:
+def _provenance(experiment: Experiment[Any], choice: Choice) -> dict[str, Any]:
     summary = experiment.directory / "summary.json"
     trained = read_json(summary) if summary.exists() else {}
     return {**trained, "weights": choice.name, "dev": asdict(choice)}
