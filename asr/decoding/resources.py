@@ -11,6 +11,7 @@ from asr.bundle import Bundle
 from asr.config.decoding import EXTRAS, HOTWORDS, NEURAL, NGRAM, DecodingOptions, MethodName
 from asr.decoding.fusion import Fusion, LabelScorer
 from asr.errors import UserError
+from asr.lm.saved import load_neural_lm
 
 
 @dataclass(frozen=True)
@@ -63,4 +64,7 @@ def load_resources(paths: ResourcePaths, bundle: Bundle, device: torch.device) -
     Raises:
         UserError: a file is missing or damaged, or was made for another vocabulary.
     """
-    return NO_RESOURCES
+    tokenizer = bundle.tokenizer
+    return Resources(
+        neural=load_neural_lm(paths.neural_lm, tokenizer, device) if paths.neural_lm else None,
+    )
