@@ -26,7 +26,8 @@ default filled in; `--set a.b=value` (in recipes `--overrides "a.b=value …"`) 
 _LANGUAGE_MODELS = """# Language models
 
 The conf file of `asr train-lm`. `optimizer` and `scheduler` are those of above; bases are
-`lm/transformer`, `lm/transformer_small`, `lm/lstm`, `lm/lstm_small`, or files.
+`lm/transformer`, `lm/transformer_small`, `lm/lstm`, `lm/lstm_small`, or files. `asr config --lm
+CONF` prints one with every default filled in.
 """
 
 

@@ -8,6 +8,7 @@ from typing import Generic, TypeVar
 
 import torch
 from torch import Tensor, nn
+from torch.nn.functional import linear
 
 from asr.text.symbols import SOS_EOS_ID
 
@@ -98,9 +99,8 @@ class LabelTable(nn.Module):
         self.size = size
         self.embedding = nn.Embedding(vocab_size, size)
         nn.init.normal_(self.embedding.weight, std=size**-0.5)
-        self.output = nn.Linear(size, vocab_size)
-        if tied:
-            self.output.weight = self.embedding.weight
+        self.output = None if tied else nn.Linear(size, vocab_size, bias=False)
+        self.bias = nn.Parameter(torch.zeros(vocab_size))
 
     def embed(self, labels: Tensor) -> Tensor:
         """Return vectors (…, D) of about unit variance for labels (…)."""
@@ -109,8 +109,8 @@ class LabelTable(nn.Module):
 
     def score(self, vectors: Tensor) -> Tensor:
         """Return logits (…, V) of vectors (…, D)."""
-        logits: Tensor = self.output(vectors)
-        return logits
+        table = self.embedding if self.output is None else self.output
+        return linear(vectors, table.weight, self.bias)
 
 
 def _log_softmax(logits: Tensor) -> Tensor:

@@ -14,15 +14,23 @@ from pathlib import Path
 import pytest
 import torch
 
+from asr.bundle import Bundle
 from asr.cli.main import main
+from asr.config.bases import parse_yaml
+from asr.config.decoding import MethodName
+from asr.config.loading import parse_config
 from asr.config.tokenizer import CharTokenizerParams
+from asr.decoding.fusion import score_sequences
+from asr.decoding.resources import ResourcePaths, load_resources
 from asr.errors import UserError
 from asr.files import read_json
 from asr.lm.saved import load_neural_lm
+from asr.models import AsrModel
 from asr.tensors import load_tensors
 from asr.text.symbols import SOS_EOS_ID
 from asr.text.tokenizers import Tokenizer, load_tokenizer, train_tokenizer
 from asr.training.run_lm import LmTrainingRequest, train_lm
+from tests.tone_corpus import CONF as TONE_CONF
 from tests.tone_corpus import metrics
 
 CPU = torch.device("cpu")
@@ -140,7 +148,11 @@ def test_it_learns_and_the_best_on_dev_is_saved(
 # Kills itself as the line of a step would be written: the newest state is of an earlier step.
 KILLED_AT_STEP = """
 import os, signal, sys
+from asr.bundle import Bundle
 from asr.cli.main import main
+from asr.config.bases import parse_yaml
+from asr.config.decoding import MethodName
+from asr.config.loading import parse_config
 from asr.training.metrics import MetricsLog
 os.environ.update(RANK="0", WORLD_SIZE="1", LOCAL_RANK="0")
 step, arguments = int(sys.argv[1]), sys.argv[2:]
@@ -223,6 +235,20 @@ def test_a_model_of_another_vocabulary_is_refused(corpus: TextCorpus, tmp_path: 
         load_neural_lm(exp_dir / "bundle", other)
 
 
+def test_decoding_loads_it_for_its_own_vocabulary(corpus: TextCorpus, tmp_path: Path) -> None:
+    exp_dir = tmp_path / "exp"
+    assert corpus.train(exp_dir, "LstmLm", "training.max_steps=1")
+    config = parse_config(parse_yaml(TONE_CONF), "tones")
+    bundle = Bundle(AsrModel(config, corpus.tokenizer.vocab_size), config, corpus.tokenizer)
+    paths = ResourcePaths(neural_lm=exp_dir / "bundle")
+    resources = load_resources(paths, bundle, CPU)
+    resources.check(MethodName.parse("ctc-prefix-beam+neural"))
+    assert resources.neural is not None
+    labels = corpus.tokenizer.encode("abc")
+    expected = load_neural_lm(exp_dir / "bundle", corpus.tokenizer).score([labels], CPU)
+    assert torch.allclose(score_sequences(resources.neural, [labels], CPU), expected, atol=1e-4)
+
+
 def test_damaged_and_missing_models(corpus: TextCorpus, tmp_path: Path) -> None:
     exp_dir = tmp_path / "exp"
     assert corpus.train(exp_dir, "LstmLm", "training.max_steps=1")
@@ -247,6 +273,16 @@ def test_text_that_is_none(
     with pytest.raises(UserError, match=expected):
         corpus.train(tmp_path / "exp", "LstmLm", **{split: path})
     assert not (tmp_path / "exp").exists()
+
+
+def test_a_conf_is_printed_with_its_defaults(
+    corpus: TextCorpus, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["config", "--lm", str(corpus.root / "LstmLm.yaml")]) == 0
+    printed = parse_yaml(capsys.readouterr().out)
+    assert printed["language_model"] == "LstmLm"
+    assert printed["language_model_params"]["tie_embeddings"] is True
+    assert printed["training"]["batch_tokens"] == 400
 
 
 @pytest.mark.parametrize(
