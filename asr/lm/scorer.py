@@ -51,13 +51,15 @@ class NeuralLmScorer:
         return self.model.advance(state, rows, labels)
 
     @torch.inference_mode()
-    def score(self, sequences: Sequence[Sequence[int]], device: torch.device) -> Tensor:
+    def score_whole(self, sequences: Sequence[Sequence[int]], device: torch.device) -> Tensor:
         """Return what each label sequence gains in all, its end included, (N,).
 
         Equal to adding up gains label by label, but in a few teacher-forced passes.
         """
-        tokens, lengths = collate_tokens(sequences)
         scores = torch.zeros(len(sequences), device=device)
+        if not sequences:
+            return scores
+        tokens, lengths = collate_tokens(sequences)
         own = lengths.numpy()
         everything = torch.arange(len(sequences)).numpy()
         for indices in batches_of_like_length(own, everything, SCORED_AT_ONCE):

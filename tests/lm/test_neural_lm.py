@@ -139,7 +139,7 @@ def test_whole_sequences_equal_the_sums_of_their_labels(model: NeuralLm) -> None
     rng = random.Random(2)
     sequences = [random_labels(rng, 30) for _ in range(25)] + [[], [5]]
     scorer = NeuralLmScorer(model)
-    scores = scorer.score(sequences, CPU)
+    scores = scorer.score_whole(sequences, CPU)
     expected = [
         sum(
             float(forward_log_probs(model, tuple(labels[:position]))[label])
@@ -148,8 +148,11 @@ def test_whole_sequences_equal_the_sums_of_their_labels(model: NeuralLm) -> None
         for labels in sequences
     ]
     assert scores.tolist() == pytest.approx(expected, abs=1e-3)
-    label_by_label = score_sequences(Fusion([(scorer, 1.0)]), sequences, CPU)
-    torch.testing.assert_close(label_by_label, scores, atol=1e-3, rtol=0)
+    fused = score_sequences(Fusion([(scorer, 0.5)], label_bonus=0.25), sequences, CPU)
+    bonus = torch.tensor([0.25 * len(labels) for labels in sequences])
+    torch.testing.assert_close(fused, 0.5 * scores + bonus, atol=1e-4, rtol=0)
+    assert scorer.score_whole([], CPU).shape == (0,)
+    assert torch.equal(scorer.score_whole([[]], CPU), scores[-2:-1])
 
 
 def test_a_long_search_needs_room_for_its_own_labels_only() -> None:

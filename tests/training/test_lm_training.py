@@ -137,7 +137,7 @@ def test_it_learns_and_the_best_on_dev_is_saved(
     scorer = load_neural_lm(exp_dir / "bundle", corpus.tokenizer)
     lines = corpus.path("dev").read_text().splitlines()
     sequences = [corpus.tokenizer.encode(line) for line in lines]
-    nats = -float(scorer.score(sequences, CPU).sum())
+    nats = -float(scorer.score_whole(sequences, CPU).sum())
     tokens = sum(len(labels) + 1 for labels in sequences)
     assert math.exp(nats / tokens) == pytest.approx(rows[0]["perplexity"], rel=1e-4)
     assert math.exp(nats / (2 * len(lines))) == pytest.approx(rows[0]["word_perplexity"], rel=1e-3)
@@ -245,8 +245,8 @@ def test_decoding_loads_it_for_its_own_vocabulary(corpus: TextCorpus, tmp_path: 
     resources.check(MethodName.parse("ctc-prefix-beam+neural"))
     assert resources.neural is not None
     labels = corpus.tokenizer.encode("abc")
-    expected = load_neural_lm(exp_dir / "bundle", corpus.tokenizer).score([labels], CPU)
-    assert torch.allclose(score_sequences(resources.neural, [labels], CPU), expected, atol=1e-4)
+    expected = load_neural_lm(exp_dir / "bundle", corpus.tokenizer).score_whole([labels], CPU)
+    assert score_sequences(resources.neural, [labels], CPU).equal(expected)
 
 
 def test_damaged_and_missing_models(corpus: TextCorpus, tmp_path: Path) -> None:
