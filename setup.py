@@ -55,7 +55,15 @@ setup(
     license="Apache-2.0",
     python_requires=">=3.11",
     packages=find_packages(include=["asr", "asr.*"]),
-    package_data={"asr": ["py.typed", "config/presets/*.yaml", "pages/*.css", "pages/*.js"]},
+    package_data={
+        "asr": [
+            "py.typed",
+            "config/presets/*.yaml",
+            "config/presets/lm/*.yaml",
+            "pages/*.css",
+            "pages/*.js",
+        ]
+    },
     install_requires=CORE,
     extras_require=EXTRAS,
     entry_points={"console_scripts": ["asr=asr.cli.main:main"]},

@@ -20,15 +20,20 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from asr import __version__
 from asr.config.bases import read_mapping
 from asr.config.decoding import DecodingOptions
-from asr.config.loading import build, dump_config, parse_config
+from asr.config.loading import build, parse_config
 from asr.config.schema import ExperimentConfig
 from asr.errors import UserError
-from asr.files import PathLike, read_json, write_json, write_text
+from asr.files import PathLike, read_json, write_json
 from asr.models import AsrModel
-from asr.tensors import load_tensors, save_tensors
+from asr.saved_models import (
+    CONFIG_FILE,
+    TOKENIZER_FOLDER,
+    load_weights,
+    read_description,
+    write_model_folder,
+)
 from asr.text.tokenizers import Tokenizer, load_tokenizer
 
 FORMAT_VERSION = 1
@@ -75,20 +80,9 @@ def save_bundle(
     Raises:
         UserError: the disk is full or may not be written to.
     """
-    folder = Path(directory)
-    (folder / DESCRIPTION_FILE).unlink(missing_ok=True)
-    (folder / TUNED_FILE).unlink(missing_ok=True)  # chosen for other weights
-    save_tensors(folder / "weights.pt", {"model": weights})
-    write_text(folder / "config.yaml", dump_config(config))
-    tokenizer.save(folder / "tokenizer")
-    write_json(
-        folder / DESCRIPTION_FILE,
-        {
-            "format_version": FORMAT_VERSION,
-            "toolkit_version": __version__,
-            "vocab_size": tokenizer.vocab_size,
-            "provenance": provenance,
-        },
+    (Path(directory) / TUNED_FILE).unlink(missing_ok=True)  # chosen for other weights
+    write_model_folder(
+        Path(directory) / DESCRIPTION_FILE, FORMAT_VERSION, weights, config, tokenizer, provenance
     )
 
 
@@ -112,34 +106,16 @@ def load_bundle(directory: PathLike, device: str | torch.device = "cpu") -> Bund
         UserError: it is missing, half-written, damaged or of a newer format.
     """
     folder = Path(directory)
-    source = folder / DESCRIPTION_FILE
-    if not source.exists():
-        raise UserError(
-            f"no bundle here ({DESCRIPTION_FILE} is missing)",
-            where=str(folder),
-            todo="Give the bundle folder that stage 5 of a recipe makes, exp/<name>/bundle.",
-        )
-    description = read_json(source)
-    if not isinstance(description, dict) or not isinstance(description.get("format_version"), int):
-        raise UserError("is not a bundle's description", where=str(source))
-    version = description["format_version"]
-    if version > FORMAT_VERSION:
-        raise UserError(
-            f"the bundle has format {version}, this toolkit reads up to {FORMAT_VERSION}",
-            where=str(source),
-            todo="Update the toolkit.",
-        )
-    config = parse_config(read_mapping(folder / "config.yaml"), str(folder / "config.yaml"))
-    tokenizer = load_tokenizer(folder / "tokenizer")
+    description = read_description(
+        folder / DESCRIPTION_FILE,
+        "bundle",
+        FORMAT_VERSION,
+        todo="Give the bundle folder that stage 5 of a recipe makes, exp/<name>/bundle.",
+    )
+    config = parse_config(read_mapping(folder / CONFIG_FILE), str(folder / CONFIG_FILE))
+    tokenizer = load_tokenizer(folder / TOKENIZER_FOLDER)
     model = AsrModel(config, tokenizer.vocab_size)
-    weights = load_tensors(folder / "weights.pt")
-    try:
-        model.load_state_dict(weights["model"])
-    except (KeyError, RuntimeError) as error:
-        first_line = str(error).splitlines()[0]
-        raise UserError(
-            f"the weights do not fit config.yaml ({first_line})", where=str(folder / "weights.pt")
-        ) from error
+    load_weights(model, folder)
     provenance = description.get("provenance", {})
     tuned = _read_tuned(folder / TUNED_FILE)
     return Bundle(model.to(device).eval(), config, tokenizer, provenance, tuned)

@@ -10,7 +10,8 @@ import click
 from asr.cli.options import PATH, set_option
 from asr.config.decoders import JointCTCAttentionDecoderParams
 from asr.config.decoding import ATTENTION_DECODER, check_method
-from asr.config.loading import dump_config, load_config
+from asr.config.language_model import LmConfig
+from asr.config.loading import dump_config, load_config, load_config_of
 from asr.config.reference import render_reference
 from asr.config.stages import stage_settings
 
@@ -19,12 +20,14 @@ from asr.config.stages import stage_settings
 @click.argument("conf", type=PATH, required=False)
 @set_option
 @click.option("--method", "methods", multiple=True, help="Check that CONF's models can use it.")
+@click.option("--lm", "is_lm", is_flag=True, help="CONF is one of asr train-lm.")
 @click.option("--recipe", is_flag=True, help="Print what the stages of a recipe depend on.")
 @click.option("--reference", is_flag=True, help="Print the reference of all keys instead.")
 def command(
     conf: Path | None,
     overrides: tuple[str, ...],
     methods: tuple[str, ...],
+    is_lm: bool,
     recipe: bool,
     reference: bool,
 ) -> None:
@@ -34,6 +37,9 @@ def command(
         return
     if conf is None:
         raise click.UsageError("give a conf file, or --reference")
+    if is_lm:
+        click.echo(dump_config(load_config_of(LmConfig, conf, overrides)).rstrip())
+        return
     config = load_config(conf, overrides)
     joint = isinstance(config.decoder_params, JointCTCAttentionDecoderParams)
     parts = {ATTENTION_DECODER} if joint else set()

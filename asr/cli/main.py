@@ -36,6 +36,7 @@ COMMANDS = {
     "table": "write the tables of a corpus whose layout is known",
     "tokenizer": "train or build a tokenizer",
     "train": "train a model under torchrun",
+    "train-lm": "train a neural language model under torchrun",
     "transcribe": "transcribe audio files with a bundle",
     "tune": "choose decoding weights, beams and averages on dev",
     "validate": "check manifests, set bad utterances aside with reasons",

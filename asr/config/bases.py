@@ -17,9 +17,13 @@ PRESETS = Path(__file__).parent / "presets"
 BASE = "base"
 
 
-def preset_names() -> list[str]:
-    """Return the names that `base` may give beside paths."""
-    return sorted(path.stem for path in PRESETS.glob("*.yaml"))
+def preset_names(folder: str = "") -> list[str]:
+    """Return the names that `base` may give beside paths: of speech, or those in a folder.
+
+    Args:
+        folder: `lm/` for language models.
+    """
+    return sorted(folder + path.stem for path in (PRESETS / folder).glob("*.yaml"))
 
 
 def read_conf(path: PathLike) -> dict[str, Any]:
@@ -55,9 +59,10 @@ def _read(path: Path, users: tuple[Path, ...]) -> dict[str, Any]:
 def _locate(name: str, user: Path) -> Path:
     if Path(name).suffix in {".yaml", ".yml", ".json"}:
         return user.parent / name
-    if name not in preset_names():
+    known = preset_names() + preset_names("lm/")
+    if name not in known:
         raise UserError(
-            f"no preset '{name}'", where=f"{user}: {BASE}", todo=did_you_mean(name, preset_names())
+            f"no preset '{name}'", where=f"{user}: {BASE}", todo=did_you_mean(name, known)
         )
     return PRESETS / f"{name}.yaml"
 

@@ -28,10 +28,15 @@ def load_config(path: PathLike, overrides: Sequence[str] = ()) -> ExperimentConf
         UserError: the file is missing or malformed, a key or class is unknown, a value has the
             wrong type or range. The message holds the file, the key path and the nearest name.
     """
+    return load_config_of(ExperimentConfig, path, overrides)
+
+
+def load_config_of(cls: type[P], path: PathLike, overrides: Sequence[str] = ()) -> P:
+    """Load a conf file of another kind, as `load_config` loads an experiment's."""
     data = read_conf(path)
     for override in overrides:
         apply_override(data, override)
-    return build(ExperimentConfig, data, source=str(path))
+    return build(cls, data, source=str(path))
 
 
 def parse_config(data: dict[str, Any], source: str) -> ExperimentConfig:

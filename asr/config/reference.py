@@ -9,6 +9,7 @@ from pydantic.fields import FieldInfo
 
 from asr.config.base import Params
 from asr.config.decoders import JointCTCAttentionDecoderParams
+from asr.config.language_model import LmConfig, LmTrainingParams
 from asr.config.schema import ExperimentConfig
 
 _INTRODUCTION = """# Configuration
@@ -22,9 +23,17 @@ default filled in; `--set a.b=value` (in recipes `--overrides "a.b=value …"`) 
 """
 
 
+_LANGUAGE_MODELS = """# Language models
+
+The conf file of `asr train-lm`. `optimizer` and `scheduler` are those of above; bases are
+`lm/transformer`, `lm/transformer_small`, `lm/lstm`, `lm/lstm_small`, or files. `asr config --lm
+CONF` prints one with every default filled in.
+"""
+
+
 def render_reference() -> str:
     """Return the reference as markdown."""
-    parts = [_INTRODUCTION, "## Classes by part\n", _class_table()]
+    parts = [_INTRODUCTION, "## Classes by part\n", _class_table(ExperimentConfig)]
     for registry in (ExperimentConfig.pairs, JointCTCAttentionDecoderParams.pairs):
         for part, classes in registry.items():
             for name, params in classes.items():
@@ -33,14 +42,18 @@ def render_reference() -> str:
         section = ExperimentConfig.model_fields[name].annotation
         assert isinstance(section, type) and issubclass(section, Params)
         parts += [f"## {name}\n", _describe(section)]
+    parts += [_LANGUAGE_MODELS, _class_table(LmConfig)]
+    for name, params in LmConfig.pairs["language_model"].items():
+        parts += [f"## language_model: {name}\n", _describe(params)]
+    parts += ["## training of a language model\n", _describe(LmTrainingParams)]
     return "\n".join(parts).rstrip() + "\n"
 
 
-def _class_table() -> str:
+def _class_table(config: type[ExperimentConfig] | type[LmConfig]) -> str:
     lines = ["| part | classes | default |", "|---|---|---|"]
-    for part, classes in ExperimentConfig.pairs.items():
+    for part, classes in config.pairs.items():
         names = ", ".join(f"`{name}`" for name in classes)
-        default = ExperimentConfig.model_fields[part].default
+        default = config.model_fields[part].default
         lines.append(f"| `{part}` | {names} | `{default}` |")
     return "\n".join(lines) + "\n"
 

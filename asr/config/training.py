@@ -48,7 +48,27 @@ SCHEDULERS: dict[str, type[Params]] = {
 }
 
 
-class TrainingParams(Params):
+class LoopParams(Params):
+    """What every training loop is told, whatever it trains."""
+
+    seed: int = Field(0, ge=0)
+    max_epochs: int = Field(60, ge=1)
+    max_steps: int | None = Field(None, ge=1)
+    num_workers: int = Field(2, ge=0, description="loader processes a training process")
+    precision: Precision = "fp32"
+    gradient_clip: float = Field(5.0, gt=0)
+    ema_decay: float | None = Field(None, gt=0, lt=1, description="running average of the weights")
+    validate_every_steps: int | None = Field(None, ge=1, description="default: every epoch")
+    checkpoint_every_steps: int | None = Field(None, ge=1)
+    checkpoint_every_minutes: float = Field(10.0, gt=0)
+    keep_best: int = Field(5, ge=1, description="checkpoints kept by dev error, for averaging")
+    keep_last: int = Field(2, ge=1, description="newest checkpoints kept, for resuming")
+    early_stop_patience: int | None = Field(None, ge=1, description="validations without a gain")
+    max_nonfinite_in_a_row: int = Field(10, ge=1)
+    log_every_seconds: float = Field(10.0, gt=0)
+
+
+class TrainingParams(LoopParams):
     """The training loop.
 
     `batch_duration` is what the optimiser sees in one step: seconds of audio over all processes.
@@ -56,15 +76,11 @@ class TrainingParams(Params):
     from the two, so that the same conf gives the same optimisation on any number of devices.
     """
 
-    seed: int = Field(0, ge=0)
-    max_epochs: int = Field(60, ge=1)
-    max_steps: int | None = Field(None, ge=1)
     batch_duration: float = Field(200.0, gt=0, description="seconds a step, all processes")
     device_batch_duration: float | None = Field(
         None, gt=0, description="seconds a device at once, at most by about an utterance more"
     )
     num_buckets: int = Field(20, ge=1)
-    num_workers: int = Field(2, ge=0, description="loader processes a training process")
     feature_cache_gb: float = Field(
         0.0,
         ge=0,
@@ -74,23 +90,12 @@ class TrainingParams(Params):
     feature_cache_dir: str | None = Field(
         None, description="default: the experiment's folder; in /dev/shm they are kept in memory"
     )
-    precision: Precision = "fp32"
-    gradient_clip: float = Field(5.0, gt=0)
-    ema_decay: float | None = Field(None, gt=0, lt=1, description="running average of the weights")
-    validate_every_steps: int | None = Field(None, ge=1, description="default: every epoch")
-    checkpoint_every_steps: int | None = Field(None, ge=1)
-    checkpoint_every_minutes: float = Field(10.0, gt=0)
-    keep_best: int = Field(5, ge=1, description="checkpoints kept by dev WER, for averaging")
-    keep_last: int = Field(2, ge=1, description="newest checkpoints kept, for resuming")
-    early_stop_patience: int | None = Field(None, ge=1, description="validations without a gain")
-    max_nonfinite_in_a_row: int = Field(10, ge=1)
     unknown_tokens: Literal["reject", "keep"] = Field(
         "reject", description="training text with characters outside the vocabulary"
     )
     max_rejected_share: float = Field(
         0.05, ge=0, le=1, description="share of utterances CTC cannot train on, above which we stop"
     )
-    log_every_seconds: float = Field(10.0, gt=0)
 
     @model_validator(mode="after")
     def _durations_fit(self) -> TrainingParams:

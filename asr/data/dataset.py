@@ -7,6 +7,7 @@ import math
 import signal
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
 
 import numpy as np
 import torch
@@ -25,6 +26,8 @@ from asr.data.sampling import BatchPlan, source_id, utterance_rng
 from asr.data.spec_augment import augmented_views
 from asr.errors import UserError
 from asr.text.tokenizers import Tokenizer
+
+D = TypeVar("D")
 
 
 @dataclass(frozen=True)
@@ -139,15 +142,15 @@ class SpeechDataset(Dataset[Batch]):
         return self.extractor.extract(self.waveform.apply(samples, rate, rng, source_id(cut)))
 
 
-class TellingDataset(Dataset[Batch | UserError]):
+class TellingDataset(Dataset[D | UserError], Generic[D]):
     """Hands a `UserError` over as an item: raised in a loader process, it would arrive as the text
     of a traceback.
     """
 
-    def __init__(self, dataset: SpeechDataset) -> None:
+    def __init__(self, dataset: Dataset[D]) -> None:
         self.dataset = dataset
 
-    def __getitem__(self, plan: BatchPlan) -> Batch | UserError:
+    def __getitem__(self, plan: Any) -> D | UserError:
         try:
             return self.dataset[plan]
         except UserError as error:

@@ -11,10 +11,12 @@ from __future__ import annotations
 import math
 import warnings
 import zlib
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache, partial
-from typing import Any, Protocol
+from itertools import islice
+from typing import Any, Generic, Protocol, TypeVar
 
 import numpy as np
 from lhotse import CutSet
@@ -24,6 +26,8 @@ from lhotse.dataset.sampling.base import CutSampler
 from torch.utils.data import Sampler
 
 from asr.config.augmentation import SpeedPerturb
+
+P = TypeVar("P")
 
 _COUNTED_AT_MOST = 50_000  # cuts of a stream, whose batches are counted by drawing them
 
@@ -63,8 +67,45 @@ def utterance_rng(seed: int, epoch: int, utterance: str) -> np.random.Generator:
     return np.random.default_rng([seed, epoch, zlib.crc32(utterance.encode())])
 
 
-class GlobalBatchSampler(Sampler[BatchPlan]):
+class PartSampler(Sampler[P], ABC, Generic[P]):
     """Yields one process's parts of every global batch of an epoch.
+
+    Args:
+        world_size, rank: the processes.
+        accumulation: parts of each global batch that one process takes in turn.
+    """
+
+    def __init__(self, world_size: int = 1, rank: int = 0, accumulation: int = 1) -> None:
+        self.num_parts = world_size * accumulation
+        self.own_parts = [rank + world_size * turn for turn in range(accumulation)]
+        self.epoch = 0
+        self.first_batch = 0
+
+    def set_position(self, epoch: int, first_batch: int) -> None:
+        """Start the next iteration at global batch `first_batch` of `epoch`."""
+        self.epoch = epoch
+        self.first_batch = first_batch
+
+    def __iter__(self) -> Iterator[P]:
+        for batch in islice(self.global_batches(self.epoch), self.first_batch, None):
+            for part in self.own_parts:
+                yield self.plan(batch, part)
+
+    @abstractmethod
+    def global_batches(self, epoch: int) -> Iterator[Any]:
+        """Yield an epoch's global batches, the same on every process."""
+
+    @abstractmethod
+    def count_batches(self, epoch: int) -> int:
+        """Return the number of global batches in an epoch; of a long stream, about that."""
+
+    @abstractmethod
+    def plan(self, batch: Any, part: int) -> P:
+        """Return one part of a global batch; a filler where there is nothing left for it."""
+
+
+class GlobalBatchSampler(PartSampler[BatchPlan]):
+    """Draws global batches of cuts of like duration.
 
     Args:
         cuts: the training set, speed copies included. Of a `CutStream` every process reads all
@@ -72,8 +113,7 @@ class GlobalBatchSampler(Sampler[BatchPlan]):
         batch_duration: seconds of audio in a global batch.
         num_buckets: of like duration; fewer are used where there are few cuts.
         speed: with `draw: one`, each epoch keeps one speed copy of every utterance.
-        world_size, rank: the processes.
-        accumulation: parts of each global batch that one process takes in turn.
+        world_size, rank, accumulation: see `PartSampler`.
     """
 
     def __init__(
@@ -87,31 +127,18 @@ class GlobalBatchSampler(Sampler[BatchPlan]):
         rank: int = 0,
         accumulation: int = 1,
     ) -> None:
+        super().__init__(world_size, rank, accumulation)
         self.cuts = cuts
         self.batch_duration = batch_duration
         self.num_buckets = num_buckets
         self.seed = seed
         self.speed = speed
-        self.num_parts = world_size * accumulation
-        self.own_parts = [rank + world_size * turn for turn in range(accumulation)]
-        self.epoch = 0
-        self.first_batch = 0
 
-    def set_position(self, epoch: int, first_batch: int) -> None:
-        """Start the next iteration at global batch `first_batch` of `epoch`."""
-        self.epoch = epoch
-        self.first_batch = first_batch
-
-    def __iter__(self) -> Iterator[BatchPlan]:
-        for index, batch in enumerate(self.global_batches(self.epoch)):
-            if index < self.first_batch:
-                continue
-            for part in self.own_parts:
-                cuts = batch[part :: self.num_parts]
-                yield BatchPlan(self.epoch, cuts or batch[-1:], batch[0].duration, not cuts)
+    def plan(self, batch: list[Cut], part: int) -> BatchPlan:
+        cuts = batch[part :: self.num_parts]
+        return BatchPlan(self.epoch, cuts or batch[-1:], batch[0].duration, not cuts)
 
     def count_batches(self, epoch: int) -> int:
-        """Return the number of global batches in an epoch; of a long stream, about that."""
         if not isinstance(self.cuts, Sequence) and len(self.cuts) > _COUNTED_AT_MOST:
             return math.ceil(self.cuts.seconds / self._copies / self.batch_duration)
         return sum(1 for _ in self.global_batches(epoch))

@@ -21,6 +21,7 @@ from asr.decoding.fusion import Fusion, LabelScorer
 from asr.errors import UserError
 from asr.graphs.folder import DecodingGraph, load_graph
 from asr.lm.ngram import load_ngram
+from asr.lm.saved import load_neural_lm
 
 
 @dataclass(frozen=True)
@@ -80,4 +81,5 @@ def load_resources(paths: ResourcePaths, bundle: Bundle, device: torch.device) -
     return Resources(
         ngram=None if paths.ngram is None else load_ngram(paths.ngram, tokenizer, device),
         graph=None if paths.graph is None else load_graph(paths.graph, tokenizer),
+        neural=load_neural_lm(paths.neural_lm, tokenizer, device) if paths.neural_lm else None,
     )

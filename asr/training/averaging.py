@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from asr.bundle import save_bundle
 from asr.config.decoding import DecodingOptions
+from asr.config.schema import ExperimentConfig
 from asr.data.cuts import load_cuts
 from asr.data.dataset import SpeechDataset
 from asr.data.feasibility import split_feasible
@@ -21,12 +22,15 @@ from asr.errors import UserError
 from asr.files import read_json, write_json
 from asr.models import AsrModel
 from asr.tensors import load_tensors
-from asr.training.checkpoints import Candidate, Checkpoints
+from asr.training.checkpoints import Checkpoints
 from asr.training.distributed import Processes
 from asr.training.experiment import Experiment, load_experiment
+from asr.training.task import Dev, DevResult
 from asr.training.validation import DevSet
 
 logger = logging.getLogger("asr.training")
+
+R = TypeVar("R", bound=DevResult)
 
 AVERAGES = (1, 2, 3, 5, 10, 20, 30)  # of so many best checkpoints, and of all
 
@@ -69,19 +73,13 @@ def choose_weights(
         UserError: nothing was trained yet, or dev cannot be measured.
     """
     experiment = load_experiment(directory)
-    candidates = candidate_weights(experiment)
     model = AsrModel(experiment.config, experiment.tokenizer.vocab_size).to(device)
     dev = _dev_set(experiment, model, dev_cuts, device)
-    choices: list[Choice] = []
-    best: dict[str, Tensor] = {}
-    for name, steps, weights in candidates:
-        model.load_state_dict(weights)
-        result = dev.evaluate(model)
-        logger.info("%s: %s", name, result)
-        choices.append(Choice(name, steps, result.errors, result.reference_tokens, result.loss))
-        if choices[-1] == min(choices, key=_rank):
-            best = weights
-    choices.sort(key=_rank)
+    measured, best = measure_candidates(checkpoints_of(experiment), model, dev)
+    choices = [
+        Choice(one.name, one.steps, one.result.errors, one.result.reference_tokens, one.result.loss)
+        for one in measured
+    ]
     write_json(directory / "average.json", [asdict(choice) for choice in choices])
     config = experiment.config
     if decoding is not None:
@@ -89,6 +87,41 @@ def choose_weights(
     provenance = _provenance(experiment, choices[0])
     save_bundle(directory / "bundle", best, config, experiment.tokenizer, provenance)
     return choices
+
+
+@dataclass(frozen=True)
+class Measured(Generic[R]):
+    """Weights and what they are worth on dev; see `Choice`."""
+
+    name: str
+    steps: list[int]
+    result: R
+
+
+def measure_candidates(
+    checkpoints: Checkpoints, model: nn.Module, dev: Dev[R]
+) -> tuple[list[Measured[R]], dict[str, Tensor]]:
+    """Measure averages of the best checkpoints, and the running average, on dev.
+
+    Returns:
+        the candidates, best first, and the weights of the very best.
+
+    Raises:
+        UserError: nothing was measured during training yet.
+    """
+    measured: list[Measured[R]] = []
+    best: dict[str, Tensor] = {}
+    for name, steps, weights in candidate_weights(checkpoints):
+        model.load_state_dict(weights)
+        measured.append(Measured(name, steps, dev.evaluate(model)))
+        logger.info("%s: %s", name, measured[-1].result)
+        if measured[-1] is min(measured, key=_rank):
+            best = weights
+    return sorted(measured, key=_rank), best
+
+
+def _rank(measured: Measured[Any]) -> tuple[float, float]:
+    return measured.result.error, measured.result.loss
 
 
 class WeightSum:
@@ -109,24 +142,35 @@ class WeightSum:
         return {name: (value / self.count).float() for name, value in self.total.items()}
 
 
+def checkpoints_of(experiment: Experiment[ExperimentConfig]) -> Checkpoints:
+    """Return the checkpoints of a training run."""
+    params = experiment.config.training
+    return Checkpoints(experiment.checkpoint_directory, params.keep_last, params.keep_best)
+
+
 def candidate_weights(
-    experiment: Experiment,
+    checkpoints: Checkpoints,
 ) -> Iterator[tuple[str, list[int], dict[str, Tensor]]]:
-    """Yield name, steps and tensors of each candidate of a finished training, as chosen from.
+    """Yield name, steps and tensors of each candidate; every checkpoint is read once.
 
     Raises:
-        UserError: nothing was trained yet.
+        UserError: nothing was measured during training yet.
     """
-    params = experiment.config.training
-    checkpoints = Checkpoints(experiment.checkpoint_directory, params.keep_last, params.keep_best)
     ranked = checkpoints.candidates()
     if not ranked:
         raise UserError(
             "no checkpoint was measured on dev yet",
-            where=str(experiment.checkpoint_directory),
+            where=str(checkpoints.directory),
             todo="Train first: stage 4 of the recipe, or asr train.",
         )
-    yield from _weightings(checkpoints, ranked)
+    best = WeightSum()
+    for number, candidate in enumerate(ranked, start=1):
+        best.add(checkpoints.weights(candidate))
+        if number in AVERAGES or number == len(ranked):
+            yield f"best-{number}", [c.step for c in ranked[:number]], best.mean()
+    newest = load_tensors(checkpoints.newest_state())
+    if newest["ema"] is not None:
+        yield "ema", [newest["counters"]["step"]], newest["ema"]
 
 
 def read_choices(directory: Path) -> list[Choice]:
@@ -145,26 +189,8 @@ def read_choices(directory: Path) -> list[Choice]:
     return [Choice(**row) for row in read_json(path)]
 
 
-def _weightings(
-    checkpoints: Checkpoints, ranked: Sequence[Candidate]
-) -> Iterator[tuple[str, list[int], dict[str, Tensor]]]:
-    """Yield name, steps and tensors of each candidate; every checkpoint is read once."""
-    best = WeightSum()
-    for number, candidate in enumerate(ranked, start=1):
-        best.add(checkpoints.weights(candidate))
-        if number in AVERAGES or number == len(ranked):
-            yield f"best-{number}", [c.step for c in ranked[:number]], best.mean()
-    newest = load_tensors(checkpoints.newest_state())
-    if newest["ema"] is not None:
-        yield "ema", [newest["counters"]["step"]], newest["ema"]
-
-
-def _rank(choice: Choice) -> tuple[int, float]:
-    return choice.errors, choice.loss
-
-
 def _dev_set(
-    experiment: Experiment, model: AsrModel, dev_cuts: Path, device: torch.device
+    experiment: Experiment[ExperimentConfig], model: AsrModel, dev_cuts: Path, device: torch.device
 ) -> DevSet:
     config = experiment.config
     cuts, _ = split_feasible(
@@ -178,7 +204,7 @@ def _dev_set(
     return DevSet(cuts, dataset, Processes(0, 1, device))
 
 
-def _provenance(experiment: Experiment, choice: Choice) -> dict[str, Any]:
+def _provenance(experiment: Experiment[Any], choice: Choice) -> dict[str, Any]:
     summary = experiment.directory / "summary.json"
     trained = read_json(summary) if summary.exists() else {}
     return {**trained, "weights": choice.name, "dev": asdict(choice)}

@@ -18,20 +18,25 @@ STATE_NAME = re.compile(r"state-(\d+)\.pt")
 
 @dataclass(frozen=True)
 class Candidate:
-    """Weights that were measured on dev."""
+    """Weights that were measured on dev; `error` is what the task chooses by, less is better."""
 
     file: str
     step: int
     epoch: int
-    wer: float
+    error: float
     loss: float
+
+    @classmethod
+    def of_row(cls, row: dict[str, Any]) -> Candidate:
+        """Read a row of `best.json`, which once said `wer`."""
+        return cls(**{"error" if name == "wer" else name: value for name, value in row.items()})
 
 
 class Checkpoints:
     """`exp/<name>/checkpoints`.
 
     `state-<step>.pt` are whole training states; the newest `keep_last` stay. `weights-<step>.pt`
-    hold weights alone; the best `keep_best` by dev WER stay and are listed in `best.json`.
+    hold weights alone; the best `keep_best` by dev error stay and are listed in `best.json`.
     """
 
     def __init__(self, directory: Path, keep_last: int, keep_best: int) -> None:
@@ -64,16 +69,16 @@ class Checkpoints:
         index = self.directory / "best.json"
         if not index.exists():
             return []
-        return [Candidate(**row) for row in read_json(index)]
+        return [Candidate.of_row(row) for row in read_json(index)]
 
     def offer(
-        self, weights: dict[str, Tensor], step: int, epoch: int, wer: float, loss: float
+        self, weights: dict[str, Tensor], step: int, epoch: int, error: float, loss: float
     ) -> bool:
         """Keep the weights if they are among the best; returns whether they are the very best."""
         name = f"weights-{step:08d}.pt"
         others = [c for c in self.candidates() if c.step != step]
         ranked = sorted(
-            [*others, Candidate(name, step, epoch, wer, loss)], key=lambda c: (c.wer, c.loss)
+            [*others, Candidate(name, step, epoch, error, loss)], key=lambda c: (c.error, c.loss)
         )
         kept = ranked[: self.keep_best]
         if any(c.step == step for c in kept):

@@ -9,16 +9,19 @@ import time
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 import torch
 
-from asr.config.loading import dump_config, load_config
+from asr.config.base import Params
+from asr.config.loading import dump_config, load_config, load_config_of
 from asr.config.schema import ExperimentConfig
 from asr.errors import UserError
 from asr.files import read_json, write_json, write_text
 from asr.provenance import git_commit
 from asr.text.tokenizers import Tokenizer, load_tokenizer
+
+C = TypeVar("C", bound=Params)
 
 logger = logging.getLogger("asr.training")
 
@@ -27,7 +30,7 @@ CONFIG, DATA, TOKENIZER = "config.yaml", "data.json", "tokenizer"
 RESUMABLE = {
     "max_epochs", "max_steps", "num_workers", "validate_every_steps", "checkpoint_every_steps",
     "checkpoint_every_minutes", "keep_best", "keep_last", "early_stop_patience",
-    "max_nonfinite_in_a_row", "log_every_seconds", "device_batch_duration",
+    "max_nonfinite_in_a_row", "log_every_seconds", "device_batch_duration", "device_batch_tokens",
     "feature_cache_gb", "feature_cache_dir",
 }  # fmt: skip
 # In the order they are set aside: the first to go is missed at once when the rest is cut short, the
@@ -35,16 +38,16 @@ RESUMABLE = {
 RUN_FILES = (
     TOKENIZER, DATA, "checkpoints", "tensorboard", "metrics.jsonl", "train.log",
     "environment.json", "rejected_train.jsonl", "rejected_dev.jsonl", "summary.json",
-    "nonfinite", "bundle", "average.json", "decode", CONFIG,
+    "nonfinite", "text", "bundle", "average.json", "decode", CONFIG,
 )  # fmt: skip
 
 
 @dataclass(frozen=True)
-class Experiment:
+class Experiment(Generic[C]):
     """`exp/<name>` and what its run is made of."""
 
     directory: Path
-    config: ExperimentConfig
+    config: C
     tokenizer: Tokenizer[Any]
 
     @property
@@ -56,7 +59,7 @@ class Experiment:
         return self.directory / f"rejected_{split}.jsonl"
 
 
-def open_experiment(experiment: Experiment, data: dict[str, Any], restart: bool) -> None:
+def open_experiment(experiment: Experiment[C], data: dict[str, Any], restart: bool) -> None:
     """Create an experiment's folder, or go on with an earlier run of the same configuration.
 
     A run of another configuration, tokenizer or data, or any run with `restart`, is moved to
@@ -77,7 +80,7 @@ def open_experiment(experiment: Experiment, data: dict[str, Any], restart: bool)
     write_text(directory / CONFIG, dump_config(experiment.config))
 
 
-def load_experiment(directory: Path) -> Experiment:
+def load_experiment(directory: Path) -> Experiment[ExperimentConfig]:
     """Open the folder of a run that has started.
 
     Raises:
@@ -94,7 +97,7 @@ def load_experiment(directory: Path) -> Experiment:
 
 
 def _reason_to_start_anew(
-    experiment: Experiment, data: dict[str, Any], restart: bool
+    experiment: Experiment[C], data: dict[str, Any], restart: bool
 ) -> str | None:
     """Say why what is in the folder cannot be continued; None where it can, or nothing is there."""
     directory = experiment.directory
@@ -104,7 +107,7 @@ def _reason_to_start_anew(
     if restart:
         return "a restart was asked for"
     try:
-        earlier = load_config(directory / CONFIG)
+        earlier = load_config_of(type(experiment.config), directory / CONFIG)
         earlier_tokens = load_tokenizer(directory / TOKENIZER).tokens
         earlier_data = read_json(directory / DATA)
     except UserError as error:
@@ -117,7 +120,7 @@ def _reason_to_start_anew(
     return f"{', '.join(changed)} changed" if changed else None
 
 
-def _deciding(config: ExperimentConfig) -> dict[str, Any]:
+def _deciding(config: Params) -> dict[str, Any]:
     """The configuration, flattened a level, without what a run may go on after changing."""
     data = config.model_dump(mode="json", exclude={"decoding"})
     training = data.pop("training")

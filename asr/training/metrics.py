@@ -97,9 +97,11 @@ class Progress:
         total_steps: the expected length of the training.
         step: where it starts.
         every_seconds: between two lines.
+        unit: the size whose rate is told: frames, tokens.
     """
 
-    def __init__(self, total_steps: int, step: int, every_seconds: float) -> None:
+    def __init__(self, total_steps: int, step: int, every_seconds: float, unit: str) -> None:
+        self.unit = unit
         self.total_steps = total_steps
         self.first_step = step
         self.every_seconds = every_seconds
@@ -110,7 +112,7 @@ class Progress:
     def update(self, step: int, epoch: int, values: dict[str, float]) -> None:
         """Take in one step's numbers and log their means when it is time."""
         self.count += 1
-        for name in ("loss", "frames", "step_seconds", "data_wait_seconds", "padding_share"):
+        for name in ("loss", self.unit, "step_seconds", "data_wait_seconds", "padding_share"):
             self.sums[name] = self.sums.get(name, 0.0) + values[name]
         now = time.monotonic()
         if now - self.last < self.every_seconds and step > self.first_step + 1:
@@ -120,14 +122,15 @@ class Progress:
         per_step = (now - self.start) / max(step - self.first_step, 1)
         remaining = max(self.total_steps - step, 0) * per_step
         logger.info(
-            "epoch %d, step %d of about %d, loss %.4f, rate %.2e, %.0f frames/s, "
+            "epoch %d, step %d of about %d, loss %.4f, rate %.2e, %.0f %s/s, "
             "waiting for data %.0f %%, padding %.0f %%, about %s to go",
             epoch + 1,
             step,
             self.total_steps,
             self.sums["loss"] / self.count,
             values["learning_rate"],
-            self.sums["frames"] / seconds,
+            self.sums[self.unit] / seconds,
+            self.unit,
             100 * self.sums["data_wait_seconds"] / seconds,
             100 * self.sums["padding_share"] / self.count,
             duration(remaining),

@@ -12,13 +12,11 @@ from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LambdaLR
 
 from asr.config.base import Params
-from asr.config.schema import ExperimentConfig
-from asr.config.training import ConstantParams, OneCycleParams, WarmupNoamParams
+from asr.config.training import AdamWParams, ConstantParams, OneCycleParams, WarmupNoamParams
 
 
-def make_optimizer(config: ExperimentConfig, model: nn.Module) -> Optimizer:
+def make_optimizer(params: AdamWParams, model: nn.Module) -> Optimizer:
     """Return the optimiser; biases and norms are not decayed."""
-    params = config.optimizer_params
     trained = [p for p in model.parameters() if p.requires_grad]
     groups = [
         {"params": [p for p in trained if p.dim() > 1], "weight_decay": params.weight_decay},
@@ -28,9 +26,9 @@ def make_optimizer(config: ExperimentConfig, model: nn.Module) -> Optimizer:
     return torch.optim.AdamW(groups, lr=params.lr, betas=(beta1, beta2), eps=params.eps)
 
 
-def make_scheduler(config: ExperimentConfig, optimizer: Optimizer, total_steps: int) -> LambdaLR:
+def make_scheduler(params: Params, optimizer: Optimizer, total_steps: int) -> LambdaLR:
     """Return the schedule; `total_steps` is the expected length of the training."""
-    return LambdaLR(optimizer, rate_factor(config.scheduler_params, total_steps))
+    return LambdaLR(optimizer, rate_factor(params, total_steps))
 
 
 def rate_factor(params: Params, total_steps: int) -> Callable[[int], float]:

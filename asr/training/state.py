@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LambdaLR
 
 from asr.errors import UserError
 from asr.files import PathLike
-from asr.models import AsrModel
 from asr.tensors import load_tensors, save_tensors
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2  # 2: counters of any kind of training, not of speech alone
 
 
 @dataclass
@@ -31,9 +31,9 @@ class Counters:
         nonfinite_in_a_row: steps skipped since the last good one.
         validations_without_gain: for early stopping.
         validated_step: the last step that was measured on dev; -1 before the first.
-        best_wer: on dev; -1 before the first validation.
+        best_error: on dev, whatever the task chooses by; -1 before the first validation.
         seconds: wall time spent training, over all restarts.
-        utterances, audio_seconds: trained on, repetitions counted.
+        seen: the sums of the steps' sizes: what was trained on, repetitions counted.
     """
 
     step: int = 0
@@ -42,17 +42,21 @@ class Counters:
     nonfinite_in_a_row: int = 0
     validations_without_gain: int = 0
     validated_step: int = -1
-    best_wer: float = -1.0
+    best_error: float = -1.0
     seconds: float = 0.0
-    utterances: int = 0
-    audio_seconds: float = 0.0
+    seen: dict[str, float] = field(default_factory=dict)
+
+    def count(self, sizes: Mapping[str, float]) -> None:
+        """Add the sizes of one step."""
+        for name, value in sizes.items():
+            self.seen[name] = self.seen.get(name, 0.0) + value
 
 
 @dataclass
 class TrainState:
     """Model, optimiser, schedule, scaler, averages and counters of a run."""
 
-    model: AsrModel
+    model: nn.Module
     optimizer: Optimizer
     scheduler: LambdaLR
     scaler: torch.amp.GradScaler
@@ -96,7 +100,7 @@ class TrainState:
         self.optimizer.load_state_dict(saved["optimizer"])
         self.scaler.load_state_dict(saved["scaler"])
         self.ema = _beside(self.model, saved["ema"]) if saved["ema"] else None
-        self.counters = Counters(**saved["counters"])
+        self.counters = Counters(**_upgraded(saved["counters"]))
         self.scheduler.last_epoch = saved["scheduler"]["last_epoch"]
         # The rates themselves came with the optimiser.
         self.scheduler._last_lr = [group["lr"] for group in self.optimizer.param_groups]
@@ -115,7 +119,17 @@ class TrainState:
         torch._foreach_lerp_(averages, list(current.values()), 1.0 - decay)
 
 
-def _beside(model: AsrModel, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+def _upgraded(counters: dict[str, Any]) -> dict[str, Any]:
+    """Return counters under today's names; format 1 knew speech alone."""
+    if "best_wer" not in counters:
+        return counters
+    old = dict(counters)
+    seen = {name: float(old.pop(name)) for name in ("utterances", "audio_seconds")}
+    best = old.pop("best_wer")
+    return {**old, "best_error": best, "seen": seen}
+
+
+def _beside(model: nn.Module, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
     """Return tensors on the devices of the model's own of the same names."""
     own = model.state_dict()
     return {name: value.to(own[name].device) for name, value in tensors.items()}

@@ -11,12 +11,8 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 from types import FrameType
+from typing import Generic
 
-from torch.utils.data import DataLoader
-
-from asr.config.schema import ExperimentConfig
-from asr.data.dataset import Batch
-from asr.data.sampling import GlobalBatchSampler
 from asr.errors import UserError
 from asr.files import write_json
 from asr.training.checkpoints import Checkpoints
@@ -24,47 +20,41 @@ from asr.training.distributed import Processes
 from asr.training.metrics import MetricsLog, Progress
 from asr.training.state import TrainState, rng_state
 from asr.training.step import Stepper, StepResult
-from asr.training.validation import DevSet
+from asr.training.task import B, Task
 
 logger = logging.getLogger("asr.training")
 
 
-class Trainer:
+class Trainer(Generic[B]):
     """Trains a model to the end of its schedule, an early stop or a signal.
 
     Args:
         directory: the experiment's.
-        state: what to train, and where it stands.
-        loader: batches in the order of `sampler`; a `UserError` among them is raised.
-        dev: measured at the end of each epoch, or every `validate_every_steps`.
+        task: the model and its data.
+        state: where the training of the task's model stands.
         total_steps: the expected length, for the progress lines.
     """
 
     def __init__(
         self,
         directory: Path,
-        config: ExperimentConfig,
+        task: Task[B],
         state: TrainState,
-        loader: DataLoader[Batch | UserError],
-        sampler: GlobalBatchSampler,
-        dev: DevSet,
+        checkpoints: Checkpoints,
         processes: Processes,
         total_steps: int,
     ) -> None:
         self.directory = directory
-        self.params = config.training
+        self.task = task
+        self.params = task.config.training
         self.state = state
-        self.loader = loader
-        self.sampler = sampler
-        self.dev = dev
+        self.loader = task.make_loader()
         self.processes = processes
-        self.stepper = Stepper(self.params, state, processes, config.features_params.frame_shift)
-        self.checkpoints = Checkpoints(
-            directory / "checkpoints", self.params.keep_last, self.params.keep_best
-        )
+        self.stepper = Stepper(task, state, processes)
+        self.checkpoints = checkpoints
         step = state.counters.step
         self.metrics = MetricsLog(directory, state.counters) if processes.is_main else None
-        self.progress = Progress(total_steps, step, self.params.log_every_seconds)
+        self.progress = Progress(total_steps, step, self.params.log_every_seconds, task.unit)
         self.last_save = time.monotonic()
         self.stop_asked = False
         self.parent = os.getppid()
@@ -76,7 +66,7 @@ class Trainer:
         try:
             with self._signals():
                 while not self.finished:
-                    self.sampler.set_position(counters.epoch, counters.batch)
+                    self.task.sampler.set_position(counters.epoch, counters.batch)
                     if not self._run_epoch():
                         logger.warning("stopped after step %d, state saved", counters.step)
                         return False
@@ -126,16 +116,16 @@ class Trainer:
         if counters.batch == 0:
             raise UserError(
                 "an epoch has no batch to train on",
-                where="training.batch_duration",
-                todo="Give more utterances, or a larger batch_duration.",
+                where=str(self.directory),
+                todo="Give more data, or a larger training.batch_duration.",
             )
         counters.epoch += 1
         counters.batch = 0
 
-    def _groups(self) -> Iterator[tuple[list[Batch], float]]:
+    def _groups(self) -> Iterator[tuple[list[B], float]]:
         """Yield the batches of each step, and the seconds waited for them."""
         iterator = iter(self.loader)
-        size = len(self.sampler.own_parts)
+        size = len(self.task.sampler.own_parts)
         while True:
             start = time.monotonic()
             batches = [_checked(item) for item in itertools.islice(iterator, size)]
@@ -143,27 +133,25 @@ class Trainer:
                 return
             yield batches, time.monotonic() - start
 
-    def _step(self, batches: list[Batch], waited: float) -> StepResult:
+    def _step(self, batches: list[B], waited: float) -> StepResult:
         start = time.monotonic()
         minutes = (start - self.last_save) / 60.0
         save = self.processes.is_main and minutes >= self.params.checkpoint_every_minutes
         result = self.stepper.take(batches, {"stop": self._has_to_stop, "save": save})
         counters = self.state.counters
         counters.batch += 1
-        counters.utterances += result.utterances
-        counters.audio_seconds += result.audio_seconds
+        counters.count(result.sizes)
         seconds = waited + time.monotonic() - start
         counters.seconds += seconds
         if self.metrics:
-            padding = 1.0 - result.frames / max(result.padded_frames, 1.0)
+            sizes, padded = dict(result.sizes), f"padded_{self.task.unit}"
+            padding = 1.0 - sizes[self.task.unit] / max(sizes.pop(padded), 1.0)
             values = {
                 **result.losses,
                 "epoch": counters.epoch,
                 "learning_rate": result.learning_rate,
                 "gradient_norm": result.gradient_norm,
-                "frames": result.frames,
-                "audio_seconds": result.audio_seconds,
-                "utterances": result.utterances,
+                **sizes,
                 "labels": result.labels,
                 "padding_share": padding,
                 "step_seconds": seconds,
@@ -174,7 +162,7 @@ class Trainer:
         self._watch(result, batches)
         return result
 
-    def _watch(self, result: StepResult, batches: list[Batch]) -> None:
+    def _watch(self, result: StepResult, batches: list[B]) -> None:
         """Name the utterances of a step that was not finite; give up after several in a row."""
         counters = self.state.counters
         if result.finite:
@@ -183,7 +171,7 @@ class Trainer:
         counters.nonfinite_in_a_row += 1
         folder = self.directory / "nonfinite"
         path = folder / f"step-{counters.step:08d}.rank{self.processes.rank}.json"
-        write_json(path, [row for batch in batches for row in _describe(batch)])
+        write_json(path, [row for batch in batches for row in self.task.describe(batch)])
         logger.warning("step %d is not finite and was left out: see %s", counters.step, path)
         if counters.nonfinite_in_a_row >= self.params.max_nonfinite_in_a_row:
             raise UserError(
@@ -202,23 +190,19 @@ class Trainer:
         if counters.validated_step == counters.step:
             return
         counters.validated_step = counters.step
-        result = self.dev.evaluate(self.state.model)
-        gained = counters.best_wer < 0 or result.wer < counters.best_wer
-        counters.best_wer = result.wer if gained else counters.best_wer
+        result = self.task.dev.evaluate(self.state.model)
+        gained = counters.best_error < 0 or result.error < counters.best_error
+        counters.best_error = result.error if gained else counters.best_error
         counters.validations_without_gain = 0 if gained else counters.validations_without_gain + 1
         seconds = time.monotonic() - start
         counters.seconds += seconds
         if self.metrics:
             weights = self.state.model.state_dict()
-            self.checkpoints.offer(weights, counters.step, counters.epoch, result.wer, result.loss)
-            values = {
-                "epoch": counters.epoch,
-                "loss": result.loss,
-                "wer": result.wer,
-                "errors": result.errors,
-                "reference_tokens": result.reference_tokens,
-                "validation_seconds": seconds,
-            }
+            self.checkpoints.offer(
+                weights, counters.step, counters.epoch, result.error, result.loss
+            )
+            told = result.values()
+            values = {"epoch": counters.epoch, **told, "validation_seconds": seconds}
             self.metrics.write("dev", counters.step, values)
             logger.info("dev after step %d: %s%s", counters.step, result, ", best" * gained)
         if counters.validations_without_gain == self.params.early_stop_patience:
@@ -247,16 +231,7 @@ class Trainer:
                 signal.signal(number, handler)
 
 
-def _checked(item: Batch | UserError) -> Batch:
+def _checked(item: B | UserError) -> B:
     if isinstance(item, UserError):
         raise item
     return item
-
-
-def _describe(batch: Batch) -> list[dict[str, object]]:
-    finite = batch.features.isfinite().flatten(1).all(dim=1)
-    columns = (batch.ids, batch.feature_lengths, batch.token_lengths, finite)
-    return [
-        {"id": name, "frames": int(frames), "labels": int(labels), "finite_features": bool(ok)}
-        for name, frames, labels, ok in zip(*columns, strict=False)  # views beyond the first differ
-    ]

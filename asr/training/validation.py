@@ -37,6 +37,20 @@ class DevResult:
         """Errors a reference word; a Han or kana character is a word."""
         return self.errors / max(self.reference_tokens, 1)
 
+    @property
+    def error(self) -> float:
+        """What checkpoints are chosen by."""
+        return self.wer
+
+    def values(self) -> dict[str, float]:
+        """Return what `metrics.jsonl` keeps."""
+        return {
+            "loss": self.loss,
+            "wer": self.wer,
+            "errors": self.errors,
+            "reference_tokens": self.reference_tokens,
+        }
+
     def __str__(self) -> str:
         counts = f"{self.errors} / {self.reference_tokens}"
         return f"loss {self.loss:.4f}, greedy error rate {100 * self.wer:.2f} % ({counts})"

@@ -23,7 +23,7 @@ from asr.errors import UserError
 from asr.files import append_jsonl, read_jsonl_log, write_text
 from asr.scoring.alignment import Unit
 from asr.scoring.text_tables import markdown_table
-from asr.training.averaging import candidate_weights, read_choices
+from asr.training.averaging import candidate_weights, checkpoints_of, read_choices
 from asr.training.experiment import load_experiment
 from asr.tuning.dev import DevMeasure
 from asr.tuning.search import Point, Trial, coordinate_search
@@ -126,7 +126,7 @@ def _choose_average(
     experiment = load_experiment(request.directory)
     best: tuple[int, int] | None = None
     kept, kept_name = {}, first
-    for name, _, weights in candidate_weights(experiment):
+    for name, _, weights in candidate_weights(checkpoints_of(experiment)):
         if name not in wanted:
             continue
         bundle.model.load_state_dict(weights)

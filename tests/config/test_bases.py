@@ -5,10 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+import torch
 
 from asr.config.bases import lay_over, preset_names
-from asr.config.loading import load_config
+from asr.config.language_model import LmConfig
+from asr.config.loading import load_config, load_config_of
 from asr.errors import UserError
+from asr.lm.saved import make_neural_lm
 from asr.models import AsrModel
 
 
@@ -67,3 +70,9 @@ def test_every_preset_can_be_rehearsed(tmp_path: Path, name: str) -> None:
     config = load_config(write(tmp_path, top=f"base: [{name}, rehearsal]\n"))
     assert AsrModel(config, vocab_size=50).num_parameters < 200_000
     assert f"{config.encoder}".lower().startswith(name.split("_")[0]) or name == "rehearsal"
+
+
+@pytest.mark.parametrize("name", preset_names("lm/"))
+def test_every_preset_makes_a_language_model(tmp_path: Path, name: str) -> None:
+    config = load_config_of(LmConfig, write(tmp_path, top=f"base: {name}\n"))
+    assert make_neural_lm(config, vocab_size=30)(torch.tensor([[1, 5]])).shape == (1, 2, 30)

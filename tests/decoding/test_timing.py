@@ -9,11 +9,16 @@ import pytest
 import torch
 from decoding_reference import TinyModel, random_encodings
 
-from asr.config.decoding import DecodingOptions
+from asr.config.decoding import (
+    ATTENTION_DECODER,
+    METHODS,
+    DecodingOptions,
+    usable_methods,
+)
 from asr.config.tokenizer import CharTokenizerParams
 from asr.decoding.alignment import align_tokens
 from asr.decoding.hypothesis import TokenPath, Word
-from asr.decoding.registry import SEARCHES, decode
+from asr.decoding.registry import decode
 from asr.decoding.timing import timed_hypotheses, words_in_time
 from asr.files import read_json, read_jsonl
 from asr.text.tokenizers import train_tokenizer
@@ -32,7 +37,15 @@ class CountingModel(TinyModel):
         return super().ctc_log_probs(encodings)
 
 
-@pytest.mark.parametrize("method", [name for name in SEARCHES if "k2" not in name])
+# Methods that need nothing but a model.
+ALONE = [
+    name
+    for name in usable_methods([ATTENTION_DECODER])
+    if not METHODS[name].needs_graph and "k2" not in name
+]
+
+
+@pytest.mark.parametrize("method", ALONE)
 def test_every_method_places_its_tokens_by_the_best_alignment(method: str) -> None:
     model = CountingModel(seed=2)
     encodings = random_encodings(4, 10, 4, seed=2)

@@ -11,7 +11,8 @@ from lhotse import CutSet
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from asr.errors import UserError
-from asr.files import locked, read_json
+from asr.files import locked, read_json, write_json
+from asr.tensors import load_tensors, save_tensors
 from asr.training.experiment import RUN_FILES
 from tests.tone_corpus import ToneCorpus, metrics, run, train_here
 
@@ -49,6 +50,26 @@ def test_the_same_inputs_go_on(tone_corpus: ToneCorpus, earlier: Path) -> None:
     assert train_here(tone_corpus, earlier, "training.max_epochs=2")
     assert not previous(earlier)
     assert [row["step"] for row in metrics(earlier)] == list(range(1, 2 * steps + 1))
+
+
+def test_a_run_of_the_first_format_goes_on(tone_corpus: ToneCorpus, earlier: Path) -> None:
+    """States and best.json once knew speech alone, and named its measures."""
+    steps = len(metrics(earlier))
+    for path in (earlier / "checkpoints").glob("state-*.pt"):
+        state = load_tensors(path)
+        counters = state["counters"]
+        counters["best_wer"] = counters.pop("best_error")
+        seen = counters.pop("seen")
+        counters.update(utterances=int(seen["utterances"]), audio_seconds=seen["audio_seconds"])
+        save_tensors(path, {**state, "format_version": 1})
+    best = earlier / "checkpoints" / "best.json"
+    rows = [{"wer" if k == "error" else k: v for k, v in row.items()} for row in read_json(best)]
+    write_json(best, rows)
+    assert train_here(tone_corpus, earlier, "training.max_epochs=2")
+    assert len(metrics(earlier)) == 2 * steps
+    assert len(read_json(best)) == 2
+    hours = read_json(earlier / "summary.json")["audio_hours_seen"]
+    assert hours == pytest.approx(2 * seen["audio_seconds"] / 3600, abs=1e-3)
 
 
 def test_another_configuration_starts_anew(tone_corpus: ToneCorpus, earlier: Path) -> None:

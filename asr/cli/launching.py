@@ -1,0 +1,54 @@
+"""What the training commands share: their processes, and the exit code of a stopped training."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import click
+
+from asr.cli.options import PATH
+
+INTERRUPTED = 143
+
+
+def launch_options(command: Callable[..., None]) -> Callable[..., None]:
+    """Add the options of a training: its folder and its processes; see `start_processes`."""
+    for option in reversed(
+        (
+            click.option(
+                "--exp-dir", type=PATH, required=True, help="The run's folder, new or not."
+            ),
+            click.option("--restart", is_flag=True, help="Set an earlier run aside, start anew."),
+            click.option(
+                "--num-processes",
+                type=click.IntRange(0),
+                default=0,
+                help="A node; 0: one a GPU or core.",
+            ),
+            click.option("--num-nodes", type=click.IntRange(1), default=1, show_default=True),
+            click.option("--node-rank", type=click.IntRange(0), default=0, show_default=True),
+            click.option(
+                "--master", default="localhost:0", help="host:port of node 0, for several nodes."
+            ),
+        )
+    ):
+        command = option(command)
+    return command
+
+
+def start_processes(
+    arguments: Sequence[str], num_processes: int, num_nodes: int, node_rank: int, master: str
+) -> None:
+    """Outside torchrun, run the command in torchrun's processes and exit as they did."""
+    from asr.training.distributed import under_torchrun
+    from asr.training.launch import default_num_processes, launch
+
+    if not under_torchrun():
+        number = num_processes or default_num_processes()
+        raise click.exceptions.Exit(launch(arguments, number, num_nodes, node_rank, master))
+
+
+def end_training(finished: bool) -> None:
+    """Exit as after a signal, when one stopped the training."""
+    if not finished:
+        raise click.exceptions.Exit(INTERRUPTED)
