@@ -18,10 +18,11 @@ from lhotse.utils import fastcopy
 from asr.config.augmentation import SpeedPerturb
 from asr.config.features import FbankParams
 from asr.data.features import FbankExtractor, load_features, speed_copies, stored_features
-from asr.data.jobs import one_torch_thread, process_pool, progress_bar
+from asr.data.jobs import one_torch_thread, process_pool
 from asr.data.storage import BYTES_A_VALUE, Float16Reader, append_features
 from asr.errors import UserError
 from asr.files import PathLike, atomic_writer, free_bytes, write_jsonl
+from asr.progress import progress_bar
 
 _CUTS_A_PART = 500
 _FORMAT = 1  # raise it when the same cuts and parameters would give other files

@@ -1,10 +1,9 @@
-"""Worker pools and progress bars for the commands that walk over a corpus."""
+"""Worker pools for the commands that walk over a corpus."""
 
 from __future__ import annotations
 
 import multiprocessing
 import os
-import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -12,9 +11,6 @@ from concurrent.futures import Executor, ProcessPoolExecutor
 from contextlib import contextmanager
 
 import torch
-from tqdm import tqdm
-
-_SECONDS_BETWEEN_LOG_LINES = 15.0
 
 
 @contextmanager
@@ -58,17 +54,3 @@ def one_torch_thread() -> Iterator[None]:
         yield
     finally:
         torch.set_num_threads(before)
-
-
-def progress_bar(total: int | None, unit: str, description: str) -> tqdm:
-    """Return a bar on stderr with rate and time left; into a log it writes only now and then."""
-    interval = 0.2 if sys.stderr.isatty() else _SECONDS_BETWEEN_LOG_LINES
-    return tqdm(
-        total=total,
-        unit=unit,
-        desc=description,
-        mininterval=interval,
-        delay=interval,
-        unit_scale=True,
-        leave=False,
-    )

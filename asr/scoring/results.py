@@ -10,6 +10,7 @@ from pathlib import Path
 from asr.config.tokenizer import NormaliserName
 from asr.errors import UserError
 from asr.files import read_json, write_json, write_text
+from asr.progress import progress_bar
 from asr.scoring.alignment import Unit
 from asr.scoring.details import render_alignments, render_speakers
 from asr.scoring.hotword_results import (
@@ -64,7 +65,11 @@ def score_directories(
         UserError: a folder is missing, malformed or given twice, or a stored table or the file of
             hotwords is malformed.
     """
-    decodes = [score_decode(directory, normaliser) for directory in directories]
+    with progress_bar(len(directories), " folders", "scoring") as bar:
+        decodes = []
+        for directory in directories:
+            decodes.append(score_decode(directory, normaliser))
+            bar.update()
     new_rows = _rows_by_split(decodes)
     tables = {
         results_dir / split: _updated_table(results_dir / f"{split}.json", split, unit, rows)

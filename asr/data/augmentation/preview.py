@@ -20,11 +20,11 @@ from asr.data.augmentation.channel import draw_gain_db
 from asr.data.augmentation.pictures import can_draw, draw_features, draw_spectrograms
 from asr.data.augmentation.pipeline import WaveformAugmenter
 from asr.data.features import FbankExtractor
-from asr.data.jobs import progress_bar
 from asr.data.sampling import draw_speed, speed_copy_id, utterance_rng
 from asr.data.spec_augment import augmented_views
 from asr.data.wav import write_wav
 from asr.errors import UserError
+from asr.progress import progress_bar
 
 
 @dataclass(frozen=True)

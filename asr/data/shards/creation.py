@@ -6,7 +6,6 @@ import shutil
 from collections.abc import Iterator
 from concurrent.futures import Executor, Future, as_completed
 
-from asr.data.jobs import progress_bar
 from asr.data.reasons import Reason
 from asr.data.rejections import Rejection, nothing_usable, write_rejections
 from asr.data.shards.building import build_shard
@@ -16,6 +15,7 @@ from asr.data.shards.manifest import DATASET, DatasetManifest, Shard
 from asr.data.shards.planning import DatasetPlan
 from asr.errors import UserError
 from asr.files import locked, read_json, write_json
+from asr.progress import progress_bar
 
 _PLAN = "plan.json"
 _AHEAD = 64  # shards handed to an executor beyond those that are done

@@ -10,10 +10,11 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from asr.data.jobs import dropping_work, progress_bar
+from asr.data.jobs import dropping_work
 from asr.data.validation import audio_checks
 from asr.data.validation.audio_checks import AudioCheck, Segment, SegmentCheck
 from asr.files import disk_errors, read_jsonl, write_jsonl
+from asr.progress import progress_bar
 
 _FILES_A_TASK = 16
 _VERSION = 2  # of what a check finds; rows of another one count for nothing

@@ -7,9 +7,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import cast
 
+from tqdm import tqdm
+
 from asr.config.tokenizer import NormaliserName
 from asr.errors import UserError, did_you_mean
 from asr.files import read_json
+from asr.progress import progress_bar
 from asr.scoring.alignment import Unit
 from asr.scoring.corpus import CorpusScore, compare_corpora, normalise_utterances, score_corpus
 from asr.scoring.hotword_results import SUFFIX as HOTWORD_SUFFIX
@@ -89,11 +92,13 @@ def read_views(options: ReportOptions) -> list[View]:
                 where=str(options.results_dir),
                 todo=did_you_mean(options.system, known),
             )
-    return [
-        _view(table, rows, options.system or _choose(tables, rows, options.choose_on), options)
-        for table in tables
-        for rows in _by_normaliser(table.rows).values()
-    ]
+    views = []
+    with progress_bar(sum(len(table.rows) for table in tables), " systems", "reading") as bar:
+        for table in tables:
+            for rows in _by_normaliser(table.rows).values():
+                chosen = options.system or _choose(tables, rows, options.choose_on)
+                views.append(_view(table, rows, chosen, options, bar))
+    return views
 
 
 def _read_tables(options: ReportOptions) -> list[ResultsTable]:
@@ -148,41 +153,62 @@ def _lowest(rows: Sequence[ResultRow], unit: Unit) -> int | None:
 
 
 def _view(
-    table: ResultsTable, rows: Sequence[ResultRow], chosen: str | None, options: ReportOptions
+    table: ResultsTable,
+    rows: Sequence[ResultRow],
+    chosen: str | None,
+    options: ReportOptions,
+    bar: tqdm,
 ) -> View:
-    unit = table.unit
-    best = _lowest(rows, unit)
-    of_best = "" if best is None else _read_decoded(rows[best], unit, options.exp_root)
-    reference = of_best.score if isinstance(of_best, Decoded) else None
-    systems: list[System] = []
+    best = _lowest(rows, table.unit)
+    systems, decoded = _read_systems(rows, best, chosen, table.unit, options.exp_root, bar)
     shown: tuple[System, Decoded] | None = None
     why_not = _why_not(rows, chosen, options.choose_on)
-    for index, row in enumerate(
-        rows
-    ):  # one at a time: a decoded split with its alignments is large
-        if index == best:
-            decoded, system = of_best, _compared(row, of_best, None)
-        else:
-            decoded = _read_decoded(row, unit, options.exp_root)
-            system = _compared(row, decoded, reference)
-        systems.append(system)
-        if system.name == chosen and isinstance(decoded, Decoded):
+    for system in systems:
+        if system.name == chosen and decoded is not None:
             shown = system, decoded
         elif system.name == chosen:
             why_not = f"The errors of {chosen} are not shown: {system.problem}."
-    hotwords = HotwordTable.read(
-        options.results_dir / f"{table.split}{HOTWORD_SUFFIX}.json", table.split
-    )
+    stored = options.results_dir / f"{table.split}{HOTWORD_SUFFIX}.json"
+    hotwords = HotwordTable.read(stored, table.split).rows
     return View(
         split=table.split,
-        unit=unit,
+        unit=table.unit,
         normaliser=rows[0].normaliser,
         systems=systems,
         best=best,
         shown=shown,
         why_not=why_not,
-        hotwords=[row for row in hotwords.rows if row.normaliser == rows[0].normaliser],
+        hotwords=[row for row in hotwords if row.normaliser == rows[0].normaliser],
     )
+
+
+def _read_systems(
+    rows: Sequence[ResultRow],
+    best: int | None,
+    chosen: str | None,
+    unit: Unit,
+    exp_root: Path,
+    bar: tqdm,
+) -> tuple[list[System], Decoded | None]:
+    """Compare every row with the best; return what the chosen one decoded as well.
+
+    A decoded split with its alignments is large: no more than three are held at a time.
+    """
+    of_best = "" if best is None else _read_decoded(rows[best], unit, exp_root)
+    reference = of_best.score if isinstance(of_best, Decoded) else None
+    systems: list[System] = []
+    of_chosen: Decoded | None = None
+    for index, row in enumerate(rows):
+        if index == best:
+            decoded, system = of_best, _compared(row, of_best, None)
+        else:
+            decoded = _read_decoded(row, unit, exp_root)
+            system = _compared(row, decoded, reference)
+        systems.append(system)
+        if system.name == chosen and isinstance(decoded, Decoded):
+            of_chosen = decoded
+        bar.update()
+    return systems, of_chosen
 
 
 def _why_not(rows: Sequence[ResultRow], chosen: str | None, choose_on: str) -> str:
