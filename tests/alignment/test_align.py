@@ -22,7 +22,7 @@ from tests.tone_corpus import ToneCorpus, run, train_here
 def bundle(tone_corpus: ToneCorpus, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A model that has learned the tones."""
     exp_dir = tmp_path_factory.mktemp("align") / "exp"
-    assert train_here(tone_corpus, exp_dir, "training.max_epochs=8")
+    assert train_here(tone_corpus, exp_dir, "training.max_epochs=12")
     run(
         "average", "--exp-dir", str(exp_dir), "--dev-cuts", str(tone_corpus.dev_cuts)
     )  # fmt: skip
