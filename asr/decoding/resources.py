@@ -10,6 +10,7 @@ import torch
 from asr.bundle import Bundle
 from asr.config.decoding import EXTRAS, HOTWORDS, NEURAL, NGRAM, DecodingOptions, MethodName
 from asr.decoding.fusion import Fusion, LabelScorer
+from asr.decoding.hotwords import HotwordScorer, load_hotwords
 from asr.errors import UserError
 
 
@@ -29,7 +30,7 @@ class Resources:
 
     ngram: LabelScorer | None = None
     neural: LabelScorer | None = None
-    hotwords: LabelScorer | None = None
+    hotwords: HotwordScorer | None = None
 
     def check(self, method: MethodName) -> None:
         """Refuse a method whose extras were not given.
@@ -48,7 +49,10 @@ class Resources:
             NEURAL: options.neural_weight,
             HOTWORDS: options.hotword_weight,
         }
-        scorers = [(getattr(self, extra), weights[extra]) for extra in method.extras]
+        extras = list(method.extras)
+        if self.hotwords is not None and not self.hotwords.num_phrases and HOTWORDS in extras:
+            extras.remove(HOTWORDS)
+        scorers = [(getattr(self, extra), weights[extra]) for extra in extras]
         if not scorers and not options.length_bonus:
             return None
         return Fusion(scorers, options.length_bonus)
@@ -63,4 +67,5 @@ def load_resources(paths: ResourcePaths, bundle: Bundle, device: torch.device) -
     Raises:
         UserError: a file is missing or damaged, or was made for another vocabulary.
     """
-    return NO_RESOURCES
+    hotwords = load_hotwords(paths.hotwords, bundle.tokenizer) if paths.hotwords else None
+    return Resources(hotwords=hotwords)
