@@ -86,11 +86,12 @@ class ContextGraph:
         while stack:
             node, tree = stack.pop()
             yield from tree.ending_here
-            for letter, subtree in tree.children.items():
-                if letter == BOUNDARY and self.ends_word[node]:
-                    stack.append((node, subtree))
-                elif letter in self._children[node]:
-                    stack.append((self._children[node][letter], subtree))
+            if self.ends_word[node] and BOUNDARY in tree.children:
+                stack.append((node, tree.children[BOUNDARY]))
+            for letter, child in self._children[node].items():
+                if letter in tree.children:
+                    subtree = tree.children[letter]
+                    stack.append((child, subtree))
                     if letter == BOUNDARY and tree is not tokens:
                         yield from subtree.all_tokens()
 
