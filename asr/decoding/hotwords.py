@@ -25,8 +25,6 @@ from asr.errors import UserError
 from asr.text.hotwords import Hotword, read_hotwords
 from asr.text.tokenizers import Tokenizer, unknown_characters
 
-_OWN_WEIGHT = 1.0
-
 
 class _Tables(NamedTuple):
     """The automaton over S nodes and V tokens; only A moves differ from what most nodes do."""
@@ -170,8 +168,7 @@ def hotword_scorer(
         _check_spelling(hotword.phrase, tokens, tokenizer, where)
         letters = _as_phrase("".join(vocabulary[token] for token in tokens))
         length = sum(vocabulary[token] != BOUNDARY for token in tokens)
-        weight = _OWN_WEIGHT if hotword.weight is None else hotword.weight
-        boosts[letters] = max(boosts.get(letters, 0.0), weight * length)
+        boosts[letters] = max(boosts.get(letters, 0.0), hotword.weight * length)
     return HotwordScorer(boosts, vocabulary)
 
 

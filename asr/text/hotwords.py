@@ -14,17 +14,17 @@ _FORM = "Write one phrase a line, with a weight after a tab if it needs its own.
 
 @dataclass(frozen=True)
 class Hotword:
-    """A phrase as it was written, white space collapsed; None is the decoder's own weight."""
+    """A phrase as it was written, white space collapsed, and its weight beside the others'."""
 
     phrase: str
-    weight: float | None = None
+    weight: float = 1.0
 
 
 def read_hotwords(path: PathLike) -> list[Hotword]:
     """Read a UTF-8 file with `phrase` or `phrase<TAB>weight` on each line, in the file's order.
 
-    Empty lines and lines that begin with `#` are passed over; elsewhere `#` is part of the phrase.
-    A file without phrases is an empty list.
+    A phrase without a weight has 1. Empty lines and lines that begin with `#` are passed over;
+    elsewhere `#` is part of the phrase. A file without phrases is an empty list.
 
     Raises:
         UserError: the file is missing or no UTF-8 text, a phrase is empty or stands twice, a weight
@@ -66,7 +66,7 @@ def _parse_line(line: str, where: str) -> Hotword:
         raise UserError("the phrase before the tab is empty", where=where, todo=_FORM)
     if len(fields) > 2:
         raise UserError(f"holds {len(fields) - 1} tabs instead of one", where=where, todo=_FORM)
-    return Hotword(phrase, _parse_weight(fields[1], where) if len(fields) == 2 else None)
+    return Hotword(phrase, _parse_weight(fields[1], where) if len(fields) == 2 else 1.0)
 
 
 def _parse_weight(text: str, where: str) -> float:

@@ -20,7 +20,7 @@ def test_phrases_weights_and_comments(tmp_path: Path) -> None:
     content = "\ufeff# names\r\nnew  york\t2.5\r\n\r\n 人工 智能\nC# and F#\n  # more\nx\t1e1\n"
     assert read_hotwords(write(tmp_path, content.encode())) == [
         Hotword("new york", 2.5),
-        Hotword("人工 智能"),
+        Hotword("人工 智能", 1.0),
         Hotword("C# and F#"),
         Hotword("x", 10.0),
     ]
