@@ -19,6 +19,7 @@ os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 # Name -> what it does. The module is `asr.cli.<name with _>` and its click command is `command`;
 # it is imported only when called, so that `asr score` never waits for torch.
 COMMANDS = {
+    "align": "place known transcripts in time with a bundle",
     "augment": "write audio and spectrograms before and after augmentation",
     "average": "choose checkpoints on dev, average them, write the bundle",
     "config": "check a conf file and print it resolved",

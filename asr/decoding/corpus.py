@@ -16,10 +16,11 @@ from tqdm import tqdm
 from asr.data.cuts import load_cuts
 from asr.data.feasibility import cut_text
 from asr.data.features import load_features
-from asr.data.formats.ctm import CtmWord, write_ctm
+from asr.data.formats.ctm import write_ctm
 from asr.data.sampling import duration_batches
 from asr.decoding.hypothesis import Hypothesis
 from asr.decoding.recognizer import Recognizer
+from asr.decoding.timing import ctm_words
 from asr.files import write_json, write_jsonl
 from asr.provenance import git_commit
 from asr.scoring.hypotheses import decode_folder, write_trn
@@ -129,11 +130,7 @@ def _write(decoded: Iterable[Decoded], recognizer: Recognizer, output_dir: Path)
     write_trn(output_dir / "hyps.trn", [(row["id"], row["text"]) for row in rows])
     write_ctm(
         output_dir / "hyps.ctm",
-        (
-            CtmWord(item.cut.id, "1", word.start, word.end - word.start, word.text, word.confidence)
-            for item in decoded
-            for word in item.n_best[0].words
-        ),
+        (mark for item in decoded for mark in ctm_words(item.cut.id, item.n_best[0].words)),
     )
 
 

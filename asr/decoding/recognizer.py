@@ -18,7 +18,7 @@ from asr.decoding.base import model_parts
 from asr.decoding.hypothesis import Hypothesis
 from asr.decoding.registry import decode
 from asr.decoding.resources import NO_RESOURCES, Resources
-from asr.decoding.timing import renamed, words_in_time
+from asr.decoding.timing import spell_words
 from asr.files import PathLike
 from asr.models import Chunking
 
@@ -113,16 +113,5 @@ class Recognizer:
             seconds_per_frame=self.bundle.seconds_per_encoding,
         )
         for hypothesis in (h for n_best in results for h in n_best):
-            self._spell(hypothesis)
+            spell_words(hypothesis, self.bundle.tokenizer)
         return results
-
-    def _spell(self, hypothesis: Hypothesis) -> None:
-        """Fill in text and words."""
-        tokenizer, tokens = self.bundle.tokenizer, hypothesis.tokens
-        spelled = tokenizer.decode(tokens)
-        hypothesis.text = tokenizer.spaced(hypothesis.text) or spelled
-        if len(hypothesis.timestamps) == len(tokens):
-            times = hypothesis.timestamps, hypothesis.ends, hypothesis.confidences
-            hypothesis.words = words_in_time(tokenizer, tokens, *times)
-            if hypothesis.text != spelled:
-                hypothesis.words = renamed(hypothesis.words, hypothesis.text)

@@ -18,6 +18,7 @@ from asr.config.decoding import (
     MethodName,
 )
 from asr.decoding.fusion import Fusion, LabelScorer
+from asr.decoding.hotwords import HotwordScorer, load_hotwords
 from asr.errors import UserError
 from asr.graphs.folder import DecodingGraph, load_graph
 from asr.lm.ngram import load_ngram
@@ -40,7 +41,7 @@ class Resources:
 
     ngram: LabelScorer | None = None
     neural: LabelScorer | None = None
-    hotwords: LabelScorer | None = None
+    hotwords: HotwordScorer | None = None
     graph: DecodingGraph | None = None
 
     def check(self, method: MethodName) -> None:
@@ -62,7 +63,10 @@ class Resources:
             NEURAL: options.neural_weight,
             HOTWORDS: options.hotword_weight,
         }
-        scorers = [(getattr(self, extra), weights[extra]) for extra in method.extras]
+        extras = list(method.extras)
+        if self.hotwords is not None and not self.hotwords.num_phrases and HOTWORDS in extras:
+            extras.remove(HOTWORDS)
+        scorers = [(getattr(self, extra), weights[extra]) for extra in extras]
         if not scorers and not options.length_bonus:
             return None
         return Fusion(scorers, options.length_bonus)
@@ -80,6 +84,7 @@ def load_resources(paths: ResourcePaths, bundle: Bundle, device: torch.device) -
     tokenizer = bundle.tokenizer
     return Resources(
         ngram=None if paths.ngram is None else load_ngram(paths.ngram, tokenizer, device),
-        graph=None if paths.graph is None else load_graph(paths.graph, tokenizer),
         neural=load_neural_lm(paths.neural_lm, tokenizer, device) if paths.neural_lm else None,
+        hotwords=load_hotwords(paths.hotwords, tokenizer) if paths.hotwords else None,
+        graph=None if paths.graph is None else load_graph(paths.graph, tokenizer),
     )

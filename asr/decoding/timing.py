@@ -13,13 +13,14 @@ a word is the geometric mean over its tokens, so that long words are not doubted
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import Any
 
 from torch import Tensor
 
-from asr.decoding.alignment import align_tokens
+from asr.data.formats.ctm import CtmWord
+from asr.decoding.alignment import TokenAlignment, align_tokens
 from asr.decoding.base import AttentionDecoder, DecodableModel
 from asr.decoding.hypothesis import Hypothesis, TokenPath, Word
 from asr.text.scripts import split_words
@@ -73,32 +74,47 @@ def timed_hypotheses(
         alignments = align_tokens(scores[:length], [h.tokens for h in hypotheses])
         for hypothesis, alignment in zip(hypotheses, alignments, strict=True):
             if alignment is not None:
-                hypothesis.timestamps = [frame * seconds_per_frame for frame in alignment.starts]
-                hypothesis.ends = [frame * seconds_per_frame for frame in alignment.ends]
-                hypothesis.confidences = alignment.confidences
+                place_in_time(hypothesis, alignment, seconds_per_frame)
     return results
 
 
-def words_in_time(
-    tokenizer: Tokenizer[Any],
-    tokens: Sequence[int],
-    starts: Sequence[float],
-    ends: Sequence[float],
-    confidences: Sequence[float],
-) -> list[Word]:
-    """Group tokens into words; starts and ends in seconds, everything one a token."""
-    return [
+def place_in_time(
+    hypothesis: Hypothesis, alignment: TokenAlignment, seconds_per_frame: float
+) -> None:
+    """Fill in times and confidences of the tokens."""
+    hypothesis.timestamps = [frame * seconds_per_frame for frame in alignment.starts]
+    hypothesis.ends = [frame * seconds_per_frame for frame in alignment.ends]
+    hypothesis.confidences = alignment.confidences
+
+
+def spell_words(hypothesis: Hypothesis, tokenizer: Tokenizer[Any]) -> None:
+    """Fill in the text and, where the tokens are placed in time, the words."""
+    spelled = tokenizer.decode(hypothesis.tokens)
+    hypothesis.text = tokenizer.spaced(hypothesis.text) or spelled  # a graph knows its words
+    if len(hypothesis.timestamps) != len(hypothesis.tokens):
+        return
+    hypothesis.words = [
         Word(
             text=span.text,
-            start=starts[span.first],
-            end=ends[span.last],
-            confidence=_geometric_mean(confidences[span.first : span.last + 1]),
+            start=hypothesis.timestamps[span.first],
+            end=hypothesis.ends[span.last],
+            confidence=_geometric_mean(hypothesis.confidences[span.first : span.last + 1]),
         )
-        for span in tokenizer.words(tokens)
+        for span in tokenizer.words(hypothesis.tokens)
+    ]
+    if hypothesis.text != spelled:
+        hypothesis.words = _renamed(hypothesis.words, hypothesis.text)
+
+
+def ctm_words(name: str, words: Iterable[Word]) -> list[CtmWord]:
+    """Return the words as lines of a CTM file under a name, channel 1."""
+    return [
+        CtmWord(name, "1", word.start, word.end - word.start, word.text, word.confidence)
+        for word in words
     ]
 
 
-def renamed(words: list[Word], text: str) -> list[Word]:
+def _renamed(words: list[Word], text: str) -> list[Word]:
     """Return words with the names that `text` has for them.
 
     A lexicon may spell a word as it is not written. Where the tokens make another number of words

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from pathlib import Path
 
 import pytest
 import torch
@@ -17,10 +16,9 @@ from asr.config.decoding import (
 )
 from asr.config.tokenizer import CharTokenizerParams
 from asr.decoding.alignment import align_tokens
-from asr.decoding.hypothesis import TokenPath, Word
+from asr.decoding.hypothesis import Hypothesis, TokenPath, Word
 from asr.decoding.registry import decode
-from asr.decoding.timing import timed_hypotheses, words_in_time
-from asr.files import read_json, read_jsonl
+from asr.decoding.timing import spell_words, timed_hypotheses
 from asr.text.tokenizers import train_tokenizer
 
 OPTIONS = DecodingOptions(beam_size=4, n_best=3)
@@ -93,31 +91,17 @@ def test_a_word_lasts_from_its_first_token_to_its_last() -> None:
     tokenizer = train_tokenizer("CharTokenizer", CharTokenizerParams(), ["ab c 我"])
     tokens = tokenizer.encode("ab c 我我")
     count = len(tokens)
-    words = words_in_time(
-        tokenizer,
+    hypothesis = Hypothesis(
         tokens,
-        starts=[0.1 * i for i in range(count)],
+        score=0.0,
+        timestamps=[0.1 * i for i in range(count)],
         ends=[0.1 * i + 0.05 for i in range(count)],
         confidences=[0.9, 0.4, 0.5, 1.0, 0.5, 0.0, 1.0],
     )
+    spell_words(hypothesis, tokenizer)
+    words = hypothesis.words
+    assert hypothesis.text == "ab c 我我"
     assert [word.text for word in words] == ["ab", "c", "我", "我"]
     assert words[0] == Word("ab", 0.0, pytest.approx(0.15), pytest.approx(math.sqrt(0.36)))
     assert words[1] == Word("c", pytest.approx(0.3), pytest.approx(0.35), 1.0)
     assert [word.confidence for word in words[2:]] == [0.0, 1.0]
-
-
-def check_decoded_times(folder: Path) -> None:
-    """What a decode folder says of words agrees with its texts and lies within the utterances."""
-    lines = (folder / "hyps.ctm").read_text(encoding="utf-8").splitlines()
-    marks = [line.split() for line in lines]
-    expected = []
-    for row in read_jsonl(folder / "hyps.jsonl"):
-        assert [word["word"] for word in row["words"]] == row["text"].split()
-        assert len(row["timestamps"]) == len(row["ends"]) == len(row["tokens"])
-        times = [time for word in row["words"] for time in (word["start"], word["end"])]
-        assert times == sorted(times)
-        assert not times or (times[0] >= 0 and times[-1] <= row["duration"] + 0.04)
-        expected += [(row["id"], word["word"]) for word in row["words"]]
-    assert [(mark[0], mark[4]) for mark in marks] == expected
-    assert all(0 <= float(mark[5]) <= 1 for mark in marks)
-    assert read_json(folder / "summary.json")["utterances_without_times"] == 0

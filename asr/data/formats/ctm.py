@@ -27,15 +27,17 @@ class CtmWord:
     confidence: float
 
 
-def write_ctm(path: PathLike, words: Iterable[CtmWord]) -> None:
-    """Write `file channel start duration word confidence` a line, in the order given, atomically.
+def ctm_line(word: CtmWord) -> str:
+    """Return `file channel start duration word confidence`.
 
     White space parts the fields: what a file's name or a word has of it is written as `_`.
     """
+    file, text = ("_".join(name.split()) for name in (word.file, word.word))
+    times = f"{word.start:.3f} {word.duration:.3f}"
+    return f"{file} {word.channel} {times} {text} {word.confidence:.4f}\n"
+
+
+def write_ctm(path: PathLike, words: Iterable[CtmWord]) -> None:
+    """Write a line a word, in the order given, atomically."""
     with atomic_writer(path) as stream:
-        for word in words:
-            file, text = ("_".join(name.split()) for name in (word.file, word.word))
-            stream.write(
-                f"{file} {word.channel} {word.start:.3f} {word.duration:.3f} {text} "
-                f"{word.confidence:.4f}\n"
-            )
+        stream.writelines(ctm_line(word) for word in words)

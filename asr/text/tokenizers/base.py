@@ -24,6 +24,7 @@ TOKENS_FILE = "tokens.txt"
 MODEL_FILE = "bpe.model"
 
 SPACE_TOKEN = "▁"  # U+2581, as sentencepiece writes it
+NO_LETTER = "\0"
 
 P = TypeVar("P", bound=TokenizerParams)
 
@@ -161,6 +162,18 @@ class Tokenizer(ABC, Generic[P]):
                 words.append(Span(character, positions[first], positions[last]))
             joins = not is_cjk(character)
         return words
+
+    def letters(self, token_id: int) -> str:
+        """What a token spells, with a `▁` wherever a word begins or ends for certain.
+
+        The letters of tokens in a row, each run of `▁` taken as one, tell the words of their text
+        (see `words`), however it is cut into tokens: Han and kana characters stand between two `▁`.
+        A special token spells nothing and is a letter of its own, which no text holds.
+        """
+        token = self.tokens[token_id]
+        if token_id < len(SPECIAL_TOKENS):
+            return NO_LETTER
+        return "".join(f"{SPACE_TOKEN}{c}{SPACE_TOKEN}" if is_cjk(c) else c for c in token)
 
     def model_files(self) -> dict[str, bytes]:
         """Name and content of the files that `restore` needs besides the tokens."""

@@ -8,7 +8,14 @@ from pathlib import Path
 
 from asr.config.tokenizer import BpeTokenizerParams, ByteBpeTokenizerParams
 from asr.text.scripts import is_cjk, space_scripts, split_cjk
-from asr.text.tokenizers.base import SPACE_TOKEN, Span, Tokenizer, canonical_texts
+from asr.text.symbols import SPECIAL_TOKENS
+from asr.text.tokenizers.base import (
+    NO_LETTER,
+    SPACE_TOKEN,
+    Span,
+    Tokenizer,
+    canonical_texts,
+)
 from asr.text.tokenizers.bpe import SubwordModel
 
 _SPACE = ord(" ")
@@ -20,6 +27,7 @@ _SYMBOLS = [
 _BYTES = {symbol: byte for byte, symbol in enumerate(_SYMBOLS)} | {SPACE_TOKEN: _SPACE}
 _OTHER_WHITE_SPACE = {byte for byte in range(128) if chr(byte).isspace() and byte != _SPACE}
 _NEVER_IN_UTF8 = {0xC0, 0xC1, *range(0xF5, 0x100)}
+_FIRST_OF_CJK = {*range(0xE3, 0xEA), 0xF0}  # U+3000 to U+9FFF, and the later planes
 # Training text that holds every symbol: sentencepiece's `required_chars` drops what does not occur.
 _EVERY_SYMBOL = [
     symbol if symbol != " " else " a"
@@ -70,6 +78,17 @@ class ByteBpeTokenizer(Tokenizer[ByteBpeTokenizerParams]):
 
     def spells(self, character: str) -> bool:
         return True
+
+    def letters(self, token_id: int) -> str:
+        """As for every tokenizer, a letter being a byte.
+
+        A word begins with every byte that begins a Han or kana character, also in those few
+        characters of other scripts (the symbols of U+3000, emoji) that begin with the same byte.
+        """
+        if token_id < len(SPECIAL_TOKENS):
+            return NO_LETTER
+        symbols = self.tokens[token_id]
+        return "".join(f"{SPACE_TOKEN}{s}" if _BYTES[s] in _FIRST_OF_CJK else s for s in symbols)
 
     def _encode(self, text: str) -> list[int]:
         return [token for segment in _segments(text) for token in self._model.encode(segment)]

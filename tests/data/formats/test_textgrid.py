@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from asr.data.formats.textgrid import Interval, Tier, read_textgrid
+from asr.data.formats.textgrid import Interval, Tier, read_textgrid, write_textgrid
 from asr.errors import UserError
 
 LONG = """File type = "ooTextFile"
@@ -149,3 +149,25 @@ def test_other_encodings_and_missing_files_are_told(tmp_path: Path) -> None:
         read(tmp_path, LONG, "gb18030")
     with pytest.raises(UserError, match=r"none.TextGrid: cannot be read"):
         read_textgrid(tmp_path / "none.TextGrid")
+
+
+def test_what_is_written_reads_back_with_the_gaps_filled(tmp_path: Path) -> None:
+    words = [Interval(0.04, 0.4, 'say "我"'), Interval(0.4, 0.9, "two\nlines")]
+    tiers = [Tier('the "words"', words), Tier("nothing", []), Tier("all", [Interval(0, 1.5, "a")])]
+    write_textgrid(tmp_path / "a.TextGrid", tiers, duration=1.5)
+    first, second, third = read_textgrid(tmp_path / "a.TextGrid")
+    assert first == Tier('the "words"', [Interval(0, 0.04, ""), *words, Interval(0.9, 1.5, "")])
+    assert second == Tier("nothing", [Interval(0, 1.5, "")])
+    assert third == tiers[2]
+
+
+@pytest.mark.parametrize(
+    "spans", [[(0.0, 0.5), (0.4, 1.0)], [(0.5, 0.5)], [(0.5, 0.2)], [(-0.1, 0.2)], [(1.0, 1.6)]]
+)
+def test_intervals_that_praat_refuses_are_not_written(
+    tmp_path: Path, spans: list[tuple[float, float]]
+) -> None:
+    tier = Tier("words", [Interval(*span, "a") for span in spans])
+    with pytest.raises(ValueError, match="tier words"):
+        write_textgrid(tmp_path / "a.TextGrid", [tier], duration=1.5)
+    assert not list(tmp_path.iterdir())

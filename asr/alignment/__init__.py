@@ -1,0 +1,1 @@
+"""When known transcripts were spoken: CTC forced alignment of a split with a trained model."""

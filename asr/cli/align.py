@@ -1,0 +1,66 @@
+"""`asr align`: known transcripts in time."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from asr.cli.options import PATH, bundle_option, device_option
+from asr.errors import UserError
+
+
+@click.command("align")
+@bundle_option
+@click.option("--cuts", type=PATH, required=True, metavar="CUTS.jsonl", help="With transcripts.")
+@click.option("--output-dir", type=PATH, required=True, metavar="DIR", help="Gets the files.")
+@click.option(
+    "--format",
+    "formats",
+    multiple=True,
+    type=click.Choice(["ctm", "json", "textgrid"]),
+    default=("ctm", "json"),
+    show_default=True,
+    help="May be repeated. textgrid writes a file an utterance.",
+)
+@click.option("--batch-duration", type=float, default=200.0, show_default=True, help="Seconds.")
+@click.option(
+    "--delay-of",
+    "decoded",
+    type=PATH,
+    multiple=True,
+    metavar="DECODE_FOLDER",
+    help="Also measure how late its words come out; may be repeated.",
+)
+@device_option
+def command(
+    bundle: Path,
+    cuts: Path,
+    output_dir: Path,
+    formats: tuple[str, ...],
+    batch_duration: float,
+    decoded: tuple[Path, ...],
+    device: str,
+) -> None:
+    """Write DIR/alignments.{ctm,jsonl}, DIR/textgrid/, rejected.jsonl and summary.json."""
+    if batch_duration <= 0:
+        raise UserError("must be above 0", where="--batch-duration")
+    from asr.alignment.run import align_split
+    from asr.bundle import load_bundle
+    from asr.data.rejections import name_rejections
+    from asr.devices import pick_device
+
+    loaded = load_bundle(bundle, pick_device(device))
+    done = align_split(loaded, cuts, output_dir, formats, batch_duration, decoded)
+    click.echo(
+        f"{done.aligned} utterances aligned, {done.mean_score:.3f} a frame; "
+        f"{len(done.rejected)} could not be; in {output_dir}"
+    )
+    for line in name_rejections(done.rejected):
+        click.echo(line)
+    for delay in done.delays:
+        if delay.words:
+            click.echo(
+                f"{delay.folder}: {delay.words} words, {delay.mean:.3f} s late on average, "
+                f"{delay.p90:.3f} s at the 90th percentile"
+            )
