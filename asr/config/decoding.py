@@ -151,7 +151,7 @@ class DecodingOptions(Params):
         "2 * beam_size",
     )
     blank_skip: float = Field(
-        1.0,
+        0.999,
         gt=0,
         le=1,
         description="ctc-prefix-beam: frames whose blank is more probable are taken as blank; "
