@@ -10,19 +10,18 @@ the process held at most beyond what it held before. The table goes to benchmark
 from __future__ import annotations
 
 import argparse
-import contextlib
 import json
-import os
-import platform
 import random
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from processes import machine, peak_memory
 
 if TYPE_CHECKING:
     from asr.config.augmentation import SpeedPerturb
@@ -206,27 +205,12 @@ def measure(phase: str, folder: Path, warm_up: Path) -> Cost:
     return Cost(seconds, found)
 
 
-@contextlib.contextmanager
-def peak_memory() -> Iterator[Callable[[], int]]:
-    """Hand out a function that tells how many bytes more than now were held at most (Linux)."""
-    Path("/proc/self/clear_refs").write_text("5")  # forget the peak so far
-    start = memory("VmRSS")
-    yield lambda: memory("VmHWM") - start
-
-
-def memory(name: str) -> int:
-    status = Path("/proc/self/status").read_text(encoding="utf-8")
-    line = next(line for line in status.splitlines() if line.startswith(f"{name}:"))
-    return int(line.split()[1]) * 1024
-
-
 def render(costs: dict[str, dict[int, Cost]]) -> str:
     """Lay out one row a phase and size."""
     lines = [
         "# Cost of a corpus by the utterance",
         "",
-        "Written by `python benchmarks/scale.py`; what is typed here is overwritten. "
-        f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}.",
+        f"Written by `python benchmarks/scale.py`; what is typed here is overwritten. {machine()}.",
         "",
         "| phase | utterances | CPU s | µs / utterance | peak MB | bytes / utterance |",
         "|---|---:|---:|---:|---:|---:|",

@@ -145,7 +145,9 @@ class DecodingOptions(Params):
 
     `beam_size`: hypotheses kept for each utterance during the search; `attention-rescoring`
     rescores that many. It and `joint` sort by `ctc_weight * ctc + (1 - ctc_weight) * attention`,
-    both natural log-probabilities. What extras say is added with their weights.
+    both natural log-probabilities, and `lm-rescoring` by CTC and its extras. What extras say is
+    added with their weights. `frame_candidates` and `blank_skip` are of all methods that begin
+    with the CTC prefix beam.
     """
 
     beam_size: int = Field(10, ge=1)
@@ -165,15 +167,15 @@ class DecodingOptions(Params):
     frame_candidates: int | None = Field(
         None,
         ge=1,
-        description="ctc-prefix-beam with extras: symbols a frame that are tried; null: "
-        "2 * beam_size",
+        description="ctc-prefix-beam, …-rescoring: symbols tried in a frame when something is "
+        "added to CTC's scores; null: 2 * beam_size",
     )
     blank_skip: float = Field(
-        1.0,
+        0.999,
         gt=0,
         le=1,
-        description="ctc-prefix-beam: frames whose blank is more probable are taken as blank; "
-        "1.0: none",
+        description="ctc-prefix-beam, …-rescoring: frames whose blank is more probable than this "
+        "are taken as blank; 1.0: none",
     )
     max_length_ratio: float = Field(
         1.0,

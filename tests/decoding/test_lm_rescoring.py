@@ -52,3 +52,24 @@ def test_it_is_a_method_with_a_language_model() -> None:
         assert all(len(h.timestamps) == len(h.tokens) for h in hypotheses)
     with pytest.raises(UserError, match="needs an extra"):
         run("lm-rescoring")
+
+
+@pytest.mark.parametrize(
+    "method", ["ctc-prefix-beam+ngram", "lm-rescoring+ngram", "attention-rescoring+ngram"]
+)
+def test_neighbours_and_padding_change_nothing(method: str) -> None:
+    model, options = TinyModel(vocab_size=7, seed=1), DecodingOptions(n_best=4)
+    resources = Resources(ngram=BigramScorer(7, seed=0))
+    encodings, lengths = random_encodings(4, 20, 4, seed=1), torch.tensor([20, 3, 0, 11])
+
+    def run(row: slice) -> list:
+        heard = encodings[row, : int(lengths[row].max())]
+        return decode(
+            method, model, heard, lengths[row], options, resources, seconds_per_frame=0.04
+        )
+
+    for row, together in enumerate(run(slice(None))):
+        (alone,) = run(slice(row, row + 1))
+        assert [h.tokens for h in together] == [h.tokens for h in alone]
+        assert [h.timestamps for h in together] == [h.timestamps for h in alone]
+        assert [h.score for h in together] == pytest.approx([h.score for h in alone], abs=1e-4)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from array import array
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import groupby
@@ -16,31 +18,32 @@ _NO_TOKEN = -1
 Labels = tuple[list[int], list[int]]  # tokens, and the frame of each
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class _Segment:
-    """The labels that an entry got in one block of frames, after those before it."""
+    """Labels in a row, after those of the segment before it."""
 
     before: _Segment | None
-    tokens: list[int]
-    frames: list[int]
+    tokens: array[int]
+    frames: array[int]
 
 
 class History:
     """What the beam entries of one utterance have emitted.
 
-    Labels that all entries share are final: they are kept once. The others are kept as trees of
-    segments, which vanish with the last entry that came from them.
+    A tree of segments with the entries at its leaves. After every block of frames a segment takes
+    up the one after it where no entry parts from the others between them, so that there are fewer
+    than two segments an entry, and branches without an entry vanish. What all entries share, the
+    root, is final.
     """
 
     def __init__(self, beam_size: int) -> None:
-        self._tokens: list[int] = []
-        self._frames: list[int] = []
-        self._entries: list[_Segment | None] = [None] * beam_size
+        self._root = _Segment(None, array("i"), array("i"))
+        self._entries = [self._root] * beam_size
 
     @property
     def num_final(self) -> int:
         """How many labels can change no more."""
-        return len(self._tokens)
+        return len(self._root.tokens)
 
     def extend(self, sources: list[int], labels: list[Labels]) -> None:
         """Take a block of frames.
@@ -51,48 +54,45 @@ class History:
         """
         before = [self._entries[source] for source in sources]
         self._entries = [
-            _Segment(segment, *emitted) if emitted[0] else segment
+            _Segment(segment, *(array("i", part) for part in emitted)) if emitted[0] else segment
             for segment, emitted in zip(before, labels, strict=True)
         ]
-        self._finalise()
+        self._join_segments()
 
-    def _finalise(self) -> None:
-        """Move the segments that all entries begin with to the final labels."""
+    def _join_segments(self) -> None:
         chains = [_chain(entry) for entry in self._entries]
-        shared = 0
-        for first, *others in zip(*chains, strict=False):
-            if any(segment is not first for segment in others):
-                break
-            shared += 1
-        if not shared:
-            return
-        tokens, frames = _labels_of(chains[0][:shared])
-        self._tokens += tokens
-        self._frames += frames
+        entries_behind = Counter(id(segment) for chain in chains for segment in chain)
+        now_in: dict[int, _Segment] = {}
         for chain in chains:
-            if len(chain) > shared:
-                chain[shared].before = None
-        self._entries = [chain[-1] if len(chain) > shared else None for chain in chains]
+            last = chain[0]
+            for segment in chain[1:]:
+                if id(segment) not in now_in:
+                    if entries_behind[id(last)] == entries_behind[id(segment)]:
+                        last.tokens += segment.tokens
+                        last.frames += segment.frames
+                        now_in[id(segment)] = last
+                    else:
+                        segment.before = last
+                        now_in[id(segment)] = segment
+                last = now_in[id(segment)]
+        self._entries = [now_in.get(id(entry), entry) for entry in self._entries]
 
     def labels(self, entry: int) -> Labels:
         """Return all tokens of an entry, and the frame of each."""
-        tokens, frames = _labels_of(_chain(self._entries[entry]))
-        return self._tokens + tokens, self._frames + frames
+        tokens, frames = array("i"), array("i")
+        for segment in _chain(self._entries[entry]):
+            tokens += segment.tokens
+            frames += segment.frames
+        return tokens.tolist(), frames.tolist()
 
 
-def _chain(segment: _Segment | None) -> list[_Segment]:
-    """Return a segment and those before it, oldest first."""
-    chain = []
-    while segment is not None:
-        chain.append(segment)
+def _chain(segment: _Segment) -> list[_Segment]:
+    """Return a segment and those before it, the root first."""
+    chain = [segment]
+    while segment.before is not None:
         segment = segment.before
+        chain.append(segment)
     return chain[::-1]
-
-
-def _labels_of(chain: list[_Segment]) -> Labels:
-    tokens = [token for segment in chain for token in segment.tokens]
-    frames = [frame for segment in chain for frame in segment.frames]
-    return tokens, frames
 
 
 def trace_back(
