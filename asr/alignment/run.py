@@ -20,11 +20,11 @@ from asr.bundle import Bundle
 from asr.data.cuts import load_cuts
 from asr.data.feasibility import split_feasible
 from asr.data.features import FbankExtractor
-from asr.data.jobs import progress_bar
 from asr.data.reasons import Reason
 from asr.data.rejections import Rejection, count_reasons, nothing_usable, write_rejections
 from asr.data.sampling import duration_batches
 from asr.files import write_json
+from asr.progress import progress_bar
 from asr.provenance import git_commit
 
 _CUTS_IN_MEMORY = 2000

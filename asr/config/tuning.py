@@ -10,14 +10,21 @@ GRIDS: dict[str, tuple[float, ...]] = {
     "ngram_weight": _WEIGHTS,
     "neural_weight": _WEIGHTS,
     "length_bonus": (-2.0, -1.0, -0.5, 0.0, 0.5, 1.0, 1.5, 2.0, 3.0, 4.0),
+    "wfst_lm_weight": (0.1, 0.2, 0.3, 0.5, 0.7, 1.0, 1.5, 2.0),
+    "acoustic_scale": (0.3, 0.5, 0.7, 1.0, 1.5, 2.0, 3.0),
+    "graph_beam": (8.0, 12.0, 16.0, 24.0),
     "beam_size": (2, 5, 10, 20, 40),
 }
+COSTLY = ("beam_size", "graph_beam")
 # In the order in which they are tried; what costs time comes last.
 OF_METHODS: dict[str, tuple[str, ...]] = {
     "ctc-greedy": (),
     "ctc-prefix-beam": ("beam_size",),
+    "lm-rescoring": ("beam_size",),
     "attention": ("length_bonus", "beam_size"),
+    "joint": ("ctc_weight", "length_bonus", "beam_size"),
     "attention-rescoring": ("ctc_weight", "length_bonus", "beam_size"),
+    "wfst": ("acoustic_scale", "graph_beam"),
 }
 OF_EXTRAS: dict[str, tuple[str, ...]] = {
     NGRAM: ("ngram_weight", "length_bonus"),
@@ -29,7 +36,7 @@ def tunable_options(method: MethodName) -> list[str]:
     """Return the options to choose for a method, in the order to try them."""
     own = OF_METHODS[method.base]
     of_extras = [name for extra in method.extras for name in OF_EXTRAS.get(extra, ())]
-    early = [name for name in (*of_extras, *own) if name != "beam_size"]
+    early = [name for name in (*of_extras, *own) if name not in COSTLY]
     return list(dict.fromkeys([*early, *own]))
 
 

@@ -16,9 +16,9 @@ from typing import Any
 
 import numpy as np
 
-from asr.data.jobs import progress_bar
 from asr.errors import UserError
 from asr.files import atomic_writer, read_json, write_json
+from asr.progress import progress_bar
 from asr.text.scripts import split_words
 from asr.text.symbols import UNK_ID
 from asr.text.tokenizers import Tokenizer

@@ -7,10 +7,10 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 from asr.config.ngram import Unit
-from asr.data.jobs import progress_bar
 from asr.errors import UserError
 from asr.files import PathLike
 from asr.lm.model import BEGIN, END, UNKNOWN
+from asr.progress import progress_bar
 from asr.text.scripts import split_words
 from asr.text.tokenizers import Tokenizer, load_tokenizer
 from asr.text.transcripts import read_transcripts
