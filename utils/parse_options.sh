@@ -19,7 +19,7 @@
 # script only found in its environment, and two settings of the script itself:
 #
 #   caller_dir   the folder the user stood in, for a script that has changed the folder since
-#   help_files   a file, or several separated by spaces, that set options as well
+#   help_files   a file, or an array of files, that set options as well
 #
 # The header comments of the script and of help_files are the text of --help; a shellcheck directive
 # ends such a comment, so that notes for the developer can follow it. Options end at `--` or at the
@@ -52,11 +52,7 @@ _option_locate() {
 # Sets _option_files to the files of help_files.
 _option_list_files() {
   _option_files=()
-  if [[ -e ${help_files-} ]]; then
-    _option_files=("$help_files") # its path may hold spaces
-  else
-    read -ra _option_files <<<"${help_files-}"
-  fi
+  if [[ -n ${help_files-} ]]; then _option_files=("${help_files[@]}"); fi
 }
 
 # True if the script or one of help_files assigns variable $1. Asked for exported variables only,

@@ -13,7 +13,8 @@
 #                         reads its audio from a few large files, for corpora beyond memory
 #   --fail-on "A B …"     stage 1 fails on these, instead of telling them: shared-speaker,
 #                         shared-recording, shared-audio (in two splits)
-#   --methods "A B …"     decoding methods
+#   --methods "A B …"     decoding methods; asr decode --list-methods prints all. The model must
+#                         have what they need
 #   --chunk-size N        also decode in simulated streaming, N encoder frames a chunk (0: do not)
 #   --num-gpus N          training processes a machine (0: one a GPU; without GPUs one a core, up
 #                         to four). They share the same batches: their number changes nothing but
@@ -39,7 +40,9 @@ readonly recipe_dir recipe_root
 cd "$recipe_dir" || exit 1
 # shellcheck source=utils/stages.sh
 . "$recipe_root/utils/stages.sh"
-help_files=$recipe_root/utils/recipe.sh
+# shellcheck source=utils/language_models.sh
+. "$recipe_root/utils/language_models.sh"
+help_files=("$recipe_root/utils/recipe.sh" "$recipe_root/utils/language_models.sh")
 
 stage=0
 stop_stage=7
@@ -51,7 +54,7 @@ overrides=
 exp_name=
 features=stored
 fail_on=
-methods="ctc-greedy ctc-prefix-beam attention attention-rescoring"
+methods="ctc-greedy ctc-prefix-beam attention attention-rescoring joint"
 chunk_size=0
 num_gpus=0
 num_nodes=1
@@ -91,6 +94,7 @@ recipe_begin() {
     option_error "$train_config changes samples at random, which stored features cannot follow:\
  give --features on-the-fly"
   fi
+  language_models_begin
   recipe_folders
 }
 
@@ -287,9 +291,10 @@ recipe_decode() {
   for folder in $(recipe_decode_folders "$split" "$size"); do
     outputs+=(--out "$folder/summary.json")
   done
-  run_stage 5 "$title" --in "$exp_dir/bundle" --in "$(cuts_of "$split")" "${outputs[@]}" \
+  run_stage 5 "$title" --in "$exp_dir/bundle" --in "$(cuts_of "$split")" \
+    "${resource_inputs[@]}" "${outputs[@]}" \
     -- asr decode --bundle "$exp_dir/bundle" --cuts "$(cuts_of "$split")" --split "$split" \
-    --output-dir "$exp_dir/decode/$split" "${arguments[@]}" "$@"
+    --output-dir "$exp_dir/decode/$split" "${arguments[@]}" "${resources[@]}" "$@"
 }
 
 # Stage 6. score_splits DEV SPLIT…: <results>/<split>.md, and <results>/report.html about every split
@@ -307,6 +312,12 @@ score_splits() {
   run_stage 6 "scoring" "${inputs[@]}" "${outputs[@]}" \
     -- asr score --results-dir "$results" --unit "$unit" --normaliser "$normaliser" \
     "${folders[@]}"
+  if [ -n "$hotwords" ]; then
+    run_stage 6 "scoring of hotwords" "${inputs[@]}" --in "$hotwords" \
+      --out "$results/$dev.hotwords.md" \
+      -- asr score --results-dir "$results" --unit "$unit" --normaliser "$normaliser" \
+      --hotwords "$hotwords" "${folders[@]}"
+  fi
   run_stage 6 "report" "${scores[@]}" "${inputs[@]}" --out "$results/report.html" \
     -- asr report --results-dir "$results" --exp-root "$exp_root" --choose-on "$dev"
 }
@@ -327,8 +338,11 @@ standard_stages() {
   prepare_splits "$tables" "$train" "$dev" "$@"
   store_features "$train" "$dev" "$@"
   build_tokenizer "$train"
+  build_ngram_and_graph "$train"
   train_model "$train" "$dev"
+  train_language_model "$train" "$dev"
   choose_weights "$dev"
+  tune_decoding "$dev"
   decode_splits "$dev" "$@"
   score_splits "$dev" "$@"
   pack_bundle "$1"

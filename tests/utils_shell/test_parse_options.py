@@ -184,5 +184,5 @@ def test_options_and_help_from_help_files(recipe):
 
     (recipe.folder / "shared options.sh").rename(recipe.folder / "shared.sh")
     script = script.replace("shared options", "shared")
-    recipe.write("run.sh", f"{script}caller_dir=$OLDPWD\nhelp_files='shared.sh more.sh'\n{rest}")
+    recipe.write("run.sh", f"{script}caller_dir=$OLDPWD\nhelp_files=(shared.sh more.sh)\n{rest}")
     assert recipe.run("--help").stdout == "Mine.\n\nShared:\n  --depth N\n\n\nMore.\n"

@@ -1,0 +1,118 @@
+# Options for what decoding uses beside the model; it is made when a name in --methods needs it:
+#   --lm-text "F G …"     text for language models, beside the transcripts of training
+#   --ngram-order N       of the n-gram model (3), for methods with +ngram, wfst and k2-hlg
+#   --ngram-unit WHAT     word or token (token where results count characters, else word)
+#   --ngram FILE          an ARPA file to use instead
+#   --lm-config FILE      the neural language model, for methods with +neural: a conf file or the
+#                         name of a preset (lm/lstm_small)
+#   --hotwords FILE       phrases for methods with +hotwords, one a line; scored apart as well
+#   --tune-minutes N      time to choose decoding options on dev (0: the conf's are used)
+#
+# shellcheck shell=bash
+# To be sourced by utils/recipe.sh.
+# shellcheck disable=SC2034,SC2154 # the variables of utils/recipe.sh
+
+lm_text=
+ngram_order=3
+ngram_unit=
+ngram=
+lm_config=lm/lstm_small
+hotwords=
+tune_minutes=0
+resources=()       # what asr decode and asr tune are given
+resource_inputs=() # the same, as inputs of a stage
+
+# To be called from recipe_begin.
+language_models_begin() {
+  local file files=()
+  for file in $lm_text; do
+    resolve_path file --lm-text
+    files+=("$file")
+  done
+  lm_text=${files[*]}
+  if [ -n "$ngram" ]; then resolve_path ngram --ngram; fi
+  if [ -n "$hotwords" ]; then resolve_path hotwords --hotwords; fi
+  if [[ $lm_config != lm/* ]]; then resolve_path lm_config --lm-config; fi
+  if [[ $methods == *+hotwords* && -z $hotwords ]]; then
+    option_error "methods with +hotwords need --hotwords FILE"
+  fi
+  if [ -z "$ngram_unit" ]; then
+    case $unit in
+      word) ngram_unit=word ;;
+      *) ngram_unit=token ;;
+    esac
+  fi
+}
+
+# True where a method's name holds one of the words given.
+methods_need() {
+  local word
+  for word in "$@"; do
+    if [[ " $methods " == *"$word"* ]]; then return 0; fi
+  done
+  return 1
+}
+
+add_resource() {
+  resources+=("$1" "$2")
+  resource_inputs+=(--in "${3:-$2}")
+}
+
+# Stage 3, after the tokenizer. build_ngram_and_graph TRAIN
+build_ngram_and_graph() {
+  local file text=(--text "$data/$1/cuts.jsonl") inputs=(--in "$data/$1/cuts.jsonl")
+  local arpa=$ngram graph=$lang_dir/graph_$ngram_unit$ngram_order
+  resources=() resource_inputs=()
+  if [ -n "$hotwords" ]; then add_resource --hotwords "$hotwords"; fi
+  if ! methods_need +ngram wfst k2-hlg; then return; fi
+  marker_dir=$data/.stages
+  if [ -z "$arpa" ]; then
+    arpa=$lang_dir/$ngram_unit$ngram_order.arpa
+    for file in $lm_text; do text+=(--text "$file") inputs+=(--in "$file"); done
+    run_stage 3 "n-gram language model" --in "$lang_dir/tokenizer.json" "${inputs[@]}" \
+      --out "$arpa" -- asr lm train "${text[@]}" --unit "$ngram_unit" --tokenizer "$lang_dir" \
+      --order "$ngram_order" --output "$arpa"
+  fi
+  if methods_need +ngram; then add_resource --ngram "$arpa"; fi
+  if methods_need wfst k2-hlg; then
+    run_stage 3 "decoding graph" --in "$lang_dir/tokenizer.json" --in "$arpa" \
+      --out "$graph/graph.json" \
+      -- asr graph --type hlg --tokenizer "$lang_dir" --arpa "$arpa" --output-dir "$graph"
+    add_resource --graph "$graph" "$graph/graph.json"
+  fi
+}
+
+# Stage 4, beside the model. train_language_model TRAIN DEV
+train_language_model() {
+  local file text=(--text "$data/$1/cuts.jsonl") inputs=(--in "$data/$1/cuts.jsonl")
+  local conf_file=$lm_config name folder
+  if ! methods_need +neural; then return; fi
+  name=$(basename "${lm_config%.*}")
+  if [[ $lm_config == lm/* ]]; then
+    conf_file=$lang_dir/$name.yaml
+    printf 'base: %s\n' "$lm_config" > "$conf_file"
+  fi
+  folder=$exp_root/lm_${lang_dir##*/}_$name
+  for file in $lm_text; do text+=(--text "$file") inputs+=(--in "$file"); done
+  marker_dir=$folder/.stages
+  run_stage 4 "neural language model" --in "$conf_file" --in "$lang_dir/tokenizer.json" \
+    "${inputs[@]}" --in "$data/$2/cuts.jsonl" --out "$folder/bundle" \
+    --with --num-processes --with 1 \
+    -- asr train-lm --config "$conf_file" "${text[@]}" --dev-text "$data/$2/cuts.jsonl" \
+    --tokenizer "$lang_dir" --exp-dir "$folder"
+  add_resource --neural-lm "$folder/bundle"
+}
+
+# Stage 5, after the choice of weights. tune_decoding DEV
+tune_decoding() {
+  local method arguments=()
+  if [ "$tune_minutes" = 0 ]; then return; fi
+  for method in $methods; do
+    if [ "$method" != ctc-greedy ]; then arguments+=(--method "$method"); fi
+  done
+  marker_dir=$exp_dir/.stages
+  run_stage 5 "decoding options on $1" --in "$exp_dir/average.json" --in "$(cuts_of "$1")" \
+    "${resource_inputs[@]}" --out "$exp_dir/bundle/tuned.json" --out "$exp_dir/tuning.md" \
+    -- asr tune --exp-dir "$exp_dir" --dev-cuts "$(cuts_of "$1")" --unit "$unit" \
+    --normaliser "$normaliser" --minutes "$tune_minutes" "${arguments[@]}" "${resources[@]}"
+}
