@@ -24,10 +24,10 @@ from asr.lm.model import (
     LN_10,
     Floats,
     Integers,
-    MissingContextError,
     ModelBuilder,
     NgramModel,
-    RepeatedError,
+    RepeatedNgramError,
+    UnusableNgramError,
 )
 
 _COUNT = re.compile(rb"ngram\s+(\d+)\s*=\s*(\d+)")
@@ -263,12 +263,12 @@ class _Reader:
             return
         try:
             self.builder.add_order(ngrams, log_prob, backoff)
-        except MissingContextError as error:
+        except UnusableNgramError as error:
             words = self.builder.model.words
             shown = " ".join(words[i] for i in ngrams[error.row])
             what = (
                 f"'{shown}' stands twice"
-                if isinstance(error, RepeatedError)
+                if isinstance(error, RepeatedNgramError)
                 else f"'{shown}' without '{shown.rpartition(' ')[0]}' among the {order - 1}-grams"
             )
             raise UserError(what, where=f"{self.path}:{lines[error.row]}") from error

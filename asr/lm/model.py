@@ -113,16 +113,20 @@ class NgramModel:
         )
 
 
-class MissingContextError(ValueError):
-    """An n-gram's context is not in the model; `row` says which of those given."""
+class UnusableNgramError(ValueError):
+    """An n-gram cannot be put into a model; `row` says which of those given."""
 
     def __init__(self, row: int) -> None:
         super().__init__(f"row {row}")
         self.row = row
 
 
-class RepeatedError(MissingContextError):
-    """An n-gram was given twice; `row` is the second."""
+class MissingContextError(UnusableNgramError):
+    """Its context is not in the model."""
+
+
+class RepeatedNgramError(UnusableNgramError):
+    """It was given before."""
 
 
 class ModelBuilder:
@@ -144,7 +148,7 @@ class ModelBuilder:
 
         Raises:
             MissingContextError: the words of an n-gram but the last are no n-gram below.
-            RepeatedError: an n-gram stands twice.
+            RepeatedNgramError: an n-gram stands twice.
         """
         below = self.model
         context = np.zeros(len(ngrams), dtype=np.int64)
@@ -158,7 +162,7 @@ class ModelBuilder:
         rank = np.argsort(key, kind="stable")
         twice = np.flatnonzero(np.diff(key[rank]) == 0)
         if twice.size:
-            raise RepeatedError(int(rank[twice + 1].min()))
+            raise RepeatedNgramError(int(rank[twice + 1].min()))
         self.model = NgramModel(
             words=below.words,
             counts=[*below.counts, len(ngrams)],

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import random
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -15,6 +16,7 @@ from asr.config.tokenizer import (
     MixedTokenizerParams,
 )
 from asr.decoding.fusion import score_sequences
+from asr.decoding.resources import ResourcePaths, load_resources
 from asr.errors import UserError
 from asr.lm.ngram import TokenNgramScorer, load_ngram
 from asr.lm.word_ngram import WordNgramScorer
@@ -268,6 +270,17 @@ def test_bytes_of_han_characters_have_no_words(tmp_path):
     path = write_random_arpa(tmp_path / "a.arpa", ["今天", "天气", "气"], 2, 17)
     with pytest.raises(UserError, match="nothing marks where"):
         load_ngram(path, tokenizer, CPU)
+
+
+def test_decoding_loads_the_file_for_the_bundles_tokenizer(tmp_path):
+    tokenizer = char_tokenizer()
+    path = write_random_arpa(tmp_path / "a.arpa", WORDS, 3, 19)
+    bundle = SimpleNamespace(tokenizer=tokenizer)
+    resources = load_resources(ResourcePaths(ngram=path), bundle, CPU)
+    score = score_sequences(resources.ngram, [tokenizer.encode("cab ab")], CPU)
+    expected = ArpaReference(path).sentence(["cab", "ab"])
+    assert float(score) == pytest.approx(expected, abs=1e-4)
+    assert load_resources(ResourcePaths(), bundle, CPU).ngram is None
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU")
