@@ -43,6 +43,8 @@ class FusedBeams:
 
     def reorder(self, utterances: Tensor) -> None:
         """Put the utterances into another order, (B,)."""
+        if utterances.numel() < 2:
+            return
         rows = self._entries[utterances].flatten()
         self._state = self._fusion.advance(self._state, rows, torch.full_like(rows, NO_LABEL))
 
