@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import itertools
+
 import pytest
 import torch
 from decoding_reference import BigramScorer
@@ -34,3 +36,26 @@ def test_hypotheses_may_be_reordered_and_stay_as_they_are() -> None:
 def test_a_bonus_alone_counts_labels() -> None:
     fusion = Fusion([], label_bonus=0.5)
     assert score_sequences(fusion, [[2, 2], [3], []], CPU).tolist() == [1.0, 0.5, 0.0]
+
+
+@pytest.mark.parametrize("label_bonus", [0.0, 0.7, -0.4])
+def test_the_bound_of_what_can_be_gained_holds(label_bonus: float) -> None:
+    bounded, loss_only = BigramScorer(4, seed=0), BigramScorer(4, seed=1)
+    bounded.table += 1.0
+    bounded.greatest_gain, loss_only.greatest_gain = float(bounded.table.max()), 0.0
+    fusion = Fusion([(bounded, 0.5), (loss_only, 0.1)], label_bonus)
+    bound = fusion.most_to_gain(torch.tensor([0, 1, 4])).tolist()
+    each = 0.5 * bounded.greatest_gain
+    assert bound == pytest.approx(
+        [count * max(each + label_bonus, 0.0) + each for count in (0, 1, 4)]
+    )
+    sequences = [list(s) for s in itertools.product((2, 3), repeat=4)]
+    assert float(score_sequences(fusion, sequences, CPU).max()) <= bound[2]
+
+
+def test_a_scorer_that_names_no_bound_has_none() -> None:
+    unknown = BigramScorer(4, seed=0)
+    some = torch.tensor([0, 2])
+    assert Fusion([(unknown, 0.1)]).most_to_gain(some).tolist() == [float("inf")] * 2
+    assert Fusion([(unknown, 0.0)]).most_to_gain(some).tolist() == [0.0, 0.0]
+    assert Fusion([], -1.0).most_to_gain(some).tolist() == [0.0, 0.0]

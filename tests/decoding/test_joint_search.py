@@ -135,6 +135,16 @@ def test_only_candidates_are_tried() -> None:
         assert token == last
 
 
+def test_the_end_is_always_tried() -> None:
+    """The decoder finds every label likelier than eos; CTC knows that there is only one frame."""
+    model = TinyModel(VOCAB_SIZE, seed=6)
+    model.decoder.bias[1] = -12.0
+    options = DecodingOptions(beam_size=2, ctc_candidates=1, max_length_ratio=4.0)
+    encodings, lengths = random_encodings(1, 1, 4, seed=6), torch.tensor([1])
+    ((path,),) = joint(model, encodings, lengths, SearchRequest(options))
+    assert len(path.tokens) <= 1
+
+
 def test_more_labels_than_ctc_can_emit_are_never_found() -> None:
     model = TinyModel(VOCAB_SIZE, seed=2)
     model.decoder.bias[1] = -30.0  # the decoder never wants to end
@@ -232,6 +242,20 @@ def test_end_detection_stops_what_the_bound_cannot() -> None:
     bounded = BoundedScorer(VOCAB_SIZE, seed=1)
     bounded.table -= bounded.greatest_gain
     assert steps_of(bounded, end_lengths=0) < 20
+
+
+def test_lengths_at_which_nothing_ends_give_no_reason_to_stop() -> None:
+    """An early eos enters the beam; then all others are better until the labels run out."""
+    decoder = TinyDecoder(VOCAB_SIZE, 4, seed=0, eos_bias=-2.0)
+    state = decoder.initial_state(random_encodings(1, 12, 4, seed=0), torch.tensor([12]))
+    log_probs, _ = decoder.step(torch.tensor([1]), state)
+    rank = int((log_probs[0, [2, 3, 4]] > log_probs[0, 1]).sum()) + 1
+    request = SearchRequest(
+        DecodingOptions(beam_size=rank, end_lengths=2, end_margin=0.5), Fusion((), 3.0)
+    )
+    encodings, lengths = random_encodings(1, 12, 4, seed=0), torch.tensor([12])
+    ((path,),) = attention_beam_search(decoder, encodings, lengths, request)
+    assert len(path.tokens) == 12
 
 
 def test_end_detection_waits_for_enough_lengths_and_margin() -> None:
