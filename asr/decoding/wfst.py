@@ -121,15 +121,8 @@ def _search_lattice(
     if not complete:
         decoder = _lattice_decoder(scores, graph, options, _WIDER * beam)
         complete = bool(np.isfinite(decoder.final_relative_cost()))
-    while True:
-        found, lattice = decoder.get_raw_lattice()
-        if not found:
-            return [], complete
-        paths = best_paths(lattice, count, options.wfst_lm_weight)
-        if paths is not None:
-            return paths, complete
-        beam /= _GROWTH
-        decoder = _lattice_decoder(scores, graph, options, beam)
+    found, lattice = decoder.get_raw_lattice()
+    return (best_paths(lattice, count, options.wfst_lm_weight) if found else []), complete
 
 
 def _lattice_decoder(
