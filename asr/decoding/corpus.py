@@ -145,5 +145,6 @@ def _row(item: Decoded, tokens: list[str], recognizer: Recognizer) -> dict[str, 
         "text": best.text,
         "score": best.score,
         **best.timed_row(tokens),
+        **({} if best.complete else {"complete": False}),
         "nbest": [{"text": h.text, "score": h.score} for h in item.n_best],
     }
