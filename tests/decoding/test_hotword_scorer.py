@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import random
 from pathlib import Path
 from typing import Any
@@ -9,15 +10,20 @@ from typing import Any
 import pytest
 import torch
 
+from asr.bundle import save_bundle
+from asr.cli.main import main
 from asr.config.decoding import DecodingOptions, MethodName
+from asr.config.loading import load_config
 from asr.config.tokenizer import TOKENIZERS
 from asr.decoding.fusion import NO_LABEL, Fusion, score_sequences
 from asr.decoding.hotwords import HotwordScorer, hotword_scorer, load_hotwords
 from asr.decoding.resources import Resources
 from asr.errors import UserError
+from asr.models import AsrModel
 from asr.text.hotwords import Hotword
 from asr.text.scripts import split_words
-from asr.text.tokenizers import Tokenizer, train_tokenizer
+from asr.text.tokenizers import Tokenizer, load_tokenizer, train_tokenizer
+from tests.tone_corpus import ToneCorpus
 
 CPU = torch.device("cpu")
 WORDS = ["art", "party", "par", "new", "york", "newyork", "city", "a", "the", "ab", "aba", "ba"]
@@ -205,3 +211,76 @@ def test_phrases_that_cannot_be_spelled_are_told(tmp_path: Path) -> None:
     without_space = train_tokenizer("CharTokenizer", TOKENIZERS["CharTokenizer"](), ["ab"])
     with pytest.raises(UserError, match=r"'a b' .* does not know a space"):
         make_scorer({"a b": 1.0}, without_space)
+
+
+def test_every_sequence_of_a_small_vocabulary() -> None:
+    tokenizer = train_tokenizer("CharTokenizer", TOKENIZERS["CharTokenizer"](), ["a b"])
+    phrases = {"a": 0.5, "ab": 2.0, "ba b": 1.0, "b a": 3.0, "a a": 0.25}
+    sequences = [
+        list(labels)
+        for length in range(8)
+        for labels in itertools.product(range(3, tokenizer.vocab_size), repeat=length)
+    ]
+    found = score_sequences(make_scorer(phrases, tokenizer), sequences, CPU).tolist()
+    expected = [naive_score(ids, phrases, tokenizer) for ids in sequences]
+    assert found == pytest.approx(expected, abs=1e-4)
+
+
+def test_ending_anywhere_leaves_what_was_earned() -> None:
+    tokenizer = make_tokenizer("BpeTokenizer")
+    scorer = make_scorer(PHRASES, tokenizer)
+    for ids in sequences_of(tokenizer, seed=9, count=50):
+        state, total = scorer.initial_state(1, CPU), 0.0
+        for place, token in enumerate(ids):
+            total += float(scorer.gains(state, torch.tensor([[token]])))
+            state = scorer.advance(state, torch.tensor([0]), torch.tensor([token]))
+            so_far = naive_score(ids[: place + 1], PHRASES, tokenizer)
+            assert total + float(scorer.final_gains(state)) == pytest.approx(so_far, abs=1e-4)
+
+
+@pytest.fixture(scope="module")
+def bundle(tone_corpus: ToneCorpus, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Random weights."""
+    folder = tmp_path_factory.mktemp("hotwords") / "bundle"
+    config = load_config(tone_corpus.conf, [])
+    tokenizer = load_tokenizer(tone_corpus.tokenizer)
+    torch.manual_seed(0)
+    model = AsrModel(config, tokenizer.vocab_size)
+    save_bundle(folder, model.state_dict(), config, tokenizer, {})
+    return folder
+
+
+def decode_with(
+    bundle: Path, corpus: ToneCorpus, out: Path, method: str, hotwords: str | None
+) -> int:
+    arguments = ["decode", "--bundle", str(bundle), "--cuts", str(corpus.dev_cuts)]
+    arguments += ["--split", "dev", "--output-dir", str(out), "--method", method]
+    if hotwords is not None:
+        (out / "words.txt").write_text(hotwords, encoding="utf-8")
+        arguments += ["--hotwords", str(out / "words.txt")]
+    return main(arguments)
+
+
+def test_an_empty_file_decodes_as_without_one(
+    bundle: Path, tone_corpus: ToneCorpus, tmp_path: Path
+) -> None:
+    assert decode_with(bundle, tone_corpus, tmp_path, "ctc-prefix-beam", None) == 0
+    method = "ctc-prefix-beam+hotwords"
+    assert decode_with(bundle, tone_corpus, tmp_path, method, "# none\n") == 0
+    plain, empty = (tmp_path / name / "hyps.jsonl" for name in ("ctc-prefix-beam", method))
+    assert plain.read_bytes() == empty.read_bytes()
+
+
+def test_mistakes_are_one_line(
+    bundle: Path,
+    tone_corpus: ToneCorpus,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    method = "ctc-prefix-beam+hotwords"
+    assert decode_with(bundle, tone_corpus, tmp_path, method, None) == 2
+    assert "--hotwords" in capsys.readouterr().err
+    assert decode_with(bundle, tone_corpus, tmp_path, method, "low\nlöw\n") == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "words.txt: the phrase 'löw' cannot be spelled: the model does not know ö" in line
+    assert not (tmp_path / method).exists()
