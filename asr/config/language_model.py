@@ -23,7 +23,9 @@ class NeuralLmParams(Params):
     hidden_layers: int = Field(4, ge=1)
     dropout: float = Field(0.1, ge=0, lt=1)
     tie_embeddings: bool = Field(
-        True, description="one matrix reads labels and scores them (Press & Wolf 2017)"
+        False,
+        description="one matrix reads labels and scores them (Press & Wolf 2017): smaller, but "
+        "slower to learn at first",
     )
 
 

@@ -30,7 +30,7 @@ class LstmLm(NeuralLm[LstmMemory]):
         self.lstm = nn.LSTM(size, size, layers, batch_first=True, dropout=between)
 
     def forward(self, tokens: Tensor) -> Tensor:
-        outputs, _ = self.lstm(self.dropout(self.labels.embed(tokens)))
+        outputs, _ = self.lstm(self.dropout(self._embed(tokens)))
         return self.labels.score(self.dropout(outputs))
 
     def empty_memory(self, device: torch.device) -> LstmMemory:
@@ -43,8 +43,12 @@ class LstmLm(NeuralLm[LstmMemory]):
 
     def read(self, memory: LstmMemory, moving: Tensor, labels: Tensor) -> tuple[Tensor, LstmMemory]:
         before = (memory.hidden[:, moving], memory.cell[:, moving])
-        outputs, (hidden, cell) = self.lstm(self.labels.embed(labels)[:, None], before)
+        outputs, (hidden, cell) = self.lstm(self._embed(labels)[:, None], before)
         memory = LstmMemory(
             memory.hidden.index_copy(1, moving, hidden), memory.cell.index_copy(1, moving, cell)
         )
         return self.labels.score(outputs[:, 0]), memory
+
+    def _embed(self, labels: Tensor) -> Tensor:
+        """Return vectors of about unit variance: gates open little for shorter ones."""
+        return self.labels.embed(labels) * self.lstm.hidden_size**0.5

@@ -103,8 +103,8 @@ class LabelTable(nn.Module):
         self.bias = nn.Parameter(torch.zeros(vocab_size))
 
     def embed(self, labels: Tensor) -> Tensor:
-        """Return vectors (…, D) of about unit variance for labels (…)."""
-        embedded: Tensor = self.embedding(labels) * self.size**0.5
+        """Return vectors (…, D) of about unit length for labels (…)."""
+        embedded: Tensor = self.embedding(labels)
         return embedded
 
     def score(self, vectors: Tensor) -> Tensor:

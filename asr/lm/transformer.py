@@ -154,8 +154,10 @@ class TransformerLm(NeuralLm[TransformerMemory]):
         return cast(list[LmBlock], list(self.blocks))
 
     def _embed(self, labels: Tensor, positions: Tensor) -> Tensor:
+        # Short vectors, so that the blocks are heard beside them from the first step on: where one
+        # matrix reads and scores labels, long ones would predict the label just read.
         embedded = self.labels.embed(labels)
-        embedded = embedded + sinusoids(positions, self.size, embedded.dtype)
+        embedded = embedded + sinusoids(positions, self.size, embedded.dtype) * self.size**-0.5
         result: Tensor = self.dropout(embedded)
         return result
 

@@ -281,7 +281,7 @@ def test_a_conf_is_printed_with_its_defaults(
     assert main(["config", "--lm", str(corpus.root / "LstmLm.yaml")]) == 0
     printed = parse_yaml(capsys.readouterr().out)
     assert printed["language_model"] == "LstmLm"
-    assert printed["language_model_params"]["tie_embeddings"] is True
+    assert printed["language_model_params"]["tie_embeddings"] is False
     assert printed["training"]["batch_tokens"] == 400
 
 
