@@ -22,6 +22,15 @@ class Word:
     end: float
     confidence: float
 
+    def row(self) -> dict[str, Any]:
+        """Return the word as JSON files hold it."""
+        return {
+            "word": self.text,
+            "start": round(self.start, 3),
+            "end": round(self.end, 3),
+            "confidence": round(self.confidence, 4),
+        }
+
 
 @dataclass
 class Hypothesis:
@@ -63,15 +72,7 @@ class Hypothesis:
             "timestamps": [round(second, 3) for second in self.timestamps],
             "ends": [round(second, 3) for second in self.ends],
             "confidences": [round(value, 4) for value in self.confidences],
-            "words": [
-                {
-                    "word": word.text,
-                    "start": round(word.start, 3),
-                    "end": round(word.end, 3),
-                    "confidence": round(word.confidence, 4),
-                }
-                for word in self.words
-            ],
+            "words": [word.row() for word in self.words],
         }
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import html
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 
 from asr.decoding.hypothesis import Word
 from asr.transcription.captions import captions, join_words
@@ -48,7 +48,7 @@ def as_json(transcript: Transcript) -> str:
         "file": transcript.file,
         "duration": round(transcript.duration, 3),
         "text": transcript.text,
-        "words": [_rounded(word) for word in transcript.words],
+        "words": [word.row() for word in transcript.words],
     }
     return json.dumps(value, ensure_ascii=False, indent=2) + "\n"
 
@@ -81,10 +81,6 @@ FORMATS: dict[str, Callable[[Transcript], str]] = {
     "srt": as_srt,
     "vtt": as_vtt,
 }
-
-
-def _rounded(word: Word) -> dict[str, object]:
-    return {k: round(v, 3) if isinstance(v, float) else v for k, v in asdict(word).items()}
 
 
 def _clock(seconds: float, decimal_mark: str) -> str:

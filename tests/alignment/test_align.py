@@ -189,7 +189,7 @@ def test_transcribe_prints_words_in_time(
 ) -> None:
     path = load_cuts(cuts_path)[0].recording.sources[0].source
     capsys.readouterr()
-    run("transcribe", "--bundle", str(bundle), "--json", path)
+    run("transcribe", "--bundle", str(bundle), "--format", "json", path)
     row = json.loads(capsys.readouterr().out)
     assert [word["word"] for word in row["words"]] == row["text"].split()
     assert len(row["words"]) == len(tone_times(path))

@@ -139,7 +139,7 @@ def test_the_end_is_always_tried() -> None:
     """The decoder finds every label likelier than eos; CTC knows that there is only one frame."""
     model = TinyModel(VOCAB_SIZE, seed=6)
     model.decoder.bias[1] = -12.0
-    options = DecodingOptions(beam_size=2, ctc_candidates=1, max_length_ratio=4.0)
+    options = DecodingOptions(beam_size=2, label_candidates=1, max_length_ratio=4.0)
     encodings, lengths = random_encodings(1, 1, 4, seed=6), torch.tensor([1])
     ((path,),) = joint(model, encodings, lengths, SearchRequest(options))
     assert len(path.tokens) <= 1

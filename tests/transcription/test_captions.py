@@ -70,7 +70,7 @@ def test_json_and_text() -> None:
     transcript = Transcript("a.wav", 6.0, said)
     value = json.loads(FORMATS["json"](transcript))
     assert value["text"] == "good day sir"
-    assert value["words"][0] == {"text": "good", "start": 0.1, "end": 0.4, "confidence": 0.75}
+    assert value["words"][0] == {"word": "good", "start": 0.1, "end": 0.4, "confidence": 0.75}
     assert FORMATS["txt"](transcript) == "good day\nsir\n"
 
 
