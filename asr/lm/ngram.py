@@ -54,6 +54,8 @@ class TokenNgramScorer:
     Labels that the model has not are scored as unknown words, see `Automaton`.
     """
 
+    greatest_gain = 0.0
+
     def __init__(self, model: NgramModel, tokenizer: Tokenizer[Any], device: torch.device) -> None:
         self._automaton = Automaton(model, device)
         ids, unknown = model.word_ids, self._automaton.unknown

@@ -26,6 +26,8 @@ class NeuralLmScorer:
         model: in evaluation mode, on the device that states are asked for on.
     """
 
+    greatest_gain = 0.0
+
     def __init__(self, model: NeuralLm[Any]) -> None:
         self.model = model
 
