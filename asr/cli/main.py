@@ -27,6 +27,7 @@ COMMANDS = {
     "doctor": "print versions, devices and what is missing for what",
     "export": "pack a bundle into one file and check it",
     "features": "compute and store fbank features",
+    "graph": "build a decoding graph from tokenizer, lexicon and language model",
     "init-recipe": "make a recipe for your own data",
     "prepare": "turn a table of recordings into lhotse manifests",
     "score": "WER, CER and MER tables from decoded hypotheses",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import re
 from abc import ABC, abstractmethod
 from collections import Counter
@@ -122,6 +123,25 @@ class Tokenizer(ABC, Generic[P]):
         """SHA-256 of each of `model_files`."""
         files = self.model_files()
         return {name: hashlib.sha256(content).hexdigest() for name, content in files.items()}
+
+    @property
+    def fingerprint(self) -> str:
+        """SHA-256 over all that decides how text is spelled: tokens, models, normaliser.
+
+        What is made for the tokens of one tokenizer keeps it, to be refused with another's.
+        """
+        parts = [
+            type(self).__name__,
+            self.params.normaliser,
+            self.tokens,
+            sorted(self.model_digests().items()),
+        ]
+        return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
+
+    @property
+    def space_id(self) -> int | None:
+        """The token that stands between words; None where words show where they begin."""
+        return None
 
     def save(self, directory: PathLike) -> None:
         """Write `tokenizer.json`, `tokens.txt` (`token id` a line) and the model, if it has one.

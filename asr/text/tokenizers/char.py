@@ -39,6 +39,10 @@ class CharTokenizer(Tokenizer[CharTokenizerParams]):
     ) -> CharTokenizer:
         return cls(params, tokens)
 
+    @property
+    def space_id(self) -> int | None:
+        return self._ids.get(SPACE_TOKEN)
+
     def _encode(self, text: str) -> list[int]:
         return [self._ids.get(c, self.unk_id) for c in text.replace(" ", SPACE_TOKEN)]
 

@@ -1,0 +1,1 @@
+"""Decoding graphs: weighted transducers from CTC's symbols to words (Mohri et al. 2002)."""

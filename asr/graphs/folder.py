@@ -1,0 +1,136 @@
+"""The folder of a decoding graph.
+
+| file | holds |
+|---|---|
+| `H.fst`, `HL.fst` or `HLG.fst` | the graph: token ids plus one (blank is 1) to words |
+| `G.fst` | of HLG, the language model over words; input label `#0` backs off |
+| `L.fst` | of HL and HLG, the lexicon with its disambiguation symbols |
+| `words.txt`, `tokens.txt` | `symbol label` a line; `<eps>` is 0 |
+| `graph.json` | format, type, sizes, the tokenizer's fingerprint, sources, SHA-256 of files |
+
+All costs are natural logarithms, negated. Of `H.fst` the output labels are those of `tokens.txt`,
+and `words.txt` is the same table.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import kaldifst
+
+from asr.errors import UserError
+from asr.files import PathLike, atomic_writer, read_json, write_json
+from asr.graphs.arcs import read_const_fst
+from asr.text.tokenizers import Tokenizer
+
+FORMAT_VERSION = 1
+DESCRIPTION_FILE = "graph.json"
+WORDS_FILE, TOKENS_FILE = "words.txt", "tokens.txt"
+
+GraphType = Literal["h", "hl", "hlg"]
+
+
+@dataclass(frozen=True)
+class DecodingGraph:
+    """A graph to decode with.
+
+    Attributes:
+        folder: where it was read.
+        kind: what it holds.
+        fst: its input labels are token ids plus one.
+        words: the symbol of each output label.
+        vocab_size: of the tokenizer it was made for.
+    """
+
+    folder: Path
+    kind: GraphType
+    fst: kaldifst.StdConstFst
+    words: list[str]
+    vocab_size: int
+
+    @property
+    def has_words(self) -> bool:
+        """Whether the output labels are words rather than tokens."""
+        return self.kind != "h"
+
+
+def write_graph(
+    directory: PathLike, files: Mapping[str, bytes], description: Mapping[str, Any]
+) -> None:
+    """Write a graph folder; its description is written last, so that no half of one is loaded.
+
+    Raises:
+        UserError: the disk is full or may not be written to.
+    """
+    folder = Path(directory)
+    (folder / DESCRIPTION_FILE).unlink(missing_ok=True)
+    for name, content in files.items():
+        with atomic_writer(folder / name, "wb") as stream:
+            stream.write(content)
+    digests = {name: hashlib.sha256(content).hexdigest() for name, content in files.items()}
+    known = {"format_version": FORMAT_VERSION}
+    write_json(folder / DESCRIPTION_FILE, known | dict(description) | {"files_sha256": digests})
+
+
+def load_graph(directory: PathLike, tokenizer: Tokenizer[Any]) -> DecodingGraph:
+    """Load a graph for the tokenizer of a model.
+
+    Raises:
+        UserError: it is missing, half-written, damaged, of a newer format or of another tokenizer.
+    """
+    folder = Path(directory)
+    description = _read_description(folder)
+    if description["tokenizer_fingerprint"] != tokenizer.fingerprint:
+        raise UserError(
+            "the graph was made for another tokenizer than the model's",
+            where=str(folder),
+            todo="Make it again: asr graph --tokenizer BUNDLE/tokenizer.",
+        )
+    for name, digest in description["files_sha256"].items():
+        _check_file(folder / name, digest)
+    lines = (folder / WORDS_FILE).read_text(encoding="utf-8").splitlines()
+    return DecodingGraph(
+        folder=folder,
+        kind=description["type"],
+        fst=read_const_fst(folder / graph_file(description["type"])),
+        words=[line.rpartition(" ")[0] for line in lines],
+        vocab_size=tokenizer.vocab_size,
+    )
+
+
+def graph_file(kind: GraphType) -> str:
+    """The name of the file that holds the graph itself."""
+    return f"{kind.upper()}.fst"
+
+
+def _read_description(folder: Path) -> dict[str, Any]:
+    source = folder / DESCRIPTION_FILE
+    if not source.exists():
+        todo = "`asr graph` makes one."
+        raise UserError(f"no graph here ({DESCRIPTION_FILE})", where=str(folder), todo=todo)
+    description = read_json(source)
+    keys = {"format_version", "type", "tokenizer_fingerprint", "files_sha256"}
+    if not isinstance(description, dict) or not keys <= description.keys():
+        raise UserError("is not a graph's description", where=str(source))
+    version = description["format_version"]
+    if version > FORMAT_VERSION:
+        raise UserError(
+            f"made by a newer version (format {version}, this one reads up to {FORMAT_VERSION})",
+            where=str(source),
+            todo="Update this package.",
+        )
+    return description
+
+
+def _check_file(path: Path, digest: str) -> None:
+    try:
+        with open(path, "rb") as stream:
+            found = hashlib.file_digest(stream, "sha256").hexdigest()
+    except FileNotFoundError as error:
+        raise UserError("the file does not exist", where=str(path)) from error
+    if found != digest:
+        raise UserError("is not as it was written", where=str(path), todo="Make the graph again.")
