@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import torch
+from torch import Tensor
 
 from asr.errors import UserError
 from asr.k2.library import load_k2
+
+if TYPE_CHECKING:
+    from asr.graphs.arcs import Arcs
 
 MAX_CTC_ARCS = 50_000_000  # V * V; about a gigabyte
 
@@ -33,22 +38,42 @@ def ctc_topology(vocab_size: int, device: torch.device) -> Any:
     return topology
 
 
-def graph_from_openfst(text: str) -> Any:
-    """Turn a decoding graph in OpenFst's text form into a k2 graph without epsilons, an FsaVec.
+def graph_from_arcs(arcs: Arcs) -> Any:
+    """Turn a decoding graph into k2's form, an FsaVec of one graph without epsilons.
 
     Args:
-        text: its input labels are symbol ids + 1, 0 being epsilon; output labels are words; weights
-            are costs in natural logarithms.
+        arcs: input labels are symbol ids + 1, 0 being epsilon; output labels are words.
 
     Returns:
-        labels are symbol ids, 0 being blank; `aux_labels` are words, several an arc; `scores` and
-        `graph_scores` are negated costs. The best path of every symbol sequence has the weight it
-        had.
+        labels are symbol ids, 0 being blank; `aux_labels` are words, any number an arc; `scores`
+        and `graph_scores` are negated costs. For every sequence of symbols and words, the best path
+        has the score it had.
     """
     k2 = load_k2("a decoding graph in k2's form")
-    graph = k2.Fsa.from_openfst(text, acceptor=False)
+    graph = k2.Fsa(*_k2_arcs(arcs))
     graph = k2.connect(k2.remove_epsilon(graph))
     graph.labels = torch.where(graph.labels > 0, graph.labels - 1, graph.labels)
-    graph = k2.arc_sort(graph)
+    graph = k2.create_fsa_vec([k2.arc_sort(graph)])
     graph.graph_scores = graph.scores.clone()
-    return k2.create_fsa_vec([graph])
+    return graph
+
+
+def _k2_arcs(arcs: Arcs) -> tuple[Tensor, Tensor]:
+    """Return arcs (A, 4) as k2 has them, and their output labels (A,).
+
+    k2 starts in state 0 and ends in the last state, which arcs of the label -1 lead to. The fourth
+    column holds the bits of the scores.
+    """
+    numbers = np.arange(arcs.num_states)
+    numbers[[0, arcs.start]] = numbers[[arcs.start, 0]]
+    ending = np.flatnonzero(np.isfinite(arcs.finals))
+    end = np.full(len(ending), arcs.num_states)
+    final_label = np.full(len(ending), -1)
+    sources = np.concatenate([numbers[arcs.sources], numbers[ending]])
+    targets = np.concatenate([numbers[arcs.targets], end])
+    labels = np.concatenate([arcs.ilabels, final_label])
+    words = np.concatenate([arcs.olabels, final_label])
+    scores = -np.concatenate([arcs.weights, arcs.finals[ending]]).astype(np.float32)
+    order = np.lexsort((labels, sources))
+    columns = np.stack([sources, targets, labels, scores.view(np.int32)], axis=1).astype(np.int32)
+    return torch.from_numpy(columns[order]), torch.from_numpy(words[order].astype(np.int32))

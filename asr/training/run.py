@@ -18,7 +18,7 @@ from asr.config.schema import ExperimentConfig
 from asr.data.augmentation import WaveformAugmenter, make_augmenter
 from asr.data.cuts import describe_cuts, load_cuts, load_training_cuts
 from asr.data.dataset import Batch, SpeechDataset, TellingDataset, leave_signals_to_parent
-from asr.data.feasibility import split_feasible
+from asr.data.feasibility import cut_text, split_feasible
 from asr.data.feature_cache import FeatureCache
 from asr.data.features import FbankExtractor, compute_statistics
 from asr.data.rejections import count_reasons, write_rejections
@@ -27,6 +27,8 @@ from asr.data.shards.reading import ShardedCuts
 from asr.errors import UserError
 from asr.files import disk_errors, locked, write_json
 from asr.models import AsrModel
+from asr.models.label_losses import LfMmiLoss, check_loss
+from asr.models.token_bigram import token_bigram
 from asr.provenance import git_commit
 from asr.text.tokenizers import Tokenizer, load_tokenizer
 from asr.training.checkpoints import Checkpoints
@@ -74,6 +76,7 @@ def train(request: TrainingRequest) -> bool:
             loss stays non-finite.
     """
     config = load_config(request.config, request.overrides)
+    check_loss(config.loss_params)
     tokenizer = _fitting_tokenizer(request.tokenizer, config)
     cuts = {
         "train": load_training_cuts(request.train_cuts, config.augmentation.speed_perturb),
@@ -125,14 +128,7 @@ def _train(
         total_steps = min(total_steps, config.training.max_steps)
     newest = next(iter(_checkpoints(experiment).states()), None)
     if newest is None and processes.is_main:
-        model.normaliser.set_statistics(
-            *compute_statistics(
-                _judged(train_cuts),
-                extractor,
-                config.features_params.stats_utterances,
-                config.training.seed,
-            )
-        )
+        _set_statistics(model, experiment, _judged(train_cuts), extractor)
     model.to(processes.device)
     state = make_state(config, model, total_steps)
     seed_everything(config.training.seed, processes.rank)
@@ -159,6 +155,18 @@ def _train(
     if finished and processes.is_main:
         _summarise(experiment, state, model, processes)
     return finished
+
+
+def _set_statistics(
+    model: AsrModel, experiment: Experiment, cuts: list[Cut], extractor: FbankExtractor
+) -> None:
+    """Give a new model what it knows of the data: statistics of features, LF-MMI's bigram."""
+    config, tokenizer = experiment.config, experiment.tokenizer
+    utterances, seed = config.features_params.stats_utterances, config.training.seed
+    model.normaliser.set_statistics(*compute_statistics(cuts, extractor, utterances, seed))
+    if isinstance(model.label_loss, LfMmiLoss):
+        sequences = (tokenizer.encode(cut_text(cut)) for cut in cuts)
+        model.label_loss.bigram.copy_(token_bigram(sequences, tokenizer.vocab_size))
 
 
 def _fitting_tokenizer(directory: Path, config: ExperimentConfig) -> Tokenizer[Any]:

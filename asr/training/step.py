@@ -20,7 +20,7 @@ from asr.models.chunking import draw_chunking
 from asr.training.distributed import Processes
 from asr.training.state import TrainState
 
-LOSSES = ("loss", "ctc", "attention", "consistency", "intermediate")
+LOSSES = ("loss", "ctc", "mmi", "attention", "consistency", "intermediate")
 
 
 @dataclass(frozen=True)
