@@ -51,6 +51,7 @@ METHODS: dict[str, Method] = {
         (ATTENTION_DECODER,),
         takes=(*EXTRAS,),
     ),
+    "k2-ctc": Method("the best label sequences of a lattice of CTC, with k2", takes=(*EXTRAS,)),
 }
 
 
@@ -135,6 +136,21 @@ class DecodingOptions(Params):
     neural_weight: float = Field(0.3, ge=0, allow_inf_nan=False, description="…+neural")
     hotword_weight: float = Field(
         1.0, ge=0, allow_inf_nan=False, description="…+hotwords: multiplies the phrases' weights"
+    )
+    search_beam: float = Field(
+        20.0,
+        gt=0,
+        allow_inf_nan=False,
+        description="k2-…: log-probability below the best at which a state is given up in a frame",
+    )
+    lattice_beam: float = Field(
+        8.0,
+        gt=0,
+        allow_inf_nan=False,
+        description="k2-…: log-probability below the best path at which a lattice is cut off",
+    )
+    max_active: int = Field(
+        10_000, ge=1, description="k2-…: most states of a graph kept in a frame"
     )
 
     @model_validator(mode="after")

@@ -6,6 +6,7 @@
 | `ctc-prefix-beam` | all CTC alignments of the tokens within the beam |
 | `attention` | the tokens and eos by the decoder, plus `length_bonus` a token |
 | `attention-rescoring` | `ctc_weight * ctc + (1 - ctc_weight) * attention` |
+| `k2-ctc` | the best CTC alignment of the tokens |
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from asr.decoding.attention import attention
 from asr.decoding.base import DecodableModel, Search, SearchRequest, model_parts
 from asr.decoding.greedy import greedy
 from asr.decoding.hypothesis import Hypothesis, TokenPath
+from asr.decoding.k2_lattices import k2_ctc
 from asr.decoding.prefix_beam import prefix_beam
 from asr.decoding.rescoring import rescoring
 from asr.decoding.resources import NO_RESOURCES, Resources
@@ -30,6 +32,7 @@ SEARCHES: dict[str, Search] = {
     "ctc-prefix-beam": prefix_beam,
     "attention": attention,
     "attention-rescoring": rescoring,
+    "k2-ctc": k2_ctc,
 }
 
 

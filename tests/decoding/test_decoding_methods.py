@@ -45,7 +45,7 @@ def run(model: TinyModel, method: str, encodings: Tensor, lengths: list[int]) ->
 
 def test_the_methods_and_what_they_need() -> None:
     assert list(SEARCHES) == list(METHODS)
-    assert usable_methods([]) == ["ctc-greedy", "ctc-prefix-beam"]
+    assert usable_methods([]) == ["ctc-greedy", "ctc-prefix-beam", "k2-ctc"]
     assert usable_methods([ATTENTION_DECODER]) == list(METHODS)
 
 
