@@ -5,12 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor
 
 from asr.k2.library import load_k2
-from asr.k2.nbest import EPSILON, Lattice
+from asr.k2.nbest import Lattice
 
 
 @dataclass(frozen=True)
@@ -30,20 +29,24 @@ class Beams:
     min_active: int = 30
 
 
-def make_lattices(graph: Any, log_probs: Tensor, lengths: Tensor, beams: Beams) -> Any:
+def make_lattices(
+    graph: Any, log_probs: Tensor, lengths: Tensor, beams: Beams, allow_partial: bool = False
+) -> Any:
     """Search a graph; return one lattice an utterance, an FsaVec on the device of `log_probs`.
 
-    The lattices keep the graph's attributes and have `frame`, each arc's frame. A lattice is empty
-    where no path of the graph is as long as the utterance.
+    The lattices keep the graph's attributes and have, of each arc, `frame` and `symbols`: the
+    frame's symbol + 1, 0 where there is none. A lattice without a path is empty.
 
     Args:
         graph: an FsaVec of one graph; see `asr.k2.graphs`.
         log_probs: (B, T, V), CTC log-softmax scores.
         lengths: (B,), frames that are real, at least one.
+        beams: see `Beams`.
+        allow_partial: where no path ends with the utterance, take those that have not ended.
     """
     k2 = load_k2("a lattice")
     dense = k2.DenseFsaVec(log_probs.float().contiguous(), _segments(lengths))
-    return k2.intersect_dense_pruned(
+    lattices = k2.intersect_dense_pruned(
         graph,
         dense,
         search_beam=beams.search,
@@ -51,7 +54,10 @@ def make_lattices(graph: Any, log_probs: Tensor, lengths: Tensor, beams: Beams) 
         min_active_states=beams.min_active,
         max_active_states=beams.max_active,
         frame_idx_name="frame",
+        allow_partial=allow_partial,
     )
+    lattices.symbols = lattices.labels + 1
+    return lattices
 
 
 def _segments(lengths: Tensor) -> Tensor:
@@ -59,26 +65,26 @@ def _segments(lengths: Tensor) -> Tensor:
     return torch.stack([rows, torch.zeros_like(rows), lengths.cpu()], dim=1).int()
 
 
-def to_arrays(lattices: Any) -> list[Lattice]:
-    """Bring lattices to the CPU, one `Lattice` an utterance.
+def to_arrays(lattices: Any, with_words: bool) -> list[Lattice]:
+    """Bring lattices that `make_lattices` or `rescore` made to the CPU, one `Lattice` an utterance.
 
-    Where they have the attribute `symbols` (frame symbol + 1; 0 for an arc without a frame), that
-    says what an arc stands for, else their labels do.
+    Args:
+        with_words: whether the graph's output labels are words that tell hypotheses apart.
     """
     arcs = lattices.arcs.values().cpu().numpy()
-    if hasattr(lattices, "symbols"):
-        symbols = lattices.symbols.cpu().numpy() - 1
-    else:
-        symbols = np.where(arcs[:, 2] < 0, EPSILON, arcs[:, 2])
+    scores, graph_scores = (
+        values.detach().double().cpu().numpy()
+        for values in (lattices.scores, lattices.graph_scores)
+    )
+    symbols = lattices.symbols.cpu().numpy() - 1
     frames = lattices.frame.cpu().numpy()
-    scores = lattices.scores.detach().double().cpu().numpy()
-    to_end = lattices.get_backward_scores(use_double_scores=True, log_semiring=False)
-    to_end = to_end.cpu().numpy()
+    words = _words(lattices.aux_labels) if with_words else None
+    to_end = lattices.get_backward_scores(use_double_scores=True, log_semiring=False).cpu().numpy()
     shape = lattices.arcs.shape()
-    first_states = shape.row_splits(1).tolist()
-    first_arcs = shape.row_splits(2).cpu().numpy()[first_states].tolist()
+    states = shape.row_splits(1).tolist()
+    first_arcs = shape.row_splits(2).cpu().numpy()[states].tolist()
     result = []
-    for row in range(len(first_states) - 1):
+    for row in range(len(states) - 1):
         some = slice(first_arcs[row], first_arcs[row + 1])
         result.append(
             Lattice(
@@ -87,7 +93,16 @@ def to_arrays(lattices: Any) -> list[Lattice]:
                 symbol=symbols[some],
                 frame=frames[some],
                 score=scores[some],
-                best_to_end=to_end[first_states[row] : first_states[row + 1]],
+                graph_score=graph_scores[some],
+                best_to_end=to_end[states[row] : states[row + 1]],
+                words=None if words is None else words[some],
             )
         )
     return result
+
+
+def _words(labels: Any) -> list[tuple[int, ...]]:
+    """Return every arc's words: labels are one an arc, 0 or -1 for none, or a ragged tensor."""
+    if isinstance(labels, Tensor):
+        return [(label,) if label > 0 else () for label in labels.tolist()]
+    return [tuple(label for label in some if label > 0) for some in labels.tolist()]

@@ -1,4 +1,4 @@
-"""The best distinct token sequences of a lattice of CTC symbols; needs no k2."""
+"""The best distinct hypotheses of a lattice of CTC symbols; needs no k2."""
 
 from __future__ import annotations
 
@@ -28,7 +28,9 @@ class Lattice:
             stands for no frame.
         frame: (A,) which frame that is.
         score: (A,).
+        graph_score: (A,) the part of the score that is not acoustic.
         best_to_end: (S,) the best score from each state to the end, -inf where there is no way.
+        words: of each arc; None where hypotheses are told apart by their tokens.
     """
 
     source: np.ndarray
@@ -36,35 +38,49 @@ class Lattice:
     symbol: np.ndarray
     frame: np.ndarray
     score: np.ndarray
+    graph_score: np.ndarray
     best_to_end: np.ndarray
+    words: list[tuple[int, ...]] | None = None
 
 
 @dataclass(frozen=True)
-class TokenSequence:
-    """Tokens, the score of their best alignment, and the first frame of each on it."""
+class LatticePath:
+    """A hypothesis on its best alignment.
 
+    Attributes:
+        words: of the graph; empty where the lattice has none.
+        tokens: what the alignment says, repetitions and blanks left out.
+        frames: the first frame of each token.
+        score: of the alignment.
+        graph_score: the part of it that is not acoustic.
+    """
+
+    words: list[int]
     tokens: list[int]
-    score: float
     frames: list[int]
+    score: float
+    graph_score: float
 
 
-def best_sequences(lattice: Lattice, limit: int) -> list[TokenSequence]:
-    """Return the `limit` best distinct token sequences, best first; fewer where there are no more.
+def best_paths(lattice: Lattice, limit: int) -> list[LatticePath]:
+    """Return the `limit` best distinct hypotheses, best first; fewer where there are no more.
 
-    A sequence's score is that of its best alignment. The search extends prefixes of sequences, the
-    one with the best completion first: A* with the exact distance to the end, which meets whole
-    sequences in the order of their scores and each once.
+    They differ in their words, or in their tokens where the lattice has no words. The search
+    extends prefixes of hypotheses, the one with the best completion first: A* with the exact
+    distance to the end, which meets whole hypotheses in the order of their scores.
     """
     if not len(lattice.best_to_end) or lattice.best_to_end[0] == -math.inf:
         return []
-    return list(islice(_Search(lattice).sequences(), limit))
+    return list(islice(_Search(lattice).hypotheses(), limit))
 
 
 # Where an alignment of a prefix stands: the state, and the symbol of the frame before, which says
 # whether the same symbol once more is a repetition.
 _Place = tuple[int, int]
-# The best alignment to a place: its score, and its tokens' frames as (newest, those before).
-_Alignment = tuple[float, Any]
+# The best alignment to a place: score, graph score, and (token, frame, those before) of its tokens.
+_Alignment = tuple[float, float, Any]
+_Places = dict[_Place, _Alignment]
+_Prefix = tuple[int, ...]
 
 
 class _Search:
@@ -78,73 +94,87 @@ class _Search:
                 lattice.symbol.tolist(),
                 lattice.frame.tolist(),
                 lattice.score.tolist(),
+                lattice.graph_score.tolist(),
                 strict=True,
             )
         )
+        self.words = lattice.words
         self.best_to_end: list[float] = lattice.best_to_end.tolist()
 
-    def sequences(self) -> Iterator[TokenSequence]:
-        """Yield the lattice's sequences, best first."""
+    def hypotheses(self) -> Iterator[LatticePath]:
+        """Yield the lattice's hypotheses, best first."""
         order = count()  # keeps the agenda from comparing what cannot be compared
-        start: dict[_Place, _Alignment] = {(0, BLANK_ID): (0.0, None)}
-        # (negated score of the best completion, order, tokens, places; or the frames at the end)
-        agenda: list[tuple[float, int, tuple[int, ...], Any, bool]] = [
-            (-self.best_to_end[0], next(order), (), start, False)
+        start: _Places = {(0, BLANK_ID): (0.0, 0.0, None)}
+        # (negated score of the best completion, order, prefix, its places, its alignment if whole)
+        agenda: list[tuple[float, int, _Prefix, _Places, _Alignment | None]] = [
+            (-self.best_to_end[0], next(order), (), start, None)
         ]
+        met: set[_Prefix] = set()  # an arc of two words may repeat what two arcs have said
         while agenda:
-            negated, _, tokens, reached, is_whole = heapq.heappop(agenda)
-            if is_whole:
-                yield TokenSequence(list(tokens), -negated, _unwind(reached))
+            _, _, prefix, places, whole = heapq.heappop(agenda)
+            if whole is not None:
+                if prefix not in met:
+                    met.add(prefix)
+                    yield self._path(prefix, whole)
                 continue
-            end, longer = self._extend(reached)
+            end, longer = self._extend(places)
             if end is not None:
-                heapq.heappush(agenda, (-end[0], next(order), tokens, end[1], True))
-            for token, places in longer.items():
-                bound = max(score + self.best_to_end[s] for (s, _), (score, _) in places.items())
-                entry = (-bound, next(order), (*tokens, token), places, False)
-                heapq.heappush(agenda, entry)
+                heapq.heappush(agenda, (-end[0], next(order), prefix, {}, end))
+            for said, reached in longer.items():
+                bound = max(best[0] + self.best_to_end[s] for (s, _), best in reached.items())
+                heapq.heappush(agenda, (-bound, next(order), prefix + said, reached, None))
 
-    def _extend(
-        self, reached: dict[_Place, _Alignment]
-    ) -> tuple[_Alignment | None, dict[int, dict[_Place, _Alignment]]]:
-        """Follow a prefix's alignments until they end or say one more token.
+    def _extend(self, places: _Places) -> tuple[_Alignment | None, dict[_Prefix, _Places]]:
+        """Follow a prefix's alignments until they end or say more.
 
         Returns:
-            the best that ends, and for each next token the places right after it began.
+            the best that ends, and by what is said next, the places right after it.
         """
-        reached = dict(reached)
-        waiting = list(reached)
+        places = dict(places)
+        waiting = list(places)
         heapq.heapify(waiting)  # by state, so that all ways to a place are known when it is left
-        longer: dict[int, dict[_Place, _Alignment]] = {}
+        longer: dict[_Prefix, _Places] = {}
         end: _Alignment | None = None
         while waiting:
             place = heapq.heappop(waiting)
-            state, last = place
-            score, frames = reached[place]
-            if state == len(self.best_to_end) - 1 and (end is None or score > end[0]):
-                end = (score, frames)
-            for arc in range(self.first_arc[state], self.first_arc[state + 1]):
-                target, symbol, frame, gain = self.arcs[arc]
-                if self.best_to_end[target] == -math.inf:
-                    continue
-                if symbol in (EPSILON, BLANK_ID, last):
-                    known = reached
-                    following = (target, last if symbol == EPSILON else symbol)
-                    alignment = (score + gain, frames)
-                    if following not in known:
+            here = places[place]
+            if place[0] == len(self.best_to_end) - 1 and (end is None or here[0] > end[0]):
+                end = here
+            for said, following, alignment in self._leave(place, here):
+                known = longer.setdefault(said, {}) if said else places
+                if following not in known:
+                    if not said:
                         heapq.heappush(waiting, following)
-                else:
-                    known = longer.setdefault(symbol, {})
-                    following = (target, symbol)
-                    alignment = (score + gain, (frame, frames))
-                if following not in known or alignment[0] > known[following][0]:
+                    known[following] = alignment
+                elif alignment[0] > known[following][0]:
                     known[following] = alignment
         return end, longer
 
+    def _leave(
+        self, place: _Place, here: _Alignment
+    ) -> Iterator[tuple[_Prefix, _Place, _Alignment]]:
+        """Yield what each arc says, where it leads, and the alignment to there."""
+        state, last = place
+        score, graph_score, tokens = here
+        for arc in range(self.first_arc[state], self.first_arc[state + 1]):
+            target, symbol, frame, gain, graph_gain = self.arcs[arc]
+            if self.best_to_end[target] == -math.inf:
+                continue
+            begins = symbol not in (EPSILON, BLANK_ID, last)
+            said = ((symbol,) if begins else ()) if self.words is None else self.words[arc]
+            alignment = (
+                score + gain,
+                graph_score + graph_gain,
+                (symbol, frame, tokens) if begins else tokens,
+            )
+            yield said, (target, last if symbol == EPSILON else symbol), alignment
 
-def _unwind(frames: Any) -> list[int]:
-    unwound = []
-    while frames is not None:
-        frame, frames = frames
-        unwound.append(frame)
-    return unwound[::-1]
+    def _path(self, prefix: _Prefix, whole: _Alignment) -> LatticePath:
+        score, graph_score, linked = whole
+        tokens, frames = [], []
+        while linked is not None:
+            token, frame, linked = linked
+            tokens.append(token)
+            frames.append(frame)
+        words = [] if self.words is None else list(prefix)
+        return LatticePath(words, tokens[::-1], frames[::-1], score, graph_score)

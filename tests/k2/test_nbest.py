@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import itertools
+from collections import defaultdict
 from collections.abc import Iterator
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
-from asr.k2.nbest import EPSILON, Lattice, best_sequences
+from asr.k2.nbest import EPSILON, Lattice, best_paths
 
 Arc = tuple[int, int, int, int, float]  # source, target, symbol, frame, score
 
@@ -19,8 +21,8 @@ def make_lattice(arcs: list[Arc], num_states: int) -> Lattice:
     to_end[-1] = 0.0
     for source, target, _, _, score in reversed(arcs):
         to_end[source] = max(to_end[source], score + to_end[target])
-    columns = [np.array(column) for column in zip(*arcs, strict=True)]
-    return Lattice(*columns, to_end)
+    source, target, symbol, frame, score = map(np.array, zip(*arcs, strict=True))
+    return Lattice(source, target, symbol, frame, score, 0.25 * score, to_end)
 
 
 def random_lattice(seed: int, num_frames: int = 5, width: int = 3, num_symbols: int = 3) -> Lattice:
@@ -74,26 +76,44 @@ def enumerate_sequences(lattice: Lattice) -> dict[tuple[int, ...], tuple[float, 
 def test_it_finds_every_sequence_in_order(seed: int) -> None:
     lattice = random_lattice(seed)
     expected = enumerate_sequences(lattice)
-    found = best_sequences(lattice, len(expected) + 10)
+    found = best_paths(lattice, len(expected) + 10)
     assert len(found) == len(expected) > 20
     scores = [sequence.score for sequence in found]
     assert scores == sorted(scores, reverse=True)
     for sequence in found:
         score, frames = expected[tuple(sequence.tokens)]
         assert sequence.score == pytest.approx(score, abs=1e-9)
+        assert sequence.graph_score == pytest.approx(0.25 * score, abs=1e-9)
         assert sequence.frames == frames
-    assert best_sequences(lattice, 4) == found[:4]
+    assert best_paths(lattice, 4) == found[:4]
 
 
 def test_an_epsilon_does_not_part_a_token() -> None:
     arcs = [(0, 1, 2, 0, -1.0), (1, 2, EPSILON, 0, -0.5), (2, 3, 2, 1, -1.0), (3, 4, EPSILON, 2, 0)]
-    (only,) = best_sequences(make_lattice(arcs, 5), 3)
+    (only,) = best_paths(make_lattice(arcs, 5), 3)
     assert (only.tokens, only.frames, only.score) == ([2], [0], -2.5)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_with_words_the_hypotheses_differ_in_their_words(seed: int) -> None:
+    lattice = random_lattice(seed, num_frames=4)
+    rng = np.random.default_rng(seed)
+    words = [tuple(rng.integers(1, 3, rng.integers(0, 3)).tolist()) for _ in lattice.source]
+    lattice = replace(lattice, words=words)
+    expected: dict[tuple[int, ...], float] = defaultdict(lambda: -np.inf)
+    for path in paths(lattice):
+        said = tuple(word for arc in path for word in words[arc])
+        expected[said] = max(expected[said], float(lattice.score[path].sum()))
+    found = best_paths(lattice, len(expected) + 10)
+    assert {tuple(path.words): path.score for path in found} == pytest.approx(expected)
+    assert len(found) == len(expected)
+    scores = [path.score for path in found]
+    assert scores == sorted(scores, reverse=True)
 
 
 def test_dead_ends_and_empty_lattices_give_nothing() -> None:
     dead_end = make_lattice([(0, 1, 1, 0, -1.0)], 3)
-    assert best_sequences(dead_end, 3) == []
+    assert best_paths(dead_end, 3) == []
     nothing = np.zeros(0, dtype=int)
-    empty = Lattice(nothing, nothing, nothing, nothing, nothing, np.zeros(0))
-    assert best_sequences(empty, 3) == []
+    empty = Lattice(*[nothing] * 7)
+    assert best_paths(empty, 3) == []
