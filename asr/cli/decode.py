@@ -17,7 +17,8 @@ def _list_methods(context: click.Context, parameter: click.Parameter, asked: boo
         return
     for name, method in METHODS.items():
         click.echo(f"{name}: {method.does}")
-        click.echo(f"    needs: {', '.join(['CTC head', *method.needs])}")
+        graph = ["decoding graph (--graph)"] if method.needs_graph else []
+        click.echo(f"    needs: {', '.join(['CTC head', *method.needs, *graph])}")
         if method.takes:
             click.echo(f"    may be written with: {', '.join('+' + e for e in method.takes)}")
     for extra, source in EXTRAS.items():

@@ -39,9 +39,6 @@ from asr.cli.options import PATH
     help="Let other words be spelled, as <unk> to the language model, for this cost a token "
     "(natural log; the log of the number of tokens makes all equally probable).",
 )
-@click.option(
-    "--compact", is_flag=True, help="Smaller: a token's frames may also be read as the token twice."
-)
 @click.option("--output-dir", type=PATH, metavar="DIR", required=True, help="Where to write it.")
 def command(kind: Any, output_dir: Path, **given: Any) -> None:
     """Build H, HL or HLG for the methods wfst and k2-….

@@ -33,11 +33,15 @@ class Method:
         does: one line.
         needs: the parts of a model that it cannot do without, beside the CTC head.
         takes: the extras that may be added to its name.
+        needs_graph: whether it decodes with a graph (--graph).
+        needs_rescoring_ngram: whether it needs a second n-gram of words (--rescoring-ngram).
     """
 
     does: str
     needs: tuple[str, ...] = ()
     takes: tuple[str, ...] = ()
+    needs_graph: bool = False
+    needs_rescoring_ngram: bool = False
 
 
 METHODS: dict[str, Method] = {
@@ -51,7 +55,31 @@ METHODS: dict[str, Method] = {
         (ATTENTION_DECODER,),
         takes=(*EXTRAS,),
     ),
-    "k2-ctc": Method("the best label sequences of a lattice of CTC, with k2", takes=(*EXTRAS,)),
+    "wfst": Method(
+        "the best words of a decoding graph under CTC; extras score its n-best list anew",
+        takes=(*EXTRAS,),
+        needs_graph=True,
+    ),
+    "k2-ctc": Method(
+        "the best label sequences of a lattice of CTC; extras score them anew", takes=(*EXTRAS,)
+    ),
+    "k2-hlg": Method(
+        "the best words of a decoding graph's lattice; extras score them anew",
+        takes=(*EXTRAS,),
+        needs_graph=True,
+    ),
+    "k2-hlg-rescoring": Method(
+        "k2-hlg, with another n-gram of words in the place of the graph's, for the whole lattice",
+        takes=(*EXTRAS,),
+        needs_graph=True,
+        needs_rescoring_ngram=True,
+    ),
+    "k2-attention-rescoring": Method(
+        "k2-hlg, sorted anew by CTC, graph and attention together",
+        (ATTENTION_DECODER,),
+        takes=(*EXTRAS,),
+        needs_graph=True,
+    ),
 }
 
 
@@ -81,6 +109,11 @@ class MethodName:
                 todo = f"It takes {', '.join(takes)}." if takes else "It takes nothing."
                 raise UserError(f"decoding method '{base}' cannot use {EXTRAS[extra]}", todo=todo)
         return cls(base, tuple(extra for extra in EXTRAS if extra in given))
+
+    @property
+    def uses_k2(self) -> bool:
+        """Whether it needs k2, which is optional."""
+        return self.base.startswith("k2-")
 
     def __str__(self) -> str:
         return "+".join((self.base, *self.extras))
@@ -137,20 +170,32 @@ class DecodingOptions(Params):
     hotword_weight: float = Field(
         1.0, ge=0, allow_inf_nan=False, description="…+hotwords: multiplies the phrases' weights"
     )
-    search_beam: float = Field(
-        20.0,
+    graph_beam: float = Field(
+        16.0,
         gt=0,
-        allow_inf_nan=False,
-        description="k2-…: log-probability below the best at which a state is given up in a frame",
+        le=1000,
+        description="wfst, k2-…: paths this far below the best are dropped (natural log)",
     )
     lattice_beam: float = Field(
-        8.0,
-        gt=0,
-        allow_inf_nan=False,
-        description="k2-…: log-probability below the best path at which a lattice is cut off",
+        8.0, gt=0, le=1000, description="wfst, k2-…: as graph_beam, of what the lattice keeps"
     )
     max_active: int = Field(
-        10_000, ge=1, description="k2-…: most states of a graph kept in a frame"
+        7000, ge=20, description="wfst, k2-…: most states of the graph in a frame"
+    )
+    acoustic_scale: float = Field(
+        1.0,
+        gt=0,
+        le=100,
+        description="wfst, k2-hlg…: multiplies CTC's log-probabilities in the search",
+    )
+    wfst_lm_weight: float = Field(
+        1.0,
+        ge=0,
+        le=100,
+        description="wfst, k2-hlg…: multiplies the graph's scores within the lattice",
+    )
+    graph_paths: int = Field(
+        100, ge=1, le=10000, description="wfst+…, k2-…: hypotheses of the lattice scored anew"
     )
 
     @model_validator(mode="after")

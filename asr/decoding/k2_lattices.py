@@ -25,7 +25,7 @@ from asr.config.decoding import NGRAM, DecodingOptions
 from asr.decoding.base import DecodableModel, Search, SearchRequest
 from asr.decoding.fusion import score_sequences
 from asr.decoding.hypothesis import TokenPath
-from asr.decoding.rescoring import attention_scores
+from asr.decoding.rescoring import attention_scores, weigh_attention
 from asr.graphs.arcs import Arcs
 from asr.graphs.folder import graph_file
 from asr.k2.graphs import ctc_topology, graph_from_arcs
@@ -89,7 +89,7 @@ def k2_attention_rescoring(
     proposed = [_with_extras(one, request, encodings.device) for one in found]
     sequences = [[path.tokens for path in paths] for paths in proposed]
     attention = attention_scores(model.decoder, encodings, lengths, sequences)
-    return combine(proposed, attention, request.options.ctc_weight)
+    return weigh_attention(proposed, attention, request.options.ctc_weight)
 
 
 def _search_graph(
@@ -158,4 +158,4 @@ def _with_extras(found: _Found, request: SearchRequest, device: torch.device) ->
 
 def _text(path: LatticePath, request: SearchRequest) -> str | None:
     """Return the words; None where the tokens have to say it."""
-    return request.graph.text(path.words) if request.graph and path.words else None
+    return request.graph.text(path.words) if path.words and request.graph else None

@@ -99,6 +99,10 @@ class Recognizer:
             self.resources,
             seconds_per_frame=self.bundle.seconds_per_encoding,
         )
+        tokenizer = self.bundle.tokenizer
         for hypothesis in (h for n_best in results for h in n_best):
-            hypothesis.text = self.bundle.tokenizer.decode(hypothesis.tokens)
+            words = hypothesis.text  # of a graph
+            hypothesis.text = (
+                tokenizer.spaced(words) if words else tokenizer.decode(hypothesis.tokens)
+            )
         return results

@@ -6,7 +6,9 @@
 | `ctc-prefix-beam` | all CTC alignments of the tokens within the beam |
 | `attention` | the tokens and eos by the decoder, plus `length_bonus` a token |
 | `attention-rescoring` | `ctc_weight * ctc + (1 - ctc_weight) * attention` |
+| `wfst` | `acoustic_scale * ctc + wfst_lm_weight * graph`, both of the best alignment |
 | `k2-ctc` | the best CTC alignment of the tokens |
+| `k2-hlg`, `k2-hlg-rescoring`, `k2-attention-rescoring` | see `asr.decoding.k2_lattices` |
 """
 
 from __future__ import annotations
@@ -16,15 +18,16 @@ import math
 import torch
 from torch import Tensor
 
-from asr.config.decoding import DecodingOptions, check_method
+from asr.config.decoding import METHODS, DecodingOptions, check_method
 from asr.decoding.attention import attention
 from asr.decoding.base import DecodableModel, Search, SearchRequest, model_parts
 from asr.decoding.greedy import greedy
 from asr.decoding.hypothesis import Hypothesis, TokenPath
-from asr.decoding.k2_lattices import k2_ctc
+from asr.decoding.k2_lattices import k2_attention_rescoring, k2_ctc, k2_hlg
 from asr.decoding.prefix_beam import prefix_beam
 from asr.decoding.rescoring import rescoring
 from asr.decoding.resources import NO_RESOURCES, Resources
+from asr.decoding.wfst import wfst
 from asr.errors import UserError
 
 SEARCHES: dict[str, Search] = {
@@ -32,7 +35,11 @@ SEARCHES: dict[str, Search] = {
     "ctc-prefix-beam": prefix_beam,
     "attention": attention,
     "attention-rescoring": rescoring,
+    "wfst": wfst,
     "k2-ctc": k2_ctc,
+    "k2-hlg": k2_hlg,
+    "k2-hlg-rescoring": k2_hlg,
+    "k2-attention-rescoring": k2_attention_rescoring,
 }
 
 
@@ -68,7 +75,9 @@ def decode(
     """
     name = check_method(method, model_parts(model))
     resources.check(name)
-    request = SearchRequest(options, resources.fusion(name, options))
+    fusion = resources.fusion(name, options)
+    rescoring_model = resources.rescoring if METHODS[name.base].needs_rescoring_ngram else None
+    request = SearchRequest(options, fusion, name.extras, resources.graph, rescoring_model)
     search = SEARCHES[name.base]
     results = [[TokenPath([], 0.0)] for _ in range(encodings.size(0))]
     heard = lengths.nonzero()[:, 0]

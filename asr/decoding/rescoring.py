@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import torch
 from torch import Tensor
 from torch.nn.functional import cross_entropy
@@ -26,10 +28,16 @@ def rescoring(
     proposed = prefix_beam(model, encodings, lengths, request)
     sequences = [[path.tokens for path in paths] for paths in proposed]
     attention = attention_scores(model.decoder, encodings, lengths, sequences)
-    weight = request.options.ctc_weight
+    return weigh_attention(proposed, attention, request.options.ctc_weight)
+
+
+def weigh_attention(
+    proposed: list[list[TokenPath]], attention: list[list[float]], weight: float
+) -> list[list[TokenPath]]:
+    """Sort proposed paths by `weight` times their own score and the rest of attention's."""
     rescored = [
         [
-            TokenPath(path.tokens, weight * path.score + (1 - weight) * score, path.frames)
+            replace(path, score=weight * path.score + (1 - weight) * score)
             for path, score in zip(paths, scores, strict=True)
         ]
         for paths, scores in zip(proposed, attention, strict=True)

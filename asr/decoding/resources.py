@@ -8,9 +8,20 @@ from pathlib import Path
 import torch
 
 from asr.bundle import Bundle
-from asr.config.decoding import EXTRAS, HOTWORDS, NEURAL, NGRAM, DecodingOptions, MethodName
+from asr.config.decoding import (
+    EXTRAS,
+    HOTWORDS,
+    METHODS,
+    NEURAL,
+    NGRAM,
+    DecodingOptions,
+    MethodName,
+)
 from asr.decoding.fusion import Fusion, LabelScorer
 from asr.errors import UserError
+from asr.graphs.folder import DecodingGraph, load_graph
+from asr.k2.library import load_k2
+from asr.k2.rescoring import BackoffModel, load_rescoring_model
 
 
 @dataclass(frozen=True)
@@ -21,6 +32,7 @@ class ResourcePaths:
     neural_lm: Path | None = None
     graph: Path | None = None
     hotwords: Path | None = None
+    rescoring_ngram: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -30,13 +42,22 @@ class Resources:
     ngram: LabelScorer | None = None
     neural: LabelScorer | None = None
     hotwords: LabelScorer | None = None
+    graph: DecodingGraph | None = None
+    rescoring: BackoffModel | None = None
 
     def check(self, method: MethodName) -> None:
-        """Refuse a method whose extras were not given.
+        """Refuse a method whose extras, graph or rescoring n-gram were not given, or without k2.
 
         Raises:
             UserError: it names the option.
         """
+        if METHODS[method.base].needs_graph and self.graph is None:
+            raise UserError(f"decoding method '{method}' needs a decoding graph (--graph)")
+        if METHODS[method.base].needs_rescoring_ngram and self.rescoring is None:
+            what = "needs another n-gram language model of words (--rescoring-ngram)"
+            raise UserError(f"decoding method '{method}' {what}")
+        if method.uses_k2:
+            load_k2(f"decoding method '{method}'")
         for extra in method.extras:
             if getattr(self, extra) is None:
                 raise UserError(f"decoding method '{method}' needs {EXTRAS[extra]}")
@@ -63,4 +84,11 @@ def load_resources(paths: ResourcePaths, bundle: Bundle, device: torch.device) -
     Raises:
         UserError: a file is missing or damaged, or was made for another vocabulary.
     """
-    return NO_RESOURCES
+    graph = load_graph(paths.graph, bundle.tokenizer) if paths.graph else None
+    rescoring = None
+    if paths.rescoring_ngram:
+        if graph is None:
+            what = "only a lattice of words can be scored with it: give --graph as well"
+            raise UserError(what, where="--rescoring-ngram")
+        rescoring = load_rescoring_model(paths.rescoring_ngram, graph)
+    return Resources(graph=graph, rescoring=rescoring)

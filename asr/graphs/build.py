@@ -40,7 +40,6 @@ class GraphRequest:
         words: transcripts or a list of words; None: those of `arpa`.
         arpa: language model, for `hlg`.
         unknown_cost: see `lexicon_fst`.
-        compact: see `with_ctc`.
     """
 
     kind: GraphType
@@ -50,7 +49,6 @@ class GraphRequest:
     words: Path | None = None
     arpa: Path | None = None
     unknown_cost: float | None = None
-    compact: bool = False
 
     def check(self) -> None:
         """Refuse what does not go together.
@@ -104,7 +102,7 @@ def build_graph(request: GraphRequest, tell: Tell = lambda line: None) -> Path:
         labels = LabelTable.make(tokenizer.vocab_size, spoken + unknown)
         graph, words = _word_graph(request, tokenizer, lexicon, labels, files, tell), labels.words
     with _step(tell, "H") as sizes:
-        graph = with_ctc(graph, request.compact)
+        graph = with_ctc(graph)
         files[graph_file(request.kind)] = graph.to_bytes()
         sizes(graph)
     files[WORDS_FILE] = symbol_lines(words).encode()
@@ -199,7 +197,6 @@ def _describe(
     return {
         "toolkit_version": __version__,
         "type": request.kind,
-        "compact": request.compact,
         "unknown_cost": request.unknown_cost,
         "states": graph.num_states,
         "arcs": graph.num_arcs,

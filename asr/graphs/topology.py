@@ -51,30 +51,21 @@ def token_loop(vocab_size: int) -> Arcs:
     )
 
 
-def with_ctc(graph: Arcs, compact: bool = False) -> Arcs:
+def with_ctc(graph: Arcs) -> Arcs:
     """Put the CTC topology onto a graph.
 
     Args:
         graph: its input labels are tokens, or epsilon.
-        compact: leave the rule out that blank must stand between two equal tokens: a token's frames
-            may also be read as the token twice. One epsilon arc then does for all the tokens that
-            may follow. Paths are added, none is lost, so that the best score can only rise.
 
     Returns:
         A graph whose input labels are blank and tokens, one a frame, or epsilon.
     """
-    pairs = _Pairs(graph, follow_epsilons=not compact)
-    parts, num_blocks = [_waiting(graph, pairs)], 0
-    if compact:
-        parts.append(_rejoining(pairs))
-    else:
-        continuing, num_blocks = _continuing(graph, pairs)
-        parts += continuing
+    pairs = _Pairs(graph)
+    continuing, num_blocks = _continuing(graph, pairs)
     finals = np.full(pairs.end + num_blocks, np.inf, np.float32)
     finals[: graph.num_states] = graph.finals
-    if not compact:
-        finals[graph.num_states : pairs.end] = graph.finals[pairs.states]
-    return Arcs(graph.start, finals, *_join(parts))
+    finals[graph.num_states : pairs.end] = graph.finals[pairs.states]
+    return Arcs(graph.start, finals, *_join([_waiting(graph, pairs), *continuing]))
 
 
 class _Pairs:
@@ -85,14 +76,12 @@ class _Pairs:
         end: the first number after them.
     """
 
-    def __init__(self, graph: Arcs, follow_epsilons: bool) -> None:
+    def __init__(self, graph: Arcs) -> None:
         self._base = int(graph.ilabels.max(initial=0)) + 1
         self._offset = graph.num_states
         emitting = graph.ilabels != EPSILON
         known = np.unique(self._key(graph.targets[emitting], graph.ilabels[emitting]))
-        if follow_epsilons:
-            known = self._closure(graph, known)
-        self._keys = known
+        self._keys = known = self._closure(graph, known)
         self.states, self.labels = np.divmod(known, self._base)
         self.end = self._offset + len(known)
 
@@ -166,11 +155,6 @@ def _waiting(graph: Arcs, pairs: _Pairs) -> _Columns:
     leaving = _columns(graph.sources, targets, graph.ilabels, graph.olabels, graph.weights)
     going_on = _columns(pairs.numbers, pairs.numbers, pairs.labels)
     return _join([blanks, leaving, going_on])
-
-
-def _rejoining(pairs: _Pairs) -> _Columns:
-    """For the compact form: (s, x) goes by epsilon to (s, blank)."""
-    return _columns(pairs.numbers, pairs.states, np.full(len(pairs.states), EPSILON))
 
 
 def _continuing(graph: Arcs, pairs: _Pairs) -> tuple[list[_Columns], int]:

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from asr.errors import UserError
+from asr.graphs.arcs import Arcs
 from asr.k2.library import load_k2
-
-if TYPE_CHECKING:
-    from asr.graphs.arcs import Arcs
 
 MAX_CTC_ARCS = 50_000_000  # V * V; about a gigabyte
 

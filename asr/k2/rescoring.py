@@ -8,17 +8,21 @@ lattice, every word with the one score it has after every history that those wor
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 
+from asr.errors import UserError
+from asr.graphs.arcs import Arcs
+from asr.graphs.folder import DecodingGraph
+from asr.graphs.grammar import grammar_fst, read_unigrams
+from asr.graphs.lexicon_fst import LabelTable
 from asr.k2.library import load_k2
 
-if TYPE_CHECKING:
-    from asr.graphs.arcs import Arcs
-
 _NONE = -1
+_NO_WORDS = frozenset({"<eps>", "#0", "<s>", "</s>"})
 
 
 class BackoffModel:
@@ -95,6 +99,29 @@ class BackoffModel:
         number = np.vectorize(numbers.__getitem__, otypes=[np.int64])
         ends = -self.ending(states)
         return _Acceptor(number(sources), number(targets), labels, scores, ends)
+
+
+def load_rescoring_model(arpa: Path, graph: DecodingGraph) -> BackoffModel:
+    """Read an n-gram model for the words of a graph.
+
+    Raises:
+        UserError: the file is missing or damaged, the graph has no words, or words that the model
+            does not know.
+    """
+    if not graph.has_words:
+        raise UserError("the graph has no words to score", where=str(graph.folder))
+    labels = LabelTable(graph.vocab_size, {word: label for label, word in enumerate(graph.words)})
+    read_unigrams(arpa)
+    model = BackoffModel(Arcs.from_fst(grammar_fst(arpa, labels)), labels.backoff_word)
+    known = set(model.words.tolist())
+    missing = [w for w, label in labels.words.items() if w not in _NO_WORDS and label not in known]
+    if missing:
+        raise UserError(
+            f"the model lacks {len(missing)} words of the graph, for instance '{missing[0]}'",
+            where=str(arpa),
+            todo="Estimate it on text with these words, or make the graph from its words.",
+        )
+    return model
 
 
 @dataclass(frozen=True)

@@ -45,7 +45,8 @@ def run(model: TinyModel, method: str, encodings: Tensor, lengths: list[int]) ->
 
 def test_the_methods_and_what_they_need() -> None:
     assert list(SEARCHES) == list(METHODS)
-    assert usable_methods([]) == ["ctc-greedy", "ctc-prefix-beam", "k2-ctc"]
+    without_decoder = ["ctc-greedy", "ctc-prefix-beam", "wfst", "k2-ctc", "k2-hlg"]
+    assert usable_methods([]) == [*without_decoder, "k2-hlg-rescoring"]
     assert usable_methods([ATTENTION_DECODER]) == list(METHODS)
 
 

@@ -1,0 +1,193 @@
+"""Decoding with a graph by kaldi-decoder (Mohri et al. 2002; Povey et al. 2012 for lattices).
+
+The best path alone comes from `FasterDecoder`. N-best lists and everything that scores anew come
+from the lattice of `LatticeSimpleDecoder`: its word sequences, each on its best alignment, are
+scored by `acoustic_scale * ctc + wfst_lm_weight * graph` and what extras add, and sorted. With
+`+ngram` the given model takes the place of the graph's: the graph's costs count in the search only.
+
+Utterances are decoded one after the other: kaldi-decoder holds Python's lock, so that threads gain
+nothing.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import kaldi_decoder
+import numpy as np
+import torch
+from torch import Tensor
+
+from asr.config.decoding import NGRAM, DecodingOptions
+from asr.decoding.base import DecodableModel, SearchRequest
+from asr.decoding.fusion import score_sequences
+from asr.decoding.hypothesis import TokenPath
+from asr.graphs.folder import DecodingGraph
+from asr.graphs.lattices import LatticePath, best_paths, linear_path
+from asr.graphs.topology import BLANK_LABEL
+
+_WIDER = 2.0  # where no path reached an end of the graph
+_PROBE_FRAMES = 25
+_NARROWEST, _GROWTH = 2.0, 1.5
+_MOST_LATTICE_STATES = 4_000_000  # about 100 bytes each
+
+
+@dataclass(frozen=True)
+class _Candidate:
+    """A path as the graph gives it; scores are natural logarithms, weighted."""
+
+    path: LatticePath
+    tokens: list[int]
+    frames: list[int]
+    acoustic: float
+
+    @property
+    def graph(self) -> float:
+        return -self.path.cost - self.acoustic
+
+
+def wfst(
+    model: DecodableModel, encodings: Tensor, lengths: Tensor, request: SearchRequest
+) -> list[list[TokenPath]]:
+    """`wfst`: the best word sequences of a decoding graph."""
+    assert request.graph is not None
+    scores = model.ctc_log_probs(encodings).float().cpu().numpy()
+    return [
+        decode_utterance(frames[:length], request, encodings.device)
+        for frames, length in zip(scores, lengths.tolist(), strict=True)
+    ]
+
+
+def decode_utterance(
+    log_probs: np.ndarray, request: SearchRequest, device: torch.device
+) -> list[TokenPath]:
+    """Decode one utterance.
+
+    Args:
+        log_probs: (T, V), log-softmax scores.
+        request: with a graph.
+        device: where extras compute.
+
+    Returns:
+        Up to `n_best` paths with distinct words, best first. Where no path of the graph ends with
+        the audio, even in a search twice as wide, it is the best one that has not ended, and not
+        `complete`.
+    """
+    graph, options = request.graph, request.options
+    assert graph is not None
+    if not np.isfinite(log_probs).all():
+        return [TokenPath([], float("nan"))]
+    scaled = np.ascontiguousarray(log_probs * options.acoustic_scale, dtype=np.float32)
+    plain = options.n_best == 1 and options.wfst_lm_weight == 1 and request.fusion is None
+    paths, complete = (_search_best if plain else _search_lattice)(scaled, graph, request)
+    if not paths:
+        return [TokenPath([], float("nan"))]
+    candidates = [_candidate(path, scaled) for path in paths]
+    found = [
+        TokenPath(c.tokens, score, c.frames, graph.text(c.path.words), complete)
+        for c, score in zip(candidates, _scores(candidates, request, device), strict=True)
+    ]
+    found.sort(key=lambda path: path.score, reverse=True)
+    return found[: options.n_best]
+
+
+def _search_best(
+    scores: np.ndarray, graph: DecodingGraph, request: SearchRequest
+) -> tuple[list[LatticePath], bool]:
+    """Return the best path, and whether it ends where the graph may."""
+    options = request.options
+    for width in (1.0, _WIDER):
+        limits = kaldi_decoder.FasterDecoderOptions(
+            beam=options.graph_beam * width, max_active=int(options.max_active * width)
+        )
+        decoder = kaldi_decoder.FasterDecoder(graph.fst, limits)
+        decoder.decode(kaldi_decoder.DecodableCtc(scores))
+        if complete := decoder.reached_final():
+            break
+    found, best = decoder.get_best_path()
+    return ([linear_path(best)] if found else []), complete
+
+
+def _search_lattice(
+    scores: np.ndarray, graph: DecodingGraph, request: SearchRequest
+) -> tuple[list[LatticePath], bool]:
+    """Return the best word sequences of the lattice; see `_search_best`."""
+    options = request.options
+    beam = _affordable_beam(scores, graph, options)
+    count = options.n_best if request.fusion is None else max(options.n_best, options.graph_paths)
+    decoder = _lattice_decoder(scores, graph, options, beam)
+    complete = bool(np.isfinite(decoder.final_relative_cost()))
+    if not complete:
+        decoder = _lattice_decoder(scores, graph, options, _WIDER * beam)
+        complete = bool(np.isfinite(decoder.final_relative_cost()))
+    while True:
+        found, lattice = decoder.get_raw_lattice()
+        if not found:
+            return [], complete
+        paths = best_paths(lattice, count, options.wfst_lm_weight)
+        if paths is not None:
+            return paths, complete
+        beam /= _GROWTH
+        decoder = _lattice_decoder(scores, graph, options, beam)
+
+
+def _lattice_decoder(
+    scores: np.ndarray, graph: DecodingGraph, options: DecodingOptions, beam: float
+) -> kaldi_decoder.LatticeSimpleDecoder:
+    """Decode; the lattice gets narrower with the beam."""
+    limits = kaldi_decoder.LatticeSimpleDecoderConfig(
+        beam=beam, lattice_beam=min(options.lattice_beam, beam)
+    )
+    decoder = kaldi_decoder.LatticeSimpleDecoder(graph.fst, limits)
+    decoder.decode(kaldi_decoder.DecodableCtc(scores))
+    return decoder
+
+
+def _affordable_beam(scores: np.ndarray, graph: DecodingGraph, options: DecodingOptions) -> float:
+    """Return the beam for a lattice: `graph_beam`, or less where that would keep too many states.
+
+    `LatticeSimpleDecoder` has no limit but its beam, and where all symbols are about equally
+    probable, as in noise, a beam may hold the whole graph in every frame. The second's worth of
+    frames that is least certain is decoded with a beam that grows, for as long as the lattice stays
+    below `max_active` states a frame, and below what memory allows for the whole utterance.
+    """
+    if graph.num_states * len(scores) <= _MOST_LATTICE_STATES // 10:
+        return options.graph_beam
+    size = min(_PROBE_FRAMES, len(scores))
+    first = int(np.convolve(-scores.max(axis=1), np.ones(size), "valid").argmax())
+    probe = scores[first : first + size]
+    most = min(options.max_active, _MOST_LATTICE_STATES / len(scores)) * len(probe)
+    beam = min(_NARROWEST, options.graph_beam)
+    while beam < options.graph_beam:
+        wider = min(beam * _GROWTH, options.graph_beam)
+        decoder = _lattice_decoder(probe, graph, options, wider)
+        found, lattice = decoder.get_raw_lattice()
+        if not found or lattice.num_states > most:
+            break
+        beam = wider
+    return beam
+
+
+def _candidate(path: LatticePath, scores: np.ndarray) -> _Candidate:
+    """Read tokens and their first frames off the labels of the frames."""
+    labels = np.asarray(path.frames, dtype=np.int64)
+    begins = labels != BLANK_LABEL
+    begins[1:] &= labels[1:] != labels[:-1]
+    acoustic = float(scores[np.arange(len(labels)), labels - 1].sum(dtype=np.float64))
+    return _Candidate(
+        path, (labels[begins] - 1).tolist(), np.flatnonzero(begins).tolist(), acoustic
+    )
+
+
+def _scores(
+    candidates: list[_Candidate], request: SearchRequest, device: torch.device
+) -> list[float]:
+    """Score candidates by acoustics, graph and extras."""
+    if request.fusion is None:
+        return [-c.path.cost for c in candidates]
+    gains = score_sequences(request.fusion, [c.tokens for c in candidates], device)
+    counted = 0.0 if NGRAM in request.extras else 1.0
+    return [
+        c.acoustic + counted * c.graph + gain
+        for c, gain in zip(candidates, gains.tolist(), strict=True)
+    ]
