@@ -3,8 +3,9 @@
 | module | holds |
 |---|---|
 | `library.py` | whether k2 is there, and the one line that tells that it is not |
-| `graphs.py` | CTC topology, decoding graphs read from OpenFst, an exact n-gram acceptor |
-| `lattices.py` | a graph against log-probabilities: lattices, their best path, rescoring |
-| `nbest.py` | the best distinct token sequences of a lattice; needs no k2 |
+| `graphs.py`, `epsilons.py` | the CTC topology; decoding graphs made with kaldifst in k2's form |
+| `rescoring.py` | an n-gram in the place of the graph's, for a whole lattice |
+| `lattices.py` | a graph against log-probabilities: lattices |
+| `nbest.py` | the best distinct hypotheses of a lattice; needs no k2 |
 | `losses.py` | CTC and LF-MMI |
 """

@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor
 
 from asr.errors import UserError
 from asr.graphs.arcs import Arcs
+from asr.k2.epsilons import without_epsilons
 from asr.k2.library import load_k2
 
 MAX_CTC_ARCS = 50_000_000  # V * V; about a gigabyte
@@ -48,30 +48,22 @@ def graph_from_arcs(arcs: Arcs) -> Any:
         has the score it had.
     """
     k2 = load_k2("a decoding graph in k2's form")
-    graph = k2.Fsa(*_k2_arcs(arcs))
-    graph = k2.connect(k2.remove_epsilon(graph))
-    graph.labels = torch.where(graph.labels > 0, graph.labels - 1, graph.labels)
-    graph = k2.create_fsa_vec([k2.arc_sort(graph)])
-    graph.graph_scores = graph.scores.clone()
-    return graph
-
-
-def _k2_arcs(arcs: Arcs) -> tuple[Tensor, Tensor]:
-    """Return arcs (A, 4) as k2 has them, and their output labels (A,).
-
-    k2 starts in state 0 and ends in the last state, which arcs of the label -1 lead to. The fourth
-    column holds the bits of the scores.
-    """
-    numbers = np.arange(arcs.num_states)
-    numbers[[0, arcs.start]] = numbers[[arcs.start, 0]]
-    ending = np.flatnonzero(np.isfinite(arcs.finals))
-    end = np.full(len(ending), arcs.num_states)
-    final_label = np.full(len(ending), -1)
-    sources = np.concatenate([numbers[arcs.sources], numbers[ending]])
-    targets = np.concatenate([numbers[arcs.targets], end])
-    labels = np.concatenate([arcs.ilabels, final_label])
-    words = np.concatenate([arcs.olabels, final_label])
-    scores = -np.concatenate([arcs.weights, arcs.finals[ending]]).astype(np.float32)
-    order = np.lexsort((labels, sources))
-    columns = np.stack([sources, targets, labels, scores.view(np.int32)], axis=1).astype(np.int32)
-    return torch.from_numpy(columns[order]), torch.from_numpy(words[order].astype(np.int32))
+    graph = without_epsilons(arcs)
+    # k2 ends in the last state, which arcs of the label -1 lead to.
+    end = np.full(len(graph.ends), graph.num_states)
+    columns = [
+        np.concatenate([graph.sources, graph.ends]),
+        np.concatenate([graph.targets, end]),
+        np.concatenate([graph.labels - 1, np.full(len(end), -1)]),
+        -np.concatenate([graph.costs, graph.end_costs]).astype(np.float32),
+    ]
+    words = np.concatenate([graph.words, graph.end_words])
+    order = np.lexsort((columns[2], columns[0]))
+    columns[3] = columns[3].view(np.int32)  # k2 takes the bits of the scores
+    table = np.stack(columns, axis=1).astype(np.int32)[order]
+    labels = k2.RaggedTensor([list(sequence) for sequence in graph.sequences])
+    chosen, _ = labels.index(torch.from_numpy(words[order].astype(np.int32)), axis=0)
+    result = k2.create_fsa_vec([k2.connect(k2.Fsa(torch.from_numpy(table), aux_labels=chosen))])
+    result = k2.arc_sort(result)
+    result.graph_scores = result.scores.clone()
+    return result
