@@ -75,7 +75,7 @@ def k2_hlg(
     model: DecodableModel, encodings: Tensor, lengths: Tensor, request: SearchRequest
 ) -> list[list[TokenPath]]:
     """`k2-hlg` and, where the request says so, `k2-hlg-rescoring`: the best words of a graph."""
-    found = _search_graph(model, encodings, lengths, request)
+    found = _search_graph(model, encodings, lengths, request, _num_candidates(request))
     return [_with_extras(one, request, encodings.device) for one in found]
 
 
@@ -85,7 +85,8 @@ def k2_attention_rescoring(
 ) -> list[list[TokenPath]]:
     """`k2-attention-rescoring`: the best words of a graph, sorted by the decoder as well."""
     assert model.decoder is not None
-    found = _search_graph(model, encodings, lengths, request)
+    rescored = max(_num_candidates(request), request.options.beam_size)
+    found = _search_graph(model, encodings, lengths, request, rescored)
     proposed = [_with_extras(one, request, encodings.device) for one in found]
     sequences = [[path.tokens for path in paths] for paths in proposed]
     attention = attention_scores(model.decoder, encodings, lengths, sequences)
@@ -93,9 +94,9 @@ def k2_attention_rescoring(
 
 
 def _search_graph(
-    model: DecodableModel, encodings: Tensor, lengths: Tensor, request: SearchRequest
+    model: DecodableModel, encodings: Tensor, lengths: Tensor, request: SearchRequest, limit: int
 ) -> list[_Found]:
-    """Search a batch; utterances that reach no end of the graph again, for what has not ended."""
+    """Return up to `limit` paths each; of what has not ended where nothing ends with the audio."""
     graph, options = request.graph, request.options
     assert graph is not None
     k2_graph = _load_graph(graph.folder / graph_file(graph.kind), encodings.device)
@@ -110,7 +111,7 @@ def _search_graph(
         )
         lattices = _weigh_graph(lattices, request)
         for row, lattice in zip(rows, to_arrays(lattices, graph.has_words), strict=True):
-            found[row] = _Found(best_paths(lattice, _num_candidates(request)), complete)
+            found[row] = _Found(best_paths(lattice, limit), complete)
     return found
 
 
