@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -65,7 +67,7 @@ def _segments(lengths: Tensor) -> Tensor:
     return torch.stack([rows, torch.zeros_like(rows), lengths.cpu()], dim=1).int()
 
 
-def to_arrays(lattices: Any, with_words: bool) -> list[Lattice]:
+def to_arrays(lattices: Any, with_words: bool) -> Iterator[Lattice]:
     """Bring lattices that `make_lattices` or `rescore` made to the CPU, one `Lattice` an utterance.
 
     Args:
@@ -78,31 +80,42 @@ def to_arrays(lattices: Any, with_words: bool) -> list[Lattice]:
     )
     symbols = lattices.symbols.cpu().numpy() - 1
     frames = lattices.frame.cpu().numpy()
-    words = _words(lattices.aux_labels) if with_words else None
+    splits, words = _words(lattices.aux_labels)
     to_end = lattices.get_backward_scores(use_double_scores=True, log_semiring=False).cpu().numpy()
     shape = lattices.arcs.shape()
     states = shape.row_splits(1).tolist()
     first_arcs = shape.row_splits(2).cpu().numpy()[states].tolist()
-    result = []
     for row in range(len(states) - 1):
         some = slice(first_arcs[row], first_arcs[row + 1])
-        result.append(
-            Lattice(
-                source=arcs[some, 0],
-                target=arcs[some, 1],
-                symbol=symbols[some],
-                frame=frames[some],
-                score=scores[some],
-                graph_score=graph_scores[some],
-                best_to_end=to_end[states[row] : states[row + 1]],
-                words=None if words is None else words[some],
-            )
+        yield Lattice(
+            source=arcs[some, 0],
+            target=arcs[some, 1],
+            symbol=symbols[some],
+            frame=frames[some],
+            score=scores[some],
+            graph_score=graph_scores[some],
+            best_to_end=to_end[states[row] : states[row + 1]],
+            words=_by_arc(splits[some.start : some.stop + 1], words) if with_words else None,
         )
-    return result
 
 
-def _words(labels: Any) -> list[tuple[int, ...]]:
-    """Return every arc's words: labels are one an arc, 0 or -1 for none, or a ragged tensor."""
+def _words(labels: Any) -> tuple[np.ndarray, np.ndarray]:
+    """Return all arcs' words in a row, and where those of each begin, (A + 1,).
+
+    Args:
+        labels: one an arc, 0 or -1 for none; or ragged.
+    """
     if isinstance(labels, Tensor):
-        return [(label,) if label > 0 else () for label in labels.tolist()]
-    return [tuple(label for label in some if label > 0) for some in labels.tolist()]
+        splits, values = np.arange(len(labels) + 1), labels.cpu().numpy()
+    else:
+        splits = labels.shape.row_splits(1).cpu().numpy()
+        values = labels.values.cpu().numpy()
+    before = np.concatenate([[0], np.cumsum(values > 0)])
+    return before[splits], values[values > 0]
+
+
+def _by_arc(splits: np.ndarray, words: np.ndarray) -> dict[int, tuple[int, ...]]:
+    return {
+        int(arc): tuple(words[splits[arc] : splits[arc + 1]].tolist())
+        for arc in np.flatnonzero(np.diff(splits))
+    }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import heapq
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from itertools import count, islice
 from typing import Any
@@ -30,7 +30,7 @@ class Lattice:
         score: (A,).
         graph_score: (A,) the part of the score that is not acoustic.
         best_to_end: (S,) the best score from each state to the end, -inf where there is no way.
-        words: of each arc; None where hypotheses are told apart by their tokens.
+        words: of the arcs that have any; None where hypotheses are told apart by their tokens.
     """
 
     source: np.ndarray
@@ -40,7 +40,7 @@ class Lattice:
     score: np.ndarray
     graph_score: np.ndarray
     best_to_end: np.ndarray
-    words: list[tuple[int, ...]] | None = None
+    words: Mapping[int, tuple[int, ...]] | None = None
 
 
 @dataclass(frozen=True)
@@ -161,7 +161,7 @@ class _Search:
             if self.best_to_end[target] == -math.inf:
                 continue
             begins = symbol not in (EPSILON, BLANK_ID, last)
-            said = ((symbol,) if begins else ()) if self.words is None else self.words[arc]
+            said = ((symbol,) if begins else ()) if self.words is None else self.words.get(arc, ())
             alignment = (
                 score + gain,
                 graph_score + graph_gain,

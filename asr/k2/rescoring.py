@@ -117,7 +117,7 @@ def load_rescoring_model(arpa: Path, graph: DecodingGraph) -> BackoffModel:
     missing = [w for w, label in labels.words.items() if w not in _NO_WORDS and label not in known]
     if missing:
         raise UserError(
-            f"the model lacks {len(missing)} words of the graph, for instance '{missing[0]}'",
+            f"the model lacks {len(missing)} of the graph's words, for instance '{missing[0]}'",
             where=str(arpa),
             todo="Estimate it on text with these words, or make the graph from its words.",
         )

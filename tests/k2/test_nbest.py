@@ -99,7 +99,7 @@ def test_with_words_the_hypotheses_differ_in_their_words(seed: int) -> None:
     lattice = random_lattice(seed, num_frames=4)
     rng = np.random.default_rng(seed)
     words = [tuple(rng.integers(1, 3, rng.integers(0, 3)).tolist()) for _ in lattice.source]
-    lattice = replace(lattice, words=words)
+    lattice = replace(lattice, words=dict(enumerate(words)))
     expected: dict[tuple[int, ...], float] = defaultdict(lambda: -np.inf)
     for path in paths(lattice):
         said = tuple(word for arc in path for word in words[arc])
