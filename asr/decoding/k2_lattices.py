@@ -14,7 +14,7 @@ what the graph says.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import lru_cache, wraps
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +22,7 @@ import torch
 from torch import Tensor
 
 from asr.config.decoding import NGRAM, DecodingOptions
-from asr.decoding.base import DecodableModel, Search, SearchRequest
+from asr.decoding.base import DecodableModel, SearchRequest
 from asr.decoding.fusion import score_sequences
 from asr.decoding.hypothesis import TokenPath
 from asr.decoding.rescoring import attention_scores, weigh_attention
@@ -30,6 +30,7 @@ from asr.graphs.arcs import Arcs
 from asr.graphs.folder import graph_file
 from asr.k2.graphs import ctc_topology, graph_from_arcs
 from asr.k2.lattices import Beams, make_lattices, to_arrays
+from asr.k2.library import outside_inference_mode
 from asr.k2.nbest import LatticePath, best_paths
 from asr.k2.rescoring import rescore
 
@@ -42,20 +43,7 @@ class _Found:
     complete: bool = True
 
 
-def _without_inference_mode(search: Search) -> Search:
-    """Let a search run where decoding is in inference mode: k2 counts the versions of tensors."""
-
-    @wraps(search)
-    def outside(
-        model: DecodableModel, encodings: Tensor, lengths: Tensor, request: SearchRequest
-    ) -> list[list[TokenPath]]:
-        with torch.inference_mode(False), torch.no_grad():
-            return search(model, encodings, lengths, request)
-
-    return outside
-
-
-@_without_inference_mode
+@outside_inference_mode
 def k2_ctc(
     model: DecodableModel, encodings: Tensor, lengths: Tensor, request: SearchRequest
 ) -> list[list[TokenPath]]:
@@ -70,7 +58,7 @@ def k2_ctc(
     return [_with_extras(one, request, encodings.device) for one in found]
 
 
-@_without_inference_mode
+@outside_inference_mode
 def k2_hlg(
     model: DecodableModel, encodings: Tensor, lengths: Tensor, request: SearchRequest
 ) -> list[list[TokenPath]]:
@@ -79,7 +67,7 @@ def k2_hlg(
     return [_with_extras(one, request, encodings.device) for one in found]
 
 
-@_without_inference_mode
+@outside_inference_mode
 def k2_attention_rescoring(
     model: DecodableModel, encodings: Tensor, lengths: Tensor, request: SearchRequest
 ) -> list[list[TokenPath]]:

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import importlib
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import wraps
 from importlib import metadata
-from typing import Any
+from typing import Any, ParamSpec, TypeVar
 
 from asr.errors import UserError
+
+P = ParamSpec("P")
+R = TypeVar("R")
 
 INSTALLER = "tools/install_k2.sh"
 
@@ -40,6 +45,24 @@ def _unusable(wanted_by: str, error: Exception) -> UserError:
         f"{wanted_by} needs k2, which is installed but cannot be loaded ({first_line})",
         todo=f"It must match the installed torch: run {INSTALLER}.",
     )
+
+
+def outside_inference_mode(function: Callable[P, R]) -> Callable[P, R]:
+    """Let a function run without gradients where it is called in inference mode.
+
+    k2 counts the versions of tensors, which those made in inference mode have not.
+    """
+
+    @wraps(function)
+    def outside(*args: P.args, **kwargs: P.kwargs) -> R:
+        import torch  # `asr doctor` tells of k2 where torch is missing
+
+        if not torch.is_inference_mode_enabled():
+            return function(*args, **kwargs)
+        with torch.inference_mode(False), torch.no_grad():
+            return function(*args, **kwargs)
+
+    return outside
 
 
 @dataclass(frozen=True)

@@ -8,12 +8,13 @@ import torch
 from torch import Tensor
 
 from asr.k2.lattices import Beams, make_lattices
-from asr.k2.library import load_k2
+from asr.k2.library import load_k2, outside_inference_mode
 from asr.text.symbols import BLANK_ID, SOS_EOS_ID
 
 _CTC_BEAM = 1000.0  # a transcript's graph is small: nothing is pruned
 
 
+@outside_inference_mode
 def ctc_loss(log_probs: Tensor, lengths: Tensor, tokens: Tensor, token_lengths: Tensor) -> Tensor:
     """Negative log-likelihood of the labels, summed over utterances (Graves et al. 2006).
 
@@ -33,6 +34,7 @@ def ctc_loss(log_probs: Tensor, lengths: Tensor, tokens: Tensor, token_lengths: 
     return -_totals(alignments).sum().to(log_probs.dtype)
 
 
+@outside_inference_mode
 def denominator_graph(bigram: Tensor) -> Any:
     """Return all that LF-MMI compares the transcript with: CTC topology and a bigram of tokens.
 
@@ -76,6 +78,7 @@ def denominator_graph(bigram: Tensor) -> Any:
     return graph.to(bigram.device)
 
 
+@outside_inference_mode
 def total_log_probs(graph: Any, log_probs: Tensor, lengths: Tensor, beams: Beams) -> Tensor:
     """Return the summed probability (log) of all paths of a graph, (B,), within the beams.
 
