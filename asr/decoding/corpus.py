@@ -129,6 +129,7 @@ def _write(decoded: Iterable[Decoded], recognizer: Recognizer, output_dir: Path)
                 "score": best.score,
                 "tokens": [tokens[token] for token in best.tokens],
                 "timestamps": [round(second, 3) for second in best.timestamps],
+                **({} if best.complete else {"complete": False}),
                 "nbest": [{"text": h.text, "score": h.score} for h in item.n_best],
             }
         )

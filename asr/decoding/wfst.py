@@ -28,7 +28,7 @@ from asr.graphs.topology import BLANK_LABEL
 
 _WIDER = 2.0  # where no path reached an end of the graph
 _PROBE_FRAMES = 25
-_NARROWEST, _GROWTH = 2.0, 1.5
+_NARROWEST, _GROWTH = 1.0, 1.5
 _MOST_LATTICE_STATES = 4_000_000  # about 100 bytes each
 
 
@@ -120,15 +120,8 @@ def _search_lattice(
     if not complete:
         decoder = _lattice_decoder(scores, graph, options, _WIDER * beam)
         complete = bool(np.isfinite(decoder.final_relative_cost()))
-    while True:
-        found, lattice = decoder.get_raw_lattice()
-        if not found:
-            return [], complete
-        paths = best_paths(lattice, count, options.wfst_lm_weight)
-        if paths is not None:
-            return paths, complete
-        beam /= _GROWTH
-        decoder = _lattice_decoder(scores, graph, options, beam)
+    found, lattice = decoder.get_raw_lattice()
+    return (best_paths(lattice, count, options.wfst_lm_weight) if found else []), complete
 
 
 def _lattice_decoder(
@@ -157,14 +150,14 @@ def _affordable_beam(scores: np.ndarray, graph: DecodingGraph, options: Decoding
     first = int(np.convolve(-scores.max(axis=1), np.ones(size), "valid").argmax())
     probe = scores[first : first + size]
     most = min(options.max_active, _MOST_LATTICE_STATES / len(scores)) * len(probe)
-    beam = min(_NARROWEST, options.graph_beam)
+    beam, before = min(_NARROWEST, options.graph_beam), 1
     while beam < options.graph_beam:
-        wider = min(beam * _GROWTH, options.graph_beam)
-        decoder = _lattice_decoder(probe, graph, options, wider)
-        found, lattice = decoder.get_raw_lattice()
-        if not found or lattice.num_states > most:
+        found, lattice = _lattice_decoder(probe, graph, options, beam).get_raw_lattice()
+        states = lattice.num_states if found else 1
+        # Growing exponentially with the beam, it would have this many with the next one.
+        if states * (states / before) ** _GROWTH > most:
             break
-        beam = wider
+        beam, before = min(beam * _GROWTH, options.graph_beam), states
     return beam
 
 
