@@ -8,6 +8,7 @@ import shutil
 from dataclasses import dataclass
 from importlib import metadata
 
+from asr.k2.library import k2_status
 from asr.machine import usable_cores
 
 REQUIRED = {
@@ -41,7 +42,6 @@ class Optional:
 OPTIONAL = (
     Optional("espeakng-loader", "espeakng_loader", "egs/mini", "pip install espeakng-loader"),
     Optional("matplotlib", "matplotlib", "pictures of training curves", "pip install matplotlib"),
-    Optional("k2", "k2", "lattices", "a wheel that fits torch, from k2's wheel page"),
 )
 
 
@@ -68,6 +68,7 @@ def examine() -> Report:
         fault = _fault(part.module)
         state = _version(part.package) if fault is None else f"missing: {part.install}"
         lines.append(f"{part.package:<16} {state} (for {part.purpose})")
+    lines.append(f"{'k2':<16} {k2_status().text} (for methods named k2-…, LF-MMI)")
     for program, purpose in (("git", "the commit in results"), ("make", "make demo, make test")):
         lines.append(f"{program:<16} {shutil.which(program) or 'missing'} (for {purpose})")
     verdict = "everything required is here"

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from asr.k2.library import k2_status
 from tests.tone_corpus import ToneCorpus, make_corpus
 
 
@@ -20,3 +21,11 @@ def tone_corpus(tmp_path_factory: pytest.TempPathFactory) -> ToneCorpus:
     """A prepared corpus of tones: 60 train, 8 dev and 12 test utterances."""
     root: Path = tmp_path_factory.mktemp("tones")
     return make_corpus(root, {"train": 60, "dev": 8, "test": 12})
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Skip what needs k2 where it is not installed."""
+    if item.get_closest_marker("needs_k2"):
+        status = k2_status()
+        if not status.usable:
+            pytest.skip(f"k2 {status.text}")

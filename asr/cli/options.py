@@ -57,6 +57,7 @@ def resource_options(command: Callable[..., None]) -> Callable[..., None]:
             ("--ngram", "FILE", "n-gram language model, ARPA; for methods with +ngram."),
             ("--neural-lm", "DIR", "Neural language model; for methods with +neural."),
             ("--graph", "DIR", "Decoding graph that asr graph made."),
+            ("--rescoring-ngram", "FILE", "n-gram of words, ARPA; for k2-hlg-rescoring."),
             ("--hotwords", "FILE", "Phrases to favour, one a line; for methods with +hotwords."),
         )
     ):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 from pydantic import Field, SerializeAsAny, model_validator
 
@@ -54,6 +54,9 @@ class CTCLossParams(Params):
 
     intermediate_weight: float = Field(0.3, ge=0, lt=1)
     consistency_weight: float = Field(0.0, ge=0)
+    ctc_implementation: Literal["torch", "k2"] = Field(
+        "torch", description="the same numbers from either; k2 has to be installed"
+    )
 
 
 class MultiTaskCTCEntropyLossParams(CTCLossParams):
@@ -71,7 +74,22 @@ class MultiTaskCTCEntropyLossParams(CTCLossParams):
         return self
 
 
+class LfMmiLossParams(CTCLossParams):
+    """Lattice-free MMI (Povey et al. 2016) with CTC's topology; k2 has to be installed.
+
+    The transcript against all token sequences, weighted by a bigram of the training transcripts.
+    Intermediate layers are trained with CTC. The beams are those of the sum over all sequences,
+    natural logarithms; its graph has about 2 * V * V arcs, so small vocabularies are meant.
+    """
+
+    den_scale: float = Field(1.0, gt=0, le=1, description="weight of the sum over all sequences")
+    search_beam: float = Field(20.0, gt=0, allow_inf_nan=False)
+    lattice_beam: float = Field(10.0, gt=0, allow_inf_nan=False)
+    max_active_states: int = Field(10_000, ge=1)
+
+
 LOSSES: dict[str, type[Params]] = {
     "CTCLoss": CTCLossParams,
+    "LfMmiLoss": LfMmiLossParams,
     "MultiTaskCTCEntropyLoss": MultiTaskCTCEntropyLossParams,
 }

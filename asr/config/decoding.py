@@ -35,6 +35,7 @@ class Method:
         takes: the extras that may be added to its name.
         needs_graph: whether it decodes with a graph (--graph).
         needs_one_of: the extras of which its name must have one.
+        needs_rescoring_ngram: whether it needs a second n-gram of words (--rescoring-ngram).
     """
 
     does: str
@@ -42,6 +43,7 @@ class Method:
     takes: tuple[str, ...] = ()
     needs_graph: bool = False
     needs_one_of: tuple[str, ...] = ()
+    needs_rescoring_ngram: bool = False
 
 
 METHODS: dict[str, Method] = {
@@ -67,6 +69,26 @@ METHODS: dict[str, Method] = {
     ),
     "wfst": Method(
         "the best words of a decoding graph under CTC; extras score its n-best list anew",
+        takes=(*EXTRAS,),
+        needs_graph=True,
+    ),
+    "k2-ctc": Method(
+        "the best label sequences of a lattice of CTC; extras score them anew", takes=(*EXTRAS,)
+    ),
+    "k2-hlg": Method(
+        "the best words of a decoding graph's lattice; extras score them anew",
+        takes=(*EXTRAS,),
+        needs_graph=True,
+    ),
+    "k2-hlg-rescoring": Method(
+        "k2-hlg, with another n-gram of words in the place of the graph's, for the whole lattice",
+        takes=(*EXTRAS,),
+        needs_graph=True,
+        needs_rescoring_ngram=True,
+    ),
+    "k2-attention-rescoring": Method(
+        "k2-hlg, sorted anew by CTC, graph and attention together",
+        (ATTENTION_DECODER,),
         takes=(*EXTRAS,),
         needs_graph=True,
     ),
@@ -104,6 +126,11 @@ class MethodName:
             names = " or ".join(f"{base}+{extra}" for extra in one_of)
             raise UserError(f"decoding method '{base}' needs an extra", todo=f"Write {names}.")
         return cls(base, tuple(extra for extra in EXTRAS if extra in given))
+
+    @property
+    def uses_k2(self) -> bool:
+        """Whether it needs k2, which is optional."""
+        return self.base.startswith("k2-")
 
     def __str__(self) -> str:
         return "+".join((self.base, *self.extras))
@@ -217,20 +244,28 @@ class DecodingOptions(Params):
         16.0,
         gt=0,
         le=1000,
-        description="wfst: paths that score less than the best by this are dropped (natural log)",
+        description="wfst, k2-…: paths this far below the best are dropped (natural log)",
     )
     lattice_beam: float = Field(
-        8.0, gt=0, le=1000, description="wfst: as graph_beam, of what the lattice keeps"
+        8.0, gt=0, le=1000, description="wfst, k2-…: as graph_beam, of what the lattice keeps"
     )
-    max_active: int = Field(7000, ge=20, description="wfst: most states of the graph in a frame")
+    max_active: int = Field(
+        7000, ge=20, description="wfst, k2-…: most states of the graph in a frame"
+    )
     acoustic_scale: float = Field(
-        1.0, gt=0, le=100, description="wfst: multiplies CTC's log-probabilities in the search"
+        1.0,
+        gt=0,
+        le=100,
+        description="wfst, k2-hlg…: multiplies CTC's log-probabilities in the search",
     )
     wfst_lm_weight: float = Field(
-        1.0, ge=0, le=100, description="wfst: multiplies the graph's scores within the lattice"
+        1.0,
+        ge=0,
+        le=100,
+        description="wfst, k2-hlg…: multiplies the graph's scores within the lattice",
     )
     graph_paths: int = Field(
-        100, ge=1, le=10000, description="wfst+…: word sequences of the lattice scored anew"
+        100, ge=1, le=10000, description="wfst+…, k2-…: hypotheses of the lattice scored anew"
     )
 
     @model_validator(mode="after")

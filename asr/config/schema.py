@@ -71,7 +71,7 @@ class ExperimentConfig(Params):
         if joint != multi_task:
             raise ValueError(
                 f"loss {self.loss} does not fit decoder {self.decoder}: JointCTCAttentionDecoder "
-                "goes with MultiTaskCTCEntropyLoss, CTCDecoder with CTCLoss"
+                "goes with MultiTaskCTCEntropyLoss, CTCDecoder with CTCLoss or LfMmiLoss"
             )
         if joint:
             decoder = cast(JointCTCAttentionDecoderParams, self.decoder_params)

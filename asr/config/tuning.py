@@ -25,6 +25,10 @@ OF_METHODS: dict[str, tuple[str, ...]] = {
     "joint": ("ctc_weight", "length_bonus", "beam_size"),
     "attention-rescoring": ("ctc_weight", "length_bonus", "beam_size"),
     "wfst": ("acoustic_scale", "graph_beam"),
+    "k2-ctc": (),
+    "k2-hlg": ("acoustic_scale",),
+    "k2-hlg-rescoring": ("acoustic_scale",),
+    "k2-attention-rescoring": ("acoustic_scale", "ctc_weight"),
 }
 OF_EXTRAS: dict[str, tuple[str, ...]] = {
     NGRAM: ("ngram_weight", "length_bonus"),

@@ -11,6 +11,7 @@ from asr.config.decoding import ATTENTION_DECODER, DecodingOptions
 from asr.decoding.fusion import Fusion
 from asr.decoding.hypothesis import TokenPath
 from asr.graphs.folder import DecodingGraph
+from asr.k2.rescoring import BackoffModel
 
 
 class AttentionDecoder(Protocol):
@@ -63,12 +64,14 @@ class SearchRequest:
         fusion: what is added to the model's scores; None where that is nothing.
         extras: of the method's name; what they are is in `fusion`.
         graph: what graph methods decode with.
+        rescoring: the model of words that takes the place of the graph's; None for the graph's own.
     """
 
     options: DecodingOptions
     fusion: Fusion | None = None
     extras: tuple[str, ...] = ()
     graph: DecodingGraph | None = None
+    rescoring: BackoffModel | None = None
 
 
 class Search(Protocol):

@@ -9,6 +9,8 @@
 | `joint` | `ctc_weight * ctc + (1 - ctc_weight) * attention`, all CTC alignments |
 | `attention-rescoring` | `ctc_weight * ctc + (1 - ctc_weight) * attention` |
 | `wfst` | `acoustic_scale * ctc + wfst_lm_weight * graph`, both of the best alignment |
+| `k2-ctc` | the best CTC alignment of the tokens |
+| `k2-hlg`, `k2-hlg-rescoring`, `k2-attention-rescoring` | see `asr.decoding.k2_lattices` |
 
 What extras and `length_bonus` add comes on top, and in `attention` and `joint` coverage.
 """
@@ -20,12 +22,13 @@ import math
 import torch
 from torch import Tensor
 
-from asr.config.decoding import DecodingOptions, check_method
+from asr.config.decoding import METHODS, DecodingOptions, check_method
 from asr.decoding.attention import attention
 from asr.decoding.base import DecodableModel, Search, SearchRequest, model_parts
 from asr.decoding.greedy import greedy
 from asr.decoding.hypothesis import Hypothesis, TokenPath
 from asr.decoding.joint import joint
+from asr.decoding.k2_lattices import k2_attention_rescoring, k2_ctc, k2_hlg
 from asr.decoding.prefix_beam import prefix_beam
 from asr.decoding.rescoring import lm_rescoring, rescoring
 from asr.decoding.resources import NO_RESOURCES, Resources
@@ -41,6 +44,10 @@ SEARCHES: dict[str, Search] = {
     "joint": joint,
     "attention-rescoring": rescoring,
     "wfst": wfst,
+    "k2-ctc": k2_ctc,
+    "k2-hlg": k2_hlg,
+    "k2-hlg-rescoring": k2_hlg,
+    "k2-attention-rescoring": k2_attention_rescoring,
 }
 
 
@@ -79,7 +86,8 @@ def decode(
     name = check_method(method, model_parts(model))
     resources.check(name)
     fusion = resources.fusion(name, options)
-    request = SearchRequest(options, fusion, name.extras, resources.graph)
+    rescoring_model = resources.rescoring if METHODS[name.base].needs_rescoring_ngram else None
+    request = SearchRequest(options, fusion, name.extras, resources.graph, rescoring_model)
     search = SEARCHES[name.base]
     results = [[Hypothesis([], 0.0)] for _ in range(encodings.size(0))]
     heard = lengths.nonzero()[:, 0]

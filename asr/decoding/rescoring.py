@@ -31,7 +31,16 @@ def rescoring(
     proposed = prefix_beam(model, encodings, lengths, request)
     sequences = [[path.tokens for path in paths] for paths in proposed]
     attention = attention_scores(model.decoder, encodings, lengths, sequences)
-    weight = request.options.ctc_weight
+    return weigh_attention(proposed, attention, request.options.ctc_weight)
+
+
+def weigh_attention(
+    proposed: list[list[TokenPath]], attention: list[list[float]], weight: float
+) -> list[list[TokenPath]]:
+    """Sort proposed paths by `weight` times their own score and the rest of attention's.
+
+    What extras have added to a path counts once and in full.
+    """
     return [
         _sorted_anew(
             dataclasses.replace(

@@ -21,6 +21,8 @@ from asr.decoding.fusion import Fusion, LabelScorer
 from asr.decoding.hotwords import HotwordScorer, load_hotwords
 from asr.errors import UserError
 from asr.graphs.folder import DecodingGraph, load_graph
+from asr.k2.library import load_k2
+from asr.k2.rescoring import BackoffModel, load_rescoring_model
 from asr.lm.ngram import load_ngram
 from asr.lm.saved import load_neural_lm
 
@@ -33,6 +35,7 @@ class ResourcePaths:
     neural_lm: Path | None = None
     graph: Path | None = None
     hotwords: Path | None = None
+    rescoring_ngram: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -43,15 +46,21 @@ class Resources:
     neural: LabelScorer | None = None
     hotwords: HotwordScorer | None = None
     graph: DecodingGraph | None = None
+    rescoring: BackoffModel | None = None
 
     def check(self, method: MethodName) -> None:
-        """Refuse a method whose extras, or whose graph, were not given.
+        """Refuse a method whose extras, graph or rescoring n-gram were not given, or without k2.
 
         Raises:
             UserError: it names the option.
         """
         if METHODS[method.base].needs_graph and self.graph is None:
             raise UserError(f"decoding method '{method}' needs a decoding graph (--graph)")
+        if METHODS[method.base].needs_rescoring_ngram and self.rescoring is None:
+            what = "needs another n-gram language model of words (--rescoring-ngram)"
+            raise UserError(f"decoding method '{method}' {what}")
+        if method.uses_k2:
+            load_k2(f"decoding method '{method}'")
         for extra in method.extras:
             if getattr(self, extra) is None:
                 raise UserError(f"decoding method '{method}' needs {EXTRAS[extra]}")
@@ -82,9 +91,17 @@ def load_resources(paths: ResourcePaths, bundle: Bundle, device: torch.device) -
         UserError: a file is missing or damaged, or was made for another vocabulary.
     """
     tokenizer = bundle.tokenizer
+    graph = load_graph(paths.graph, tokenizer) if paths.graph else None
+    rescoring = None
+    if paths.rescoring_ngram:
+        if graph is None:
+            what = "only a lattice of words can be scored with it: give --graph as well"
+            raise UserError(what, where="--rescoring-ngram")
+        rescoring = load_rescoring_model(paths.rescoring_ngram, graph)
     return Resources(
-        ngram=None if paths.ngram is None else load_ngram(paths.ngram, tokenizer, device),
+        ngram=load_ngram(paths.ngram, tokenizer, device) if paths.ngram else None,
         neural=load_neural_lm(paths.neural_lm, tokenizer, device) if paths.neural_lm else None,
         hotwords=load_hotwords(paths.hotwords, tokenizer) if paths.hotwords else None,
-        graph=None if paths.graph is None else load_graph(paths.graph, tokenizer),
+        graph=graph,
+        rescoring=rescoring,
     )

@@ -25,7 +25,6 @@ from asr.decoding.hypothesis import TokenPath
 from asr.graphs.folder import DecodingGraph
 from asr.graphs.lattices import LatticePath, best_paths, linear_path
 from asr.graphs.topology import BLANK_LABEL
-from asr.text.lexicon import UNKNOWN_WORD
 
 _WIDER = 2.0  # where no path reached an end of the graph
 _PROBE_FRAMES = 25
@@ -85,7 +84,7 @@ def decode_utterance(
         return [TokenPath([], float("nan"))]
     candidates = [_candidate(path, scaled) for path in paths]
     found = [
-        TokenPath(c.tokens, score, c.frames, _text(graph, c), complete)
+        TokenPath(c.tokens, score, c.frames, graph.text(c.path.words), complete)
         for c, score in zip(candidates, _scores(candidates, request, device), strict=True)
     ]
     found.sort(key=lambda path: path.score, reverse=True)
@@ -185,11 +184,3 @@ def _scores(
         c.acoustic + counted * c.graph + gain
         for c, gain in zip(candidates, gains.tolist(), strict=True)
     ]
-
-
-def _text(graph: DecodingGraph, candidate: _Candidate) -> str | None:
-    """Return the words; None where the tokens have to say it: in H, or where one is `<unk>`."""
-    if not graph.has_words:
-        return None
-    words = [graph.words[label] for label in candidate.path.words]
-    return None if UNKNOWN_WORD in words else " ".join(words)

@@ -15,7 +15,7 @@ and `words.txt` is the same table.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -25,6 +25,7 @@ import kaldifst
 from asr.errors import UserError
 from asr.files import PathLike, atomic_writer, read_json, write_json
 from asr.graphs.arcs import read_const_fst
+from asr.text.lexicon import UNKNOWN_WORD
 from asr.text.tokenizers import Tokenizer
 
 FORMAT_VERSION = 1
@@ -60,6 +61,13 @@ class DecodingGraph:
     def has_words(self) -> bool:
         """Whether the output labels are words rather than tokens."""
         return self.kind != "h"
+
+    def text(self, labels: Sequence[int]) -> str | None:
+        """Return the words; None where the tokens have to say it: in H, or where one is `<unk>`."""
+        if not self.has_words:
+            return None
+        words = [self.words[label] for label in labels]
+        return None if UNKNOWN_WORD in words else " ".join(words)
 
 
 def write_graph(

@@ -18,12 +18,8 @@ from asr.config.schema import ExperimentConfig
 from asr.models.chunking import Chunking
 from asr.models.decoders import CTCDecoder, TransformerDecoder
 from asr.models.encoders import ENCODER_CLASSES
-from asr.models.losses import (
-    attention_loss,
-    attention_targets,
-    consistency_loss,
-    ctc_loss,
-)
+from asr.models.label_losses import make_label_loss
+from asr.models.losses import attention_loss, attention_targets, consistency_loss
 from asr.text.symbols import SOS_EOS_ID
 
 
@@ -74,6 +70,7 @@ class AsrModel(nn.Module):
         num_features = config.features_params.num_mel_bins
         self.vocab_size = vocab_size
         self.loss_params: CTCLossParams = config.loss_params
+        self.label_loss = make_label_loss(config.loss_params, vocab_size)
         self.normaliser = FeatureNormaliser(num_features)
         encoder_class = ENCODER_CLASSES[config.encoder]
         self.encoder = encoder_class(num_features, config.encoder_params)
@@ -121,9 +118,9 @@ class AsrModel(nn.Module):
             tokens: (B, U) labels with token_lengths (B,).
 
         Returns:
-            the losses: `loss`, what to minimise, and its parts `ctc`, `attention`, `consistency`,
-            `intermediate`, those that are trained, where two views count half each; and the
-            encodings they come from.
+            the losses: `loss`, what to minimise, and its parts `ctc` (or `mmi`), `attention`,
+            `consistency`, `intermediate`, those that are trained, where two views count half each;
+            and the encodings they come from.
         """
         encodings, lengths, intermediates = self.encoder.forward_with_intermediates(
             self.normaliser(features), lengths, chunking
@@ -143,10 +140,11 @@ class AsrModel(nn.Module):
         views = len(encodings) // len(tokens)
         tokens, token_lengths = tokens.repeat(views, 1), token_lengths.repeat(views)
         log_probs = self.ctc_log_probs(encodings)
-        parts = {"ctc": ctc_loss(log_probs, lengths, tokens, token_lengths) / views}
+        loss = self.label_loss(log_probs, lengths, tokens, token_lengths)
+        parts = {self.label_loss.name: loss / views}
         if intermediates:
             losses = [
-                ctc_loss(self.ctc_log_probs(x), lengths, tokens, token_lengths)
+                self.label_loss.ctc(self.ctc_log_probs(x), lengths, tokens, token_lengths)
                 for x in intermediates
             ]
             parts["intermediate"] = torch.stack(losses).mean() / views
@@ -161,7 +159,7 @@ class AsrModel(nn.Module):
 
     def _combine(self, parts: dict[str, Tensor]) -> Tensor:
         params = self.loss_params
-        loss = parts["ctc"]
+        loss = parts[self.label_loss.name]
         if "intermediate" in parts:
             share = params.intermediate_weight
             loss = (1.0 - share) * loss + share * parts["intermediate"]

@@ -16,6 +16,7 @@ from asr.data.cuts import describe_cuts, load_cuts, load_training_cuts
 from asr.data.shards.reading import ShardedCuts
 from asr.errors import UserError
 from asr.models import AsrModel
+from asr.models.label_losses import check_loss
 from asr.text.tokenizers import Tokenizer, load_tokenizer
 from asr.training.experiment import Experiment
 from asr.training.selection import keep_feasible
@@ -56,6 +57,7 @@ def train(request: TrainingRequest) -> bool:
             loss stays non-finite.
     """
     config = load_config(request.config, request.overrides)
+    check_loss(config.loss_params)
     tokenizer = _fitting_tokenizer(request.tokenizer, config)
     cuts = {
         "train": load_training_cuts(request.train_cuts, config.augmentation.speed_perturb),

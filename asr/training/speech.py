@@ -15,6 +15,7 @@ from torch.utils.data import DataLoader
 from asr.config.schema import ExperimentConfig
 from asr.data.augmentation import WaveformAugmenter
 from asr.data.dataset import Batch, SpeechDataset
+from asr.data.feasibility import cut_text
 from asr.data.feature_cache import FeatureCache
 from asr.data.features import FbankExtractor, compute_statistics
 from asr.data.sampling import GlobalBatchSampler
@@ -23,6 +24,8 @@ from asr.errors import UserError
 from asr.files import disk_errors
 from asr.models import AsrModel, Chunking, Evaluation
 from asr.models.chunking import draw_chunking
+from asr.models.label_losses import LfMmiLoss
+from asr.models.token_bigram import token_bigram
 from asr.training.distributed import Processes
 from asr.training.experiment import Experiment
 from asr.training.selection import judged_cuts
@@ -65,12 +68,17 @@ class SpeechTask(Task[Batch]):
         self.dev = DevSet(dev_cuts, dev_dataset, processes, self.config.training.precision)
 
     def prepare_model(self) -> None:
-        """Measure the mean and deviation of the training features."""
+        """Measure mean and deviation of the training features, and the bigram of LF-MMI."""
+        cuts = judged_cuts(self.train_cuts)
         count = self.config.features_params.stats_utterances
         seed = self.config.training.seed
-        self.model.normaliser.set_statistics(
-            *compute_statistics(judged_cuts(self.train_cuts), self.extractor, count, seed)
-        )
+        statistics = compute_statistics(cuts, self.extractor, count, seed)
+        self.model.normaliser.set_statistics(*statistics)
+        if isinstance(self.model.label_loss, LfMmiLoss):
+            tokenizer = self.experiment.tokenizer
+            sequences = (tokenizer.encode(cut_text(cut)) for cut in cuts)
+            bigram = token_bigram(sequences, tokenizer.vocab_size)
+            self.model.label_loss.bigram.copy_(bigram)
 
     def make_loader(self) -> DataLoader[Batch | UserError]:
         dataset = SpeechDataset(

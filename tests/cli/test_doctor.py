@@ -34,5 +34,5 @@ def test_an_optional_part_that_is_missing_says_what_it_is_for(
     monkeypatch.setitem(sys.modules, "k2", None)
     assert main(["doctor"]) == 0
     (line,) = [line for line in capsys.readouterr().out.splitlines() if line.startswith("k2 ")]
-    assert "missing" in line
-    assert "lattices" in line
+    assert "missing: run tools/install_k2.sh" in line
+    assert "LF-MMI" in line

@@ -46,8 +46,10 @@ def run(model: TinyModel, method: str, encodings: Tensor, lengths: list[int]) ->
 
 def test_the_methods_and_what_they_need() -> None:
     assert list(SEARCHES) == list(METHODS)
-    assert usable_methods([]) == ["ctc-greedy", "ctc-prefix-beam", "wfst"]
-    assert usable_methods([ATTENTION_DECODER]) == [*NAMES, "wfst"]
+    without_decoder = ["ctc-greedy", "ctc-prefix-beam", "wfst", "k2-ctc", "k2-hlg"]
+    assert usable_methods([]) == [*without_decoder, "k2-hlg-rescoring"]
+    usable = [name for name in METHODS if name != "lm-rescoring"]
+    assert usable_methods([ATTENTION_DECODER]) == usable
 
 
 def test_an_unknown_method_names_the_nearest() -> None:

@@ -1,0 +1,121 @@
+"""Lattices: a graph against CTC log-probabilities."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from asr.k2.library import load_k2
+from asr.k2.nbest import Lattice
+
+
+@dataclass(frozen=True)
+class Beams:
+    """How much of a graph is searched.
+
+    Attributes:
+        search: log-probability below the best of a frame at which a state is given up.
+        lattice: log-probability below the best path at which an arc is left out of the lattice.
+        max_active: most states of an utterance kept in a frame.
+        min_active: fewest, where the beam would keep less.
+    """
+
+    search: float = 20.0
+    lattice: float = 8.0
+    max_active: int = 10_000
+    min_active: int = 30
+
+
+def make_lattices(
+    graph: Any, log_probs: Tensor, lengths: Tensor, beams: Beams, allow_partial: bool = False
+) -> Any:
+    """Search a graph; return one lattice an utterance, an FsaVec on the device of `log_probs`.
+
+    The lattices keep the graph's attributes and have, of each arc, `frame` and `symbols`: the
+    frame's symbol + 1, 0 where there is none. A lattice without a path is empty.
+
+    Args:
+        graph: an FsaVec of one graph; see `asr.k2.graphs`.
+        log_probs: (B, T, V), CTC log-softmax scores.
+        lengths: (B,), frames that are real, at least one.
+        beams: see `Beams`.
+        allow_partial: where no path ends with the utterance, take those that have not ended.
+    """
+    k2 = load_k2("a lattice")
+    dense = k2.DenseFsaVec(log_probs.float().contiguous(), _segments(lengths))
+    lattices = k2.intersect_dense_pruned(
+        graph,
+        dense,
+        search_beam=beams.search,
+        output_beam=beams.lattice,
+        min_active_states=beams.min_active,
+        max_active_states=beams.max_active,
+        frame_idx_name="frame",
+        allow_partial=allow_partial,
+    )
+    lattices.symbols = lattices.labels + 1
+    return lattices
+
+
+def _segments(lengths: Tensor) -> Tensor:
+    rows = torch.arange(len(lengths))
+    return torch.stack([rows, torch.zeros_like(rows), lengths.cpu()], dim=1).int()
+
+
+def to_arrays(lattices: Any, with_words: bool) -> Iterator[Lattice]:
+    """Bring lattices that `make_lattices` or `rescore` made to the CPU, one `Lattice` an utterance.
+
+    Args:
+        with_words: whether the graph's output labels are words that tell hypotheses apart.
+    """
+    arcs = lattices.arcs.values().cpu().numpy()
+    scores, graph_scores = (
+        values.detach().double().cpu().numpy()
+        for values in (lattices.scores, lattices.graph_scores)
+    )
+    symbols = lattices.symbols.cpu().numpy() - 1
+    frames = lattices.frame.cpu().numpy()
+    splits, words = _words(lattices.aux_labels)
+    to_end = lattices.get_backward_scores(use_double_scores=True, log_semiring=False).cpu().numpy()
+    shape = lattices.arcs.shape()
+    states = shape.row_splits(1).tolist()
+    first_arcs = shape.row_splits(2).cpu().numpy()[states].tolist()
+    for row in range(len(states) - 1):
+        some = slice(first_arcs[row], first_arcs[row + 1])
+        yield Lattice(
+            source=arcs[some, 0],
+            target=arcs[some, 1],
+            symbol=symbols[some],
+            frame=frames[some],
+            score=scores[some],
+            graph_score=graph_scores[some],
+            best_to_end=to_end[states[row] : states[row + 1]],
+            words=_by_arc(splits[some.start : some.stop + 1], words) if with_words else None,
+        )
+
+
+def _words(labels: Any) -> tuple[np.ndarray, np.ndarray]:
+    """Return all arcs' words in a row, and where those of each begin, (A + 1,).
+
+    Args:
+        labels: one an arc, 0 or -1 for none; or ragged.
+    """
+    if isinstance(labels, Tensor):
+        splits, values = np.arange(len(labels) + 1), labels.cpu().numpy()
+    else:
+        splits = labels.shape.row_splits(1).cpu().numpy()
+        values = labels.values.cpu().numpy()
+    before = np.concatenate([[0], np.cumsum(values > 0)])
+    return before[splits], values[values > 0]
+
+
+def _by_arc(splits: np.ndarray, words: np.ndarray) -> dict[int, tuple[int, ...]]:
+    return {
+        int(arc): tuple(words[splits[arc] : splits[arc + 1]].tolist())
+        for arc in np.flatnonzero(np.diff(splits))
+    }

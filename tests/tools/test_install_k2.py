@@ -1,0 +1,130 @@
+"""tools/install_k2.sh against a page of the layout of k2's own, without a network."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+
+SCRIPT = Path(__file__).resolve().parents[2] / "tools" / "install_k2.sh"
+STORE = "https://example.org/k2/resolve/main/cpu"
+LINUX = "manylinux_2_27_x86_64.manylinux_2_28_x86_64"
+
+
+def wheel(version: str, build: str, torch: str, tag: str = "cp311", platform: str = LINUX) -> str:
+    return f"k2-1.24.4.dev{version}+{build}.torch{torch}-{tag}-{tag}-{platform}.whl"
+
+
+WHEELS = [
+    wheel("20250807", "cpu", "2.8.0"),
+    wheel("20240101", "cpu", "2.8.0"),
+    wheel("20250807", "cpu", "2.8.0", tag="cp312"),
+    wheel("20260101", "cpu", "2.8.0", platform="macosx_11_0_arm64"),
+    wheel("20260101", "cpu", "2.8.0", platform="manylinux_2_27_aarch64.manylinux_2_28_aarch64"),
+    wheel("20260101", "cpu", "2.8.1"),
+    wheel("20250801", "cuda12.8", "2.8.0"),
+    wheel("20250802", "cuda12.6", "2.8.0"),
+]
+
+
+@pytest.fixture
+def page(tmp_path: Path) -> Path:
+    links = "\n".join(
+        f'<a href="{STORE}/{name.replace("+", "%2B")}">{name}</a><br/>' for name in WHEELS
+    )
+    path = tmp_path / "cpu.html"
+    path.write_text(f"<html><body>\n{links}\n</body></html>\n")
+    return path
+
+
+class FakePython:
+    """A program that answers as Python with a certain torch does, and writes down what pip gets."""
+
+    def __init__(self, folder: Path, described: str, pip_works: bool = True) -> None:
+        self.path, self.log = folder / "python", folder / "pip.log"
+        answer = f"echo '{described}'" if described else "exit 1"
+        self.path.write_text(
+            "#!/bin/bash\n"
+            "case $1:$2 in\n"
+            f"  -m:pip) echo \"$*\" >> '{self.log}'; exit {0 if pip_works else 1} ;;\n"
+            "  -c:*import\\ k2*) exit 0 ;;\n"
+            f"  -c:*) {answer} ;;\n"
+            "esac\n"
+        )
+        self.path.chmod(0o755)
+
+    def install(self, *args: object) -> subprocess.CompletedProcess[str]:
+        command = ["bash", str(SCRIPT), "--python", str(self.path), *map(str, args)]
+        return subprocess.run(command, capture_output=True, text=True, env=dict(os.environ))
+
+
+def found(tmp_path: Path, page: Path, described: str) -> str:
+    done = FakePython(tmp_path, described).install("--page", page, "--dry-run")
+    assert done.returncode == 0, done.stderr
+    return done.stdout.strip().rpartition("/")[2].replace("%2B", "+")
+
+
+@pytest.mark.parametrize(
+    ("described", "expected"),
+    [
+        ("2.8.0 cpu cp311 linux x86_64", WHEELS[0]),
+        ("2.8.0 cpu cp312 linux x86_64", WHEELS[2]),
+        ("2.8.0 cpu cp311 macosx arm64", WHEELS[3]),
+        ("2.8.0 cpu cp311 linux aarch64", WHEELS[4]),
+        ("2.8.1 cpu cp311 linux x86_64", WHEELS[5]),
+        ("2.8.0 cuda12.8 cp311 linux x86_64", WHEELS[6]),
+    ],
+)
+def test_it_picks_the_newest_wheel_that_fits(
+    tmp_path: Path, page: Path, described: str, expected: str
+) -> None:
+    assert found(tmp_path, page, described) == expected
+
+
+def test_it_installs_with_pip_and_leaves_torch_alone(tmp_path: Path, page: Path) -> None:
+    python = FakePython(tmp_path, "2.8.0 cpu cp311 linux x86_64")
+    done = python.install("--page", page)
+    assert done.returncode == 0, done.stderr
+    address = f"{STORE}/{WHEELS[0].replace('+', '%2B')}"
+    assert python.log.read_text() == f"-m pip install --no-deps {address}\n"
+    assert "asr doctor" in done.stdout
+
+
+def test_addresses_relative_to_the_page_are_understood(tmp_path: Path) -> None:
+    (tmp_path / "page.html").write_text(f'<a href="./{WHEELS[0]}">a wheel</a>')
+    python = FakePython(tmp_path, "2.8.0 cpu cp311 linux x86_64")
+    done = python.install("--page", tmp_path / "page.html", "--dry-run")
+    assert done.stdout.strip() == str(tmp_path / WHEELS[0])
+
+
+def complaint(done: subprocess.CompletedProcess[str]) -> str:
+    assert done.returncode == 2
+    (line,) = done.stderr.splitlines()
+    return line
+
+
+def test_without_a_wheel_the_torch_versions_that_have_one_are_named(
+    tmp_path: Path, page: Path
+) -> None:
+    line = complaint(FakePython(tmp_path, "2.11.0 cpu cp311 linux x86_64").install("--page", page))
+    assert "no wheel of k2 for torch 2.11.0 (cpu) with cp311 on linux x86_64" in line
+    assert "2.8.0 (cpu), 2.8.0 (cuda12.6), 2.8.0 (cuda12.8), 2.8.1 (cpu)." in line
+    line = complaint(FakePython(tmp_path, "2.8.0 cpu cp313 linux x86_64").install("--page", page))
+    assert "no version of it" in line
+
+
+def test_every_mistake_is_one_line(tmp_path: Path, page: Path) -> None:
+    python = FakePython(tmp_path, "2.8.0 cpu cp311 linux x86_64")
+    assert "cannot be read" in complaint(python.install("--page", tmp_path / "none.html"))
+    empty = tmp_path / "empty.html"
+    empty.write_text("<html></html>")
+    assert "links to no wheels" in complaint(python.install("--page", empty))
+    assert "is none of auto, cpu, cuda" in complaint(python.install("--device", "gpu"))
+    assert "without CUDA" in complaint(python.install("--page", page, "--device", "cuda"))
+    without_torch = FakePython(tmp_path, "")
+    assert "has no torch" in complaint(without_torch.install("--page", page))
+    broken_pip = FakePython(tmp_path, "2.8.0 cpu cp311 linux x86_64", pip_works=False)
+    assert "pip could not install" in complaint(broken_pip.install("--page", page))
+    assert "no program 'nopython'" in complaint(python.install("--python", "nopython"))
