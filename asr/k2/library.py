@@ -27,7 +27,10 @@ def load_k2(wanted_by: str) -> Any:
         UserError: it is missing, or was built for another version of torch.
     """
     try:
-        return importlib.import_module("k2")
+        module = importlib.import_module("k2")
+        if module.__file__ is None:  # some folder of that name, such as one of a user's own
+            raise ModuleNotFoundError("only a folder is called k2", name="k2")
+        return module
     except ModuleNotFoundError as error:
         if error.name != "k2":
             raise _unusable(wanted_by, error) from error
