@@ -192,12 +192,12 @@ def test_attention_rescoring_weighs_graph_and_decoder(ctc_weight: float, tmp_pat
 @needs_k2
 def test_extras_sort_the_list_anew(tmp_path: Path) -> None:
     scorer = BigramScorer(6, seed=1)
-    resources = replace(Graph(tmp_path).resources, hotwords=scorer, ngram=scorer)
+    resources = replace(Graph(tmp_path).resources, neural=scorer, ngram=scorer)
     scores = batch_of_scores(1, 6, seed=2)
-    options = {"hotword_weight": 0.7, "ngram_weight": 0.7, "graph_paths": 50, **EVERYTHING}
+    options = {"neural_weight": 0.7, "ngram_weight": 0.7, "graph_paths": 50, **EVERYTHING}
     for method in ("k2-ctc", "k2-hlg"):
         (plain,) = run(method, resources, scores, [6], n_best=50, **options)
-        (found,) = run(f"{method}+hotwords", resources, scores, [6], n_best=5, **options)
+        (found,) = run(f"{method}+neural", resources, scores, [6], n_best=5, **options)
         gained = [h.score + 0.7 * scorer.score(tuple(h.tokens)) for h in plain]
         assert [h.score for h in found] == pytest.approx(sorted(gained)[:-6:-1], abs=1e-4)
     # An n-gram takes the place of the graph's: the score is that of CTC and the n-gram alone.
