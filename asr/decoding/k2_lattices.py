@@ -139,7 +139,7 @@ def _with_extras(found: _Found, request: SearchRequest, device: torch.device) ->
             for path, gain in zip(found.paths, gains.tolist(), strict=True)
         ]
     hypotheses = [
-        TokenPath(path.tokens, score, path.frames, _text(path, request), found.complete)
+        TokenPath(path.tokens, score, _text(path, request), found.complete)
         for path, score in zip(found.paths, scores, strict=True)
     ]
     return sorted(hypotheses, key=lambda path: path.score, reverse=True)
