@@ -6,7 +6,6 @@ import hashlib
 import json
 import logging
 import time
-from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -14,7 +13,7 @@ from typing import Any
 import torch
 
 from asr.bundle import Bundle, load_bundle, save_bundle, save_tuned_options
-from asr.config.decoding import MethodName, check_method
+from asr.config.decoding import DecodingOptions, MethodName, check_method
 from asr.config.tokenizer import NormaliserName
 from asr.config.tuning import grid_around, tunable_options
 from asr.decoding.base import model_parts
@@ -90,7 +89,7 @@ def tune(request: TuningRequest) -> list[TunedMethod]:
     tuned = []
     for number, name in enumerate(names):
         share = (deadline - time.monotonic()) / (len(names) - number)
-        trials = _Trials(request, weights, str(name), measure.measure)
+        trials = _Trials(request, weights, str(name), measure)
         tuned.append(_tune_method(name, bundle, trials, time.monotonic() + share))
         logger.info("%s: %s", name, _told(tuned[-1].best))
     save_tuned_options(bundle_folder, {one.method: one.best.options for one in tuned})
@@ -130,7 +129,7 @@ def _choose_average(
         if name not in wanted:
             continue
         bundle.model.load_state_dict(weights)
-        measure = _measure_of(request, bundle, resources).measure
+        measure = _measure_of(request, bundle, resources)
         trial = _Trials(request, name, str(method), measure).measure({})
         logger.info("weights %s by %s: %s", name, method, _told(trial))
         rank = trial.errors, wanted.index(name)
@@ -157,12 +156,10 @@ def _tune_method(name: MethodName, bundle: Bundle, trials: _Trials, deadline: fl
 class _Trials:
     """Remembers trials, also those of an earlier run with the same model, dev set and resources."""
 
-    def __init__(
-        self, request: TuningRequest, weights: str, method: str, run: Callable[[str, Point], Trial]
-    ) -> None:
+    def __init__(self, request: TuningRequest, weights: str, method: str, dev: DevMeasure) -> None:
         self.path = request.directory / TRIALS
-        self.method, self.run = method, run
-        self.key = _fingerprint(request, weights)
+        self.method, self.dev = method, dev
+        self.key = _fingerprint(request, weights, dev.bundle.config.decoding)
         self.known: dict[str, Trial] = {}
         self.seen: list[Trial] = []
         for row in read_jsonl_log(self.path):
@@ -174,7 +171,7 @@ class _Trials:
         """Return what `options` give; decode only what was not decoded before."""
         name = _named(options)
         if name not in self.known:
-            self.known[name] = self.run(self.method, {**options, "n_best": 1})
+            self.known[name] = self.dev.measure(self.method, {**options, "n_best": 1})
             self.known[name] = Trial(dict(options), *_figures(self.known[name]))
             row = {"key": self.key, "method": self.method, "trial": asdict(self.known[name])}
             append_jsonl(self.path, row)
@@ -197,11 +194,12 @@ def _told(trial: Trial) -> str:
     return f"{100 * trial.rate:.2f} % ({trial.errors}/{trial.reference_tokens}) RTF {trial.rtf:.4f}"
 
 
-def _fingerprint(request: TuningRequest, weights: str) -> str:
-    """Return a hash of what a trial's errors depend on beside method and options."""
+def _fingerprint(request: TuningRequest, weights: str, defaults: DecodingOptions) -> str:
+    """Return a hash of what a trial's errors depend on beside method and the options tried."""
     files = [request.dev_cuts, *(path for path in asdict(request.resources).values() if path)]
     value: dict[str, Any] = {
         "weights": weights,
+        "options": defaults.model_dump(mode="json"),
         "average": (request.directory / "average.json").read_text(encoding="utf-8"),
         "files": [[str(path), *_state(path)] for path in files],
         "counting": [request.max_hours, request.unit, request.normaliser],
