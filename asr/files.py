@@ -122,6 +122,20 @@ def append_jsonl(path: PathLike, row: dict[str, Any]) -> None:
         stream.write(json.dumps(row, ensure_ascii=False).encode() + b"\n")
 
 
+def state_of(path: Path) -> tuple[str, int, int]:
+    """Return what tells a file from its later versions: path, size and time of the last change.
+
+    Of a folder, size and time are those of the part that was changed last.
+
+    Raises:
+        UserError: there is no such file.
+    """
+    if not path.exists():
+        raise UserError("does not exist", where=str(path))
+    newest = max((p.stat() for p in [path, *path.rglob("*")]), key=lambda stat: stat.st_mtime_ns)
+    return str(path.resolve()), newest.st_size, newest.st_mtime_ns
+
+
 def read_jsonl_log(path: PathLike) -> list[dict[str, Any]]:
     """Return the objects of a log, without a last line that a kill cut short."""
     if not Path(path).exists():

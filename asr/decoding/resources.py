@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 
 import torch
@@ -20,6 +20,7 @@ from asr.config.decoding import (
 from asr.decoding.fusion import Fusion, LabelScorer
 from asr.decoding.hotwords import HotwordScorer, load_hotwords
 from asr.errors import UserError
+from asr.files import state_of
 from asr.graphs.folder import DecodingGraph, load_graph
 from asr.k2.library import load_k2
 from asr.k2.rescoring import BackoffModel, load_rescoring_model
@@ -37,16 +38,26 @@ class ResourcePaths:
     hotwords: Path | None = None
     rescoring_ngram: Path | None = None
 
+    def states(self) -> list[tuple[str, int, int]]:
+        """Return the state of what was given (`asr.files.state_of`)."""
+        given = (getattr(self, field.name) for field in fields(self))
+        return [state_of(path) for path in given if path]
+
 
 @dataclass(frozen=True)
 class Resources:
-    """Loaded resources; None for what was not given."""
+    """Loaded resources; None for what was not given.
+
+    Attributes:
+        paths: what they were loaded from.
+    """
 
     ngram: LabelScorer | None = None
     neural: LabelScorer | None = None
     hotwords: HotwordScorer | None = None
     graph: DecodingGraph | None = None
     rescoring: BackoffModel | None = None
+    paths: ResourcePaths = ResourcePaths()
 
     def check(self, method: MethodName) -> None:
         """Refuse a method whose extras, graph or rescoring n-gram were not given, or without k2.
@@ -104,4 +115,5 @@ def load_resources(paths: ResourcePaths, bundle: Bundle, device: torch.device) -
         hotwords=load_hotwords(paths.hotwords, tokenizer) if paths.hotwords else None,
         graph=graph,
         rescoring=rescoring,
+        paths=paths,
     )

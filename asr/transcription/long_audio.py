@@ -17,7 +17,7 @@ from asr.data.audio import AudioError, AudioHeader, read_header
 from asr.decoding.hypothesis import Hypothesis, Word
 from asr.decoding.recognizer import Recognizer
 from asr.errors import UserError
-from asr.files import disk_errors
+from asr.files import disk_errors, state_of
 from asr.transcription.formats import Transcript
 from asr.transcription.merging import merge_words
 from asr.transcription.speech import speech_windows
@@ -158,12 +158,14 @@ def _header(path: Path) -> AudioHeader:
 
 def _fingerprint(recognizer: Recognizer, path: Path, options: TranscriptionOptions) -> str:
     """Return what the words of a window depend on, as a hash."""
-    file = path.stat()
+    chunking = recognizer.chunking
     value = {
-        "file": [str(path.resolve()), file.st_size, file.st_mtime_ns],
+        "file": state_of(path),
         "model": recognizer.bundle.provenance,
         "method": recognizer.method,
         "decoding": recognizer.options.model_dump(mode="json"),
+        "resources": recognizer.resources.paths.states(),
+        "chunking": [chunking.chunk_size, chunking.left_chunks] if chunking else None,
         "cutting": options.model_dump(mode="json"),
     }
     return hashlib.sha256(json.dumps(value, sort_keys=True, default=str).encode()).hexdigest()

@@ -10,6 +10,7 @@ from beeps import RATE, BeepRecogniser, record
 from asr.config.transcription import TranscriptionOptions
 from asr.data.audio import read_header, resample
 from asr.data.synthesis import EspeakSynthesiser
+from asr.decoding.resources import ResourcePaths, Resources
 from asr.errors import UserError
 from asr.transcription.long_audio import transcribe_file
 from asr.transcription.speech import speech_windows
@@ -52,6 +53,20 @@ def test_what_was_decoded_in_another_way_is_not_taken_over(tmp_path: Path) -> No
     other = BeepRecogniser(method="other")
     transcribe_file(other, path, OPTIONS, journal)  # type: ignore[arg-type]
     assert sum(other.batches) == 13
+
+
+def test_another_list_of_hotwords_is_not_taken_over(tmp_path: Path) -> None:
+    path, journal, hotwords = (tmp_path / name for name in ("a.wav", ".a.partial", "hotwords.txt"))
+    record(path, 100.0, seed=3)
+    hotwords.write_text("low\n")
+    resources = Resources(paths=ResourcePaths(hotwords=hotwords))
+    first = BeepRecogniser(patience=8, resources=resources)
+    with pytest.raises(KeyboardInterrupt):
+        transcribe_file(first, path, OPTIONS, journal)  # type: ignore[arg-type]
+    hotwords.write_text("low\nhigh\n")
+    again = BeepRecogniser(resources=resources)
+    transcribe_file(again, path, OPTIONS, journal)  # type: ignore[arg-type]
+    assert sum(again.batches) == 13
 
 
 def test_silence_has_no_words(tmp_path: Path) -> None:
