@@ -227,7 +227,8 @@ class DecodingOptions(Params):
         3,
         ge=0,
         description="attention, joint: where labels may raise the score (length_bonus, hotwords), "
-        "stop when the hypotheses that ended at this many lengths in a row are hopeless; 0: never",
+        "stop when those that ended at this many lengths in a row, and those that grow, are "
+        "hopeless; 0: never",
     )
     end_margin: float = Field(
         10.0,

@@ -166,5 +166,5 @@ def _going(
     reach = (totals + still_to_gain).masked_fill(totals == NEVER, NEVER).amax(dim=1)
     may_win = reach > ended.scores[utterances, -1]
     may_rise = (still_to_gain > 0).any(dim=1)
-    given_up = may_rise & ended.hopeless(utterances, end_margin)
+    given_up = may_rise & ended.hopeless(utterances, totals.amax(dim=1), end_margin)
     return (may_win & ~given_up).nonzero()[:, 0]
