@@ -17,6 +17,7 @@ from asr.decoding.prefix_beam import prefix_beam
 from asr.text.symbols import SOS_EOS_ID
 
 _PADDING = -100
+_LABELS_AT_ONCE = 1 << 13  # the decoder's output has a score for the whole vocabulary at each
 
 
 def rescoring(
@@ -85,7 +86,7 @@ def attention_scores(
     lengths: Tensor,
     sequences: list[list[list[int]]],
 ) -> list[list[float]]:
-    """Return the decoder's log-probability of each token sequence and eos, in one forward pass.
+    """Return the decoder's log-probability of each token sequence and eos, without a search.
 
     Args:
         decoder: the attention decoder.
@@ -96,12 +97,28 @@ def attention_scores(
     counts = [len(candidates) for candidates in sequences]
     ends = [SOS_EOS_ID]
     flat = [torch.tensor(ends + tokens + ends) for candidates in sequences for tokens in candidates]
-    device = encodings.device
-    inputs = pad_sequence([tokens[:-1] for tokens in flat], batch_first=True)
-    targets = pad_sequence([tokens[1:] for tokens in flat], True, _PADDING).to(device)
-    rows = torch.arange(len(counts)).repeat_interleave(torch.tensor(counts)).to(device)
+    rows = torch.arange(len(counts)).repeat_interleave(torch.tensor(counts)).to(encodings.device)
+    lengths = lengths.to(encodings.device)
+    size = max(1, _LABELS_AT_ONCE // max(map(len, flat), default=1))
+    scores = [encodings.new_zeros(0)]
+    for first in range(0, len(flat), size):
+        some = rows[first : first + size]
+        part = flat[first : first + size]
+        scores.append(_forced_scores(decoder, encodings[some], lengths[some], part))
+    return [group.tolist() for group in torch.cat(scores).split(counts)]
 
-    logits = decoder(encodings[rows], lengths.to(device)[rows], inputs.to(device))
-    losses = cross_entropy(logits.float().mT, targets, reduction="none", ignore_index=_PADDING)
-    scores = (-losses.sum(dim=1)).split(counts)
-    return [group.tolist() for group in scores]
+
+def _forced_scores(
+    decoder: AttentionDecoder, encodings: Tensor, lengths: Tensor, sequences: list[Tensor]
+) -> Tensor:
+    """Return the log-probability (N,) of sequences that begin and end with eos."""
+    inputs = pad_sequence([tokens[:-1] for tokens in sequences], batch_first=True)
+    targets = pad_sequence([tokens[1:] for tokens in sequences], True, _PADDING)
+    logits = decoder(encodings, lengths, inputs.to(encodings.device))
+    losses = cross_entropy(
+        logits.float().mT,
+        targets.to(encodings.device),
+        reduction="none",
+        ignore_index=_PADDING,
+    )
+    return -losses.sum(dim=1)

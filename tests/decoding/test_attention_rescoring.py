@@ -85,3 +85,21 @@ def test_each_utterance_may_have_any_number_of_sequences() -> None:
         heard = encodings[row, : LENGTHS[row]]
         expected = [decoder.score(heard, tuple(tokens)) for tokens in candidates]
         assert scores[row] == pytest.approx(expected, abs=1e-5)
+
+
+def test_many_sequences_are_scored_a_part_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    decoder = TinyDecoder(vocab_size=5, size=4, seed=0)
+    encodings = random_encodings(3, 4, 4, seed=0)
+    sequences = [[[2, 3, 4, 2], [2]], [[3, 3]], [[], [4], [2, 2]]]
+    expected = attention_scores(decoder, encodings, LENGTHS, sequences)
+    sizes: list[int] = []
+
+    def counted(*inputs: torch.Tensor) -> torch.Tensor:
+        sizes.append(inputs[2].numel())
+        return decoder(*inputs)
+
+    monkeypatch.setattr("asr.decoding.rescoring._LABELS_AT_ONCE", 12)
+    parts = attention_scores(counted, encodings, LENGTHS, sequences)  # type: ignore[arg-type]
+    for ours, whole in zip(parts, expected, strict=True):
+        assert ours == pytest.approx(whole, abs=1e-6)
+    assert len(sizes) == 3 and max(sizes) <= 12
