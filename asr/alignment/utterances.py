@@ -13,6 +13,7 @@ from asr.data.dataset import collate_features
 from asr.data.feasibility import cut_text
 from asr.data.features import FbankExtractor, load_features
 from asr.decoding.alignment import align_tokens
+from asr.decoding.base import scores_not_finite
 from asr.decoding.hypothesis import Hypothesis
 from asr.decoding.timing import place_in_time, spell_words
 
@@ -44,6 +45,9 @@ def align_batch(
 
     Returns:
         None for a cut whose transcript CTC cannot emit in its frames.
+
+    Raises:
+        UserError: the model's scores of a cut are not numbers.
     """
     model, tokenizer = bundle.model, bundle.tokenizer
     device = next(model.parameters()).device
@@ -55,6 +59,8 @@ def align_batch(
     for cut, scores, length in zip(
         cuts, model.ctc_log_probs(encodings), lengths.tolist(), strict=True
     ):
+        if scores[:length].isnan().any():
+            raise scores_not_finite(f"utterance '{cut.id}'")
         tokens = tokenizer.encode(cut_text(cut))
         (alignment,) = align_tokens(scores[:length], [tokens])
         if alignment is None:
