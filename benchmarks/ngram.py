@@ -21,9 +21,9 @@ import numpy as np
 import torch
 
 from asr.config.tokenizer import CharTokenizerParams
-from asr.lm.arpa import read_arpa, write_arpa
-from asr.lm.model import BEGIN, END, ModelBuilder, NgramModel
 from asr.lm.ngram import ngram_scorer
+from asr.ngrams.arpa import read_arpa, write_arpa
+from asr.ngrams.model import BEGIN, END, ModelBuilder, NgramModel
 from asr.text.tokenizers import CharTokenizer
 
 HYPOTHESES, CANDIDATES, STEPS = 160, 11, 50

@@ -12,10 +12,10 @@ from asr.cli.options import PATH
 from asr.config.ngram import Estimator, NgramParams, Unit
 from asr.errors import UserError
 from asr.files import write_json
-from asr.lm.arpa import read_arpa
 from asr.lm.perplexity import measure_perplexity
 from asr.lm.text import UnitText
 from asr.lm.training import prune_arpa, train_ngram
+from asr.ngrams.arpa import read_arpa
 
 
 @click.group("lm")

@@ -16,9 +16,11 @@ from asr import __version__
 from asr.errors import UserError
 from asr.graphs.arcs import EPSILON, Arcs
 from asr.graphs.folder import TOKENS_FILE, WORDS_FILE, GraphType, graph_file, write_graph
-from asr.graphs.grammar import grammar_fst, read_unigrams, symbol_lines
+from asr.graphs.grammar import grammar_fst, symbol_lines
 from asr.graphs.lexicon_fst import LabelTable, lexicon_fst
 from asr.graphs.topology import token_loop, with_ctc
+from asr.ngrams.arpa import read_arpa
+from asr.ngrams.model import NgramModel
 from asr.text.lexicon import UNKNOWN_WORD, Lexicon, read_lexicon, read_words, spell_words
 from asr.text.tokenizers import Tokenizer, load_tokenizer
 
@@ -96,11 +98,13 @@ def build_graph(request: GraphRequest, tell: Tell = lambda line: None) -> Path:
     if request.kind == "h":
         graph, words = token_loop(tokenizer.vocab_size), token_labels
     else:
-        lexicon = find_words(request, tokenizer, tell)
+        model = read_arpa(request.arpa) if request.arpa else None
+        lexicon = find_words(request, model, tokenizer, tell)
         spoken = list(lexicon.spellings)
         unknown = [UNKNOWN_WORD] if request.unknown_cost is not None else []
         labels = LabelTable.make(tokenizer.vocab_size, spoken + unknown)
-        graph, words = _word_graph(request, tokenizer, lexicon, labels, files, tell), labels.words
+        graph = _word_graph(request, model, tokenizer, lexicon, labels, files, tell)
+        words = labels.words
     with _step(tell, "H") as sizes:
         graph = with_ctc(graph)
         files[graph_file(request.kind)] = graph.to_bytes()
@@ -114,13 +118,15 @@ def build_graph(request: GraphRequest, tell: Tell = lambda line: None) -> Path:
     return request.output_dir
 
 
-def find_words(request: GraphRequest, tokenizer: Tokenizer[Any], tell: Tell) -> Lexicon:
+def find_words(
+    request: GraphRequest, model: NgramModel | None, tokenizer: Tokenizer[Any], tell: Tell
+) -> Lexicon:
     """Return the words to build with: spelled, and known to the language model where there is one.
 
     Raises:
         UserError: nothing is left of them.
     """
-    known = read_unigrams(request.arpa) if request.arpa else None
+    known = model.words if model else None
     if request.unknown_cost is not None and UNKNOWN_WORD not in (known or []):
         raise UserError(f"the language model has no {UNKNOWN_WORD}", where=str(request.arpa))
     if request.lexicon:
@@ -143,6 +149,7 @@ def find_words(request: GraphRequest, tokenizer: Tokenizer[Any], tell: Tell) -> 
 
 def _word_graph(
     request: GraphRequest,
+    model: NgramModel | None,
     tokenizer: Tokenizer[Any],
     lexicon: Lexicon,
     labels: LabelTable,
@@ -156,9 +163,9 @@ def _word_graph(
         fst = arcs.to_fst()
         kaldifst.connect(fst)
         sizes(arcs)
-    if request.arpa:
+    if model:
         with _step(tell, "G") as sizes:
-            grammar = grammar_fst(request.arpa, labels)
+            grammar = grammar_fst(model, labels, str(request.arpa))
             arcs = Arcs.from_fst(grammar)
             files["G.fst"] = arcs.to_bytes()
             sizes(arcs)

@@ -104,7 +104,8 @@ def load_graph(directory: PathLike, tokenizer: Tokenizer[Any]) -> DecodingGraph:
         )
     for name, digest in description["files_sha256"].items():
         _check_file(folder / name, digest)
-    lines = (folder / WORDS_FILE).read_text(encoding="utf-8").splitlines()
+    # Not splitlines(): words of an ARPA file may hold what Unicode counts as ends of lines.
+    lines = (folder / WORDS_FILE).read_text(encoding="utf-8").removesuffix("\n").split("\n")
     return DecodingGraph(
         folder=folder,
         kind=description["type"],

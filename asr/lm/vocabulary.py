@@ -7,7 +7,7 @@ from typing import Any
 
 from asr.errors import UserError
 from asr.files import PathLike
-from asr.lm.model import BEGIN, END, UNKNOWN
+from asr.ngrams.model import BEGIN, END, UNKNOWN
 from asr.text.scripts import is_cjk
 from asr.text.tokenizers import CharTokenizer, Tokenizer
 from asr.text.tokenizers.base import SPACE_TOKEN
