@@ -11,7 +11,7 @@ from lhotse.cut import Cut
 from asr.bundle import Bundle
 from asr.data.dataset import collate_features
 from asr.data.feasibility import cut_text
-from asr.data.features import FbankExtractor, load_features
+from asr.data.features import FbankExtractor, load_finite_features
 from asr.decoding.alignment import align_tokens
 from asr.decoding.hypothesis import Hypothesis
 from asr.decoding.timing import place_in_time, spell_words
@@ -47,7 +47,7 @@ def align_batch(
     """
     model, tokenizer = bundle.model, bundle.tokenizer
     device = next(model.parameters()).device
-    batch, lengths = collate_features([load_features(cut, extractor) for cut in cuts])
+    batch, lengths = collate_features([load_finite_features(cut, extractor) for cut in cuts])
     encodings, lengths = model.encode(
         batch.to(device), lengths.to(device), model.encoder.trained_chunking
     )

@@ -11,14 +11,17 @@ from torch import Tensor
 from asr.bundle import Bundle, load_bundle
 from asr.config.decoding import DecodingOptions, check_method, default_method
 from asr.config.loading import override_section
-from asr.data.audio import read_audio
+from asr.config.transcription import TranscriptionOptions
 from asr.data.dataset import collate_features
 from asr.data.features import FbankExtractor
 from asr.decoding.base import model_parts
 from asr.decoding.hypothesis import Hypothesis
+from asr.decoding.long_audio.decode import decode_recording
+from asr.decoding.long_audio.recordings import open_recording
 from asr.decoding.registry import decode
 from asr.decoding.resources import NO_RESOURCES, Resources
 from asr.decoding.timing import spell_words
+from asr.devices import memory_errors
 from asr.files import PathLike
 from asr.models import Chunking
 
@@ -73,7 +76,10 @@ class Recognizer:
     def transcribe(
         self, audio: PathLike | np.ndarray, sampling_rate: int | None = None
     ) -> Hypothesis:
-        """Transcribe one recording.
+        """Transcribe one recording of any length.
+
+        One that is longer than what the model was trained on is decoded in overlapped windows, as
+        `asr transcribe` does; see `decode_recording` for what the hypothesis then holds.
 
         Args:
             audio: a file that libsndfile reads, of any rate and number of channels, or samples
@@ -85,12 +91,14 @@ class Recognizer:
                 numbers.
         """
         wanted = self.bundle.config.features_params.sampling_rate
-        samples = read_audio(audio, wanted, sampling_rate)
-        return self.decode_features([self.extractor.extract(samples)])[0][0]
+        recording = open_recording(audio, wanted, sampling_rate)
+        options = TranscriptionOptions().for_model(self.bundle.provenance)
+        return decode_recording(self, recording, options)
 
     def decode_features(self, features: Sequence[Tensor]) -> list[list[Hypothesis]]:
         """Decode a batch of feature matrices, each (T, F): n-best hypotheses, texts filled in."""
-        return self.decode_encodings(*self.encode(features))
+        with memory_errors(_named(features)):
+            return self.decode_encodings(*self.encode(features))
 
     @torch.inference_mode()
     def encode(self, features: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
@@ -115,3 +123,8 @@ class Recognizer:
         for hypothesis in (h for n_best in results for h in n_best):
             spell_words(hypothesis, self.bundle.tokenizer)
         return results
+
+
+def _named(features: Sequence[Tensor]) -> str:
+    longest = max(map(len, features), default=0)
+    return f"{len(features)} utterances at once, the longest of {longest} feature frames"

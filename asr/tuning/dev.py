@@ -19,7 +19,7 @@ from asr.config.loading import build
 from asr.config.tokenizer import NormaliserName
 from asr.data.cuts import load_cuts
 from asr.data.feasibility import cut_text
-from asr.data.features import load_features
+from asr.data.features import load_finite_features
 from asr.data.sampling import duration_batches
 from asr.decoding.recognizer import Recognizer
 from asr.decoding.resources import Resources
@@ -89,7 +89,7 @@ class DevMeasure:
         batches = []
         with tqdm(total=len(cuts), desc="encoding dev", unit="utt") as bar:
             for batch in duration_batches(cuts, batch_duration):
-                features = [load_features(cut, recognizer.extractor) for cut in batch]
+                features = [load_finite_features(cut, recognizer.extractor) for cut in batch]
                 encodings, lengths = recognizer.encode(features)
                 texts = [tokenizer.canonical(cut_text(cut)) for cut in batch]
                 references = [self._tokens(text) for text in texts]
