@@ -36,6 +36,20 @@ class PositiveNumber(click.ParamType):
 
 POSITIVE = PositiveNumber()
 
+
+class FiniteRange(click.FloatRange):
+    """click's range of numbers, which lets `nan` through, without it."""
+
+    def convert(
+        self, value: Any, parameter: click.Parameter | None, context: click.Context | None
+    ) -> float:
+        """Return the number; anything else is a usage error."""
+        number = float(super().convert(value, parameter, context))
+        if not math.isfinite(number):
+            self.fail(f"'{value}' is no finite number.", parameter, context)
+        return number
+
+
 config_option = click.option(
     "--config",
     "config_path",

@@ -97,8 +97,7 @@ class Recognizer:
 
     def decode_features(self, features: Sequence[Tensor]) -> list[list[Hypothesis]]:
         """Decode a batch of feature matrices, each (T, F): n-best hypotheses, texts filled in."""
-        with memory_errors(_named(features)):
-            return self.decode_encodings(*self.encode(features))
+        return self.decode_encodings(*self.encode(features))
 
     @torch.inference_mode()
     def encode(self, features: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
@@ -106,25 +105,22 @@ class Recognizer:
         model = self.bundle.model
         batch, lengths = collate_features(features)
         device = next(model.parameters()).device
-        return model.encode(batch.to(device), lengths.to(device), self.chunking)
+        with memory_errors(f"encoding a batch of {tuple(batch.shape)} features"):
+            return model.encode(batch.to(device), lengths.to(device), self.chunking)
 
     @torch.inference_mode()
     def decode_encodings(self, encodings: Tensor, lengths: Tensor) -> list[list[Hypothesis]]:
         """Decode what `encode` returned: n-best hypotheses, texts filled in."""
-        results = decode(
-            self.method,
-            self.bundle.model,
-            encodings,
-            lengths,
-            self.options,
-            self.resources,
-            seconds_per_frame=self.bundle.seconds_per_encoding,
-        )
+        with memory_errors(f"{self.method} on a batch of {tuple(encodings.shape)} encodings"):
+            results = decode(
+                self.method,
+                self.bundle.model,
+                encodings,
+                lengths,
+                self.options,
+                self.resources,
+                seconds_per_frame=self.bundle.seconds_per_encoding,
+            )
         for hypothesis in (h for n_best in results for h in n_best):
             spell_words(hypothesis, self.bundle.tokenizer)
         return results
-
-
-def _named(features: Sequence[Tensor]) -> str:
-    longest = max(map(len, features), default=0)
-    return f"{len(features)} utterances at once, the longest of {longest} feature frames"
