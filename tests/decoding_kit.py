@@ -29,7 +29,6 @@ class DecodingKit:
         ngram: ARPA file of words.
         graph: HLG.
         neural_lm: untrained.
-        hotwords: a file with a phrase.
     """
 
     corpus: ToneCorpus
@@ -42,6 +41,11 @@ class DecodingKit:
     @property
     def bundle(self) -> Path:
         return self.experiment / "bundle"
+
+    @property
+    def ctc_bundle(self) -> Path:
+        """A model without attention decoder, untrained."""
+        return self.root / "ctc" / "bundle"
 
     @property
     def ngram(self) -> Path:
@@ -73,6 +77,7 @@ def make_kit(corpus: ToneCorpus, root: Path) -> DecodingKit:
     kit = DecodingKit(corpus, root)
     train_here(corpus, kit.experiment, "training.max_epochs=14")
     choose_weights(kit.experiment, corpus.dev_cuts, torch.device("cpu"))
+    save_untrained_bundle(kit.ctc_bundle, corpus, *CTC_ONLY)
     run("lm", "train", "--text", str(corpus.train_cuts), "--order", "2", "--output", str(kit.ngram))
     tokenizer = kit.bundle / "tokenizer"
     run(
