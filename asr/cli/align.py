@@ -6,8 +6,7 @@ from pathlib import Path
 
 import click
 
-from asr.cli.options import PATH, bundle_option, device_option
-from asr.errors import UserError
+from asr.cli.options import PATH, batch_duration_option, bundle_option, device_option
 
 
 @click.command("align")
@@ -23,7 +22,7 @@ from asr.errors import UserError
     show_default=True,
     help="May be repeated. textgrid writes a file an utterance.",
 )
-@click.option("--batch-duration", type=float, default=200.0, show_default=True, help="Seconds.")
+@batch_duration_option
 @click.option(
     "--delay-of",
     "decoded",
@@ -43,8 +42,6 @@ def command(
     device: str,
 ) -> None:
     """Write DIR/alignments.{ctm,jsonl}, DIR/textgrid/, rejected.jsonl and summary.json."""
-    if batch_duration <= 0:
-        raise UserError("must be above 0", where="--batch-duration")
     from asr.alignment.run import align_split
     from asr.bundle import load_bundle
     from asr.data.rejections import name_rejections

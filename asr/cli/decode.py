@@ -7,9 +7,17 @@ from typing import Any
 
 import click
 
-from asr.cli.options import PATH, bundle_option, device_option, resource_options
+from asr.cli.options import (
+    PATH,
+    batch_duration_option,
+    bundle_option,
+    device_option,
+    resource_options,
+)
 from asr.config.decoding import EXTRAS, METHODS
 from asr.errors import UserError
+
+_ALL_LEFT = -1
 
 
 def _list_methods(context: click.Context, parameter: click.Parameter, asked: bool) -> None:
@@ -46,8 +54,8 @@ def _list_methods(context: click.Context, parameter: click.Parameter, asked: boo
 @click.option("--method", "methods", multiple=True, help="May be repeated; default: the best.")
 @click.option("--set", "overrides", multiple=True, metavar="A=B", help="Override decoding options.")
 @click.option("--chunk-size", type=click.IntRange(1), help="Simulate streaming; encoder frames.")
-@click.option("--left-chunks", type=click.IntRange(-1), default=-1, show_default=True)
-@click.option("--batch-duration", type=float, default=200.0, show_default=True, help="Seconds.")
+@click.option("--left-chunks", type=click.IntRange(-1), default=_ALL_LEFT, show_default=True)
+@batch_duration_option
 @resource_options
 @device_option
 def command(
@@ -64,8 +72,8 @@ def command(
     **resource_files: Any,
 ) -> None:
     """Write OUTPUT_DIR/<method>/{hyps.jsonl,hyps.trn,hyps.ctm,summary.json}."""
-    if batch_duration <= 0:
-        raise UserError("must be above 0", where="--batch-duration")
+    if left_chunks != _ALL_LEFT and chunk_size is None:
+        raise UserError("goes with --chunk-size", where="--left-chunks")
     from asr.bundle import load_bundle
     from asr.decoding.corpus import decode_split
     from asr.decoding.recognizer import Recognizer
@@ -78,10 +86,12 @@ def command(
         ResourcePaths(**resource_files), loaded, next(loaded.model.parameters()).device
     )
     chunking = Chunking(chunk_size, left_chunks) if chunk_size else None
-    for method in methods or (None,):
-        recognizer = Recognizer(
-            loaded, method, chunking=chunking, resources=resources, overrides=overrides
-        )
+    # All of them before the first one decodes: a mistake in the last one is told at once.
+    recognizers = [
+        Recognizer(loaded, method, chunking=chunking, resources=resources, overrides=overrides)
+        for method in methods or (None,)
+    ]
+    for recognizer in {one.method: one for one in recognizers}.values():
         done = decode_split(recognizer, cuts, output_dir, split, batch_duration, bundle)
         click.echo(
             f"{split} {recognizer.method}: {done.audio_seconds:.0f} s of audio, "

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from asr.cli.options import PATH
+from asr.cli.options import PATH, FiniteRange
 
 
 @click.command("graph")
@@ -35,7 +35,7 @@ from asr.cli.options import PATH
 )
 @click.option(
     "--unknown-cost",
-    type=click.FloatRange(0.0),
+    type=FiniteRange(0.0),
     help="Let other words be spelled, as <unk> to the language model, for this cost a token "
     "(natural log; the log of the number of tokens makes all equally probable).",
 )

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from pathlib import Path
 
 import click
 
 from asr.cli.options import PATH
+from asr.files import check_writable
 
 INTERRUPTED = 143
 
@@ -37,13 +39,23 @@ def launch_options(command: Callable[..., None]) -> Callable[..., None]:
 
 
 def start_processes(
-    arguments: Sequence[str], num_processes: int, num_nodes: int, node_rank: int, master: str
+    arguments: Sequence[str],
+    exp_dir: Path,
+    num_processes: int,
+    num_nodes: int,
+    node_rank: int,
+    master: str,
 ) -> None:
-    """Outside torchrun, run the command in torchrun's processes and exit as they did."""
+    """Outside torchrun, run the command in torchrun's processes and exit as they did.
+
+    Raises:
+        UserError: the run's folder cannot be written to.
+    """
     from asr.training.distributed import under_torchrun
     from asr.training.launch import default_num_processes, launch
 
     if not under_torchrun():
+        check_writable(exp_dir)
         number = num_processes or default_num_processes()
         raise click.exceptions.Exit(launch(arguments, number, num_nodes, node_rank, master))
 

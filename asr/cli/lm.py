@@ -8,7 +8,8 @@ from typing import Any
 
 import click
 
-from asr.cli.options import PATH
+from asr.cli.options import PATH, FiniteRange
+from asr.config.loading import build
 from asr.config.ngram import Estimator, NgramParams, Unit
 from asr.errors import UserError
 from asr.files import write_json
@@ -75,7 +76,7 @@ def _text_options(function: Callable[..., None]) -> Callable[..., None]:
 )
 @click.option(
     "--prune",
-    type=click.FloatRange(0, 1, max_open=True),
+    type=FiniteRange(0, 1, max_open=True),
     default=0.0,
     show_default=True,
     help="Leave out n-grams that change the perplexity by a lesser share, such as 1e-7.",
@@ -92,13 +93,14 @@ def train(
     prune: float,
 ) -> None:
     """Estimate a model from transcripts."""
-    params = NgramParams(
-        order=order,
-        estimator=estimator,
-        cutoffs=_numbers(cutoffs),
-        unknown_below=unknown_below,
-        prune=prune,
-    )
+    given = {
+        "order": order,
+        "estimator": estimator,
+        "cutoffs": _numbers(cutoffs),
+        "unknown_below": unknown_below,
+        "prune": prune,
+    }
+    params = build(NgramParams, given, source="asr lm train")
     report = train_ngram(UnitText(text_files, unit, tokenizer_dir), params, output)
     click.echo(f"{report.sentences} sentences, {report.units} {unit}s")
     if prune:
@@ -108,7 +110,7 @@ def train(
 
 @command.command("prune")
 @click.option("--lm", "path", type=PATH, metavar="FILE", required=True, help="ARPA file.")
-@click.option("--threshold", type=click.FloatRange(0, 1, min_open=True), required=True)
+@click.option("--threshold", type=FiniteRange(0, 1, min_open=True), required=True)
 @click.option("--output", type=PATH, metavar="FILE", required=True, help="ARPA file; .gz too.")
 def prune(path: Path, threshold: float, output: Path) -> None:
     """Leave out what changes the perplexity by a share of less than the threshold."""

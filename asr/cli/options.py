@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -12,6 +14,41 @@ from asr.config.schema import ExperimentConfig
 from asr.errors import UserError
 
 PATH = click.Path(path_type=Path)
+
+
+class PositiveNumber(click.ParamType):
+    """A number above 0; click's own range lets `nan` through."""
+
+    name = "number"
+
+    def convert(
+        self, value: Any, parameter: click.Parameter | None, context: click.Context | None
+    ) -> float:
+        """Return the number; anything else is a usage error."""
+        try:
+            number = float(value)
+        except ValueError:
+            number = math.nan
+        if not number > 0:
+            self.fail(f"'{value}' is no number above 0.", parameter, context)
+        return number
+
+
+POSITIVE = PositiveNumber()
+
+
+class FiniteRange(click.FloatRange):
+    """click's range of numbers, which lets `nan` through, without it."""
+
+    def convert(
+        self, value: Any, parameter: click.Parameter | None, context: click.Context | None
+    ) -> float:
+        """Return the number; anything else is a usage error."""
+        number = float(super().convert(value, parameter, context))
+        if not math.isfinite(number):
+            self.fail(f"'{value}' is no finite number.", parameter, context)
+        return number
+
 
 config_option = click.option(
     "--config",
@@ -26,6 +63,9 @@ set_option = click.option(
 )
 device_option = click.option(
     "--device", default="auto", show_default=True, help="cpu, cuda, cuda:N, or auto."
+)
+batch_duration_option = click.option(
+    "--batch-duration", type=POSITIVE, default=200.0, show_default=True, help="Seconds at once."
 )
 bundle_option = click.option(
     "--bundle", type=PATH, required=True, metavar="DIR", help="A trained model's bundle folder."

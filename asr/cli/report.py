@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from asr.cli.options import PATH
+from asr.cli.options import PATH, FiniteRange
 from asr.errors import UserError
 from asr.scoring.report import ReportOptions, write_report
 
@@ -51,14 +51,14 @@ from asr.scoring.report import ReportOptions, write_report
 )
 @click.option(
     "--max-clip-seconds",
-    type=click.FloatRange(min=0, min_open=True),
+    type=FiniteRange(min=0, min_open=True),
     default=20.0,
     show_default=True,
     help="Of one utterance.",
 )
 @click.option(
     "--max-audio-megabytes",
-    type=click.FloatRange(min=0),
+    type=FiniteRange(min=0),
     default=10.0,
     show_default=True,
     help="Of all audio in the page; base64 adds a third.",

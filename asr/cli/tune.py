@@ -7,9 +7,8 @@ from typing import Any, get_args
 
 import click
 
-from asr.cli.options import PATH, device_option, resource_options
+from asr.cli.options import PATH, POSITIVE, batch_duration_option, device_option, resource_options
 from asr.config.tokenizer import NormaliserName
-from asr.errors import UserError
 from asr.scoring.alignment import Unit
 
 
@@ -23,7 +22,7 @@ from asr.scoring.alignment import Unit
     required=True,
     help="May be repeated. The first one also chooses among averages of checkpoints.",
 )
-@click.option("--minutes", type=float, default=10.0, show_default=True, help="For all methods.")
+@click.option("--minutes", type=POSITIVE, default=10.0, show_default=True, help="For all methods.")
 @click.option(
     "--averages",
     type=click.IntRange(1),
@@ -31,12 +30,12 @@ from asr.scoring.alignment import Unit
     show_default=True,
     help="Compare so many of the averages that asr average ranked best.",
 )
-@click.option("--max-hours", type=float, default=2.0, show_default=True, help="Of dev speech.")
+@click.option("--max-hours", type=POSITIVE, default=2.0, show_default=True, help="Of dev speech.")
 @click.option("--unit", type=click.Choice(get_args(Unit)), default="word", show_default=True)
 @click.option(
     "--normaliser", type=click.Choice(get_args(NormaliserName)), default="none", show_default=True
 )
-@click.option("--batch-duration", type=float, default=200.0, show_default=True, help="Seconds.")
+@batch_duration_option
 @resource_options
 @device_option
 def command(
@@ -57,13 +56,6 @@ def command(
     EXP_DIR/tuning.md is the table of all that was tried. Run again, it goes on with what was
     measured before.
     """
-    for name, value in (
-        ("--minutes", minutes),
-        ("--max-hours", max_hours),
-        ("--batch-duration", batch_duration),
-    ):
-        if value <= 0:
-            raise UserError("must be above 0", where=name)
     from asr.decoding.resources import ResourcePaths
     from asr.devices import pick_device
     from asr.tuning.run import TABLE, TuningRequest, tune

@@ -19,8 +19,7 @@ from asr.config.tokenizer import NormaliserName
 from asr.config.tuning import grid_around, tunable_options
 from asr.decoding.base import model_parts
 from asr.decoding.resources import ResourcePaths, Resources, load_resources
-from asr.errors import UserError
-from asr.files import append_jsonl, read_jsonl_log, write_text
+from asr.files import append_jsonl, read_jsonl_log, state_of, write_text
 from asr.scoring.alignment import Unit
 from asr.scoring.text_tables import markdown_table
 from asr.training.averaging import candidate_weights, checkpoints_of, read_choices
@@ -203,17 +202,10 @@ def _fingerprint(request: TuningRequest, weights: str) -> str:
     value: dict[str, Any] = {
         "weights": weights,
         "average": (request.directory / "average.json").read_text(encoding="utf-8"),
-        "files": [[str(path), *_state(path)] for path in files],
+        "files": [[str(path), *state_of(path)] for path in files],
         "counting": [request.max_hours, request.unit, request.normaliser],
     }
     return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()[:16]
-
-
-def _state(path: Path) -> tuple[int, int]:
-    if not path.exists():
-        raise UserError("does not exist", where=str(path))
-    newest = max((p.stat() for p in [path, *path.rglob("*")]), key=lambda stat: stat.st_mtime_ns)
-    return newest.st_size, newest.st_mtime_ns
 
 
 def _render(request: TuningRequest, weights: str, tuned: list[TunedMethod]) -> str:

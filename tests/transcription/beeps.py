@@ -13,6 +13,7 @@ from torch import Tensor
 
 from asr.config.decoding import DecodingOptions
 from asr.decoding.hypothesis import Hypothesis, Word
+from asr.decoding.resources import NO_RESOURCES, Resources
 
 RATE = 8000
 PITCHES = {"do": 500.0, "re": 800.0, "mi": 1300.0, "fa": 2100.0}
@@ -44,6 +45,7 @@ class BeepRecogniser:
     method: str = "beeps"
     options: DecodingOptions = field(default_factory=DecodingOptions)
     batches: list[int] = field(default_factory=list)
+    resources: Resources = NO_RESOURCES
 
     def __post_init__(self) -> None:
         features = SimpleNamespace(sampling_rate=RATE)

@@ -8,8 +8,9 @@ import soundfile
 from beeps import RATE, BeepRecogniser, record
 
 from asr.config.transcription import TranscriptionOptions
-from asr.data.audio import read_header, resample
+from asr.data.audio import resample
 from asr.data.synthesis import EspeakSynthesiser
+from asr.decoding.long_audio.recordings import AudioFile
 from asr.errors import UserError
 from asr.transcription.long_audio import transcribe_file
 from asr.transcription.speech import speech_windows
@@ -83,7 +84,7 @@ def test_voice_activity_finds_speech(tmp_path: Path) -> None:
     soundfile.write(path, np.concatenate([silence, speech, silence, speech]), RATE)
     length = len(speech) / RATE
     options = TranscriptionOptions(segmentation="vad", window=8.0, overlap=1.0)
-    found = speech_windows(path, read_header(path), options)
+    found = speech_windows(AudioFile.open(path), options)
     assert [window.start for window in found] == pytest.approx([5.0, 10.0 + length], abs=0.5)
     assert [window.end for window in found] == pytest.approx(
         [5.0 + length, 10.0 + 2 * length], abs=0.6

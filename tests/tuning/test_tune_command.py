@@ -83,7 +83,7 @@ def test_other_weights_forget_the_choice(tone_corpus: ToneCorpus, tuned: Path) -
 @pytest.mark.parametrize(
     ("more", "methods", "told"),
     [
-        (["--minutes", "0"], METHODS, "--minutes: must be above 0"),
+        (["--minutes", "0"], METHODS, "'--minutes': '0' is no number above 0"),
         ([], ("joynt",), "no decoding method 'joynt'"),
         ([], ("ctc-prefix-beam+ngram",), "--ngram"),
     ],
