@@ -7,7 +7,7 @@ from typing import Any, get_args
 
 import click
 
-from asr.cli.options import PATH, device_option, resource_options
+from asr.cli.options import PATH, batch_duration_option, device_option, resource_options
 from asr.config.tokenizer import NormaliserName
 from asr.errors import UserError
 from asr.scoring.alignment import Unit
@@ -21,22 +21,34 @@ from asr.scoring.alignment import Unit
     "methods",
     multiple=True,
     required=True,
-    help="May be repeated. The first one also chooses among averages of checkpoints.",
+    help="A name with its extras; may be repeated. The first also chooses among --averages.",
 )
-@click.option("--minutes", type=float, default=10.0, show_default=True, help="For all methods.")
+@click.option("--minutes", type=float, default=10.0, help="Budget, shared by the methods.")
 @click.option(
     "--averages",
     type=click.IntRange(1),
     default=1,
-    show_default=True,
     help="Compare so many of the averages that asr average ranked best.",
 )
-@click.option("--max-hours", type=float, default=2.0, show_default=True, help="Of dev speech.")
-@click.option("--unit", type=click.Choice(get_args(Unit)), default="word", show_default=True)
 @click.option(
-    "--normaliser", type=click.Choice(get_args(NormaliserName)), default="none", show_default=True
+    "--max-hours",
+    type=float,
+    default=2.0,
+    help="Of more dev speech, utterances drawn at random stand for all.",
 )
-@click.option("--batch-duration", type=float, default=200.0, show_default=True, help="Seconds.")
+@click.option(
+    "--unit",
+    type=click.Choice(get_args(Unit)),
+    default="word",
+    help="What is counted, as `asr score` does.",
+)
+@click.option(
+    "--normaliser",
+    type=click.Choice(get_args(NormaliserName)),
+    default="none",
+    help="Of references and hypotheses, as `asr score` takes it.",
+)
+@batch_duration_option
 @resource_options
 @device_option
 def command(
@@ -54,14 +66,10 @@ def command(
 ) -> None:
     """Search decoding options on dev; the choice becomes EXP_DIR/bundle/tuned.json.
 
-    EXP_DIR/tuning.md is the table of all that was tried. Run again, it goes on with what was
-    measured before.
+    EXP_DIR/tuning.md is the table of all that was tried, EXP_DIR/tuning.jsonl its rows. Run again,
+    it goes on with what was measured before.
     """
-    for name, value in (
-        ("--minutes", minutes),
-        ("--max-hours", max_hours),
-        ("--batch-duration", batch_duration),
-    ):
+    for name, value in (("--minutes", minutes), ("--max-hours", max_hours)):
         if value <= 0:
             raise UserError("must be above 0", where=name)
     from asr.decoding.resources import ResourcePaths
