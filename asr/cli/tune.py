@@ -80,7 +80,7 @@ def command(
         exp_dir, dev_cuts, methods, ResourcePaths(**resource_files), minutes, averages,
         max_hours, unit, normaliser, batch_duration, pick_device(device),
     )  # fmt: skip
-    for tuned in tune(request):
+    for tuned in tune(request, lambda line: click.echo(line, err=True)):
         first, best = tuned.trials[0], tuned.best
         chosen = " ".join(f"{name}={value:g}" for name, value in best.options.items())
         click.echo(
