@@ -11,7 +11,9 @@ from asr.cli.options import PATH, batch_duration_option, bundle_option, device_o
 
 @click.command("align")
 @bundle_option
-@click.option("--cuts", type=PATH, required=True, metavar="CUTS.jsonl", help="With transcripts.")
+@click.option(
+    "--cuts", type=PATH, required=True, metavar="CUTS.jsonl", help="lhotse cuts with transcripts."
+)
 @click.option("--output-dir", type=PATH, required=True, metavar="DIR", help="Gets the files.")
 @click.option(
     "--format",
@@ -19,7 +21,6 @@ from asr.cli.options import PATH, batch_duration_option, bundle_option, device_o
     multiple=True,
     type=click.Choice(["ctm", "json", "textgrid"]),
     default=("ctm", "json"),
-    show_default=True,
     help="May be repeated. textgrid writes a file an utterance.",
 )
 @batch_duration_option
@@ -41,7 +42,11 @@ def command(
     decoded: tuple[Path, ...],
     device: str,
 ) -> None:
-    """Write DIR/alignments.{ctm,jsonl}, DIR/textgrid/, rejected.jsonl and summary.json."""
+    """Place the words and tokens of known transcripts in time, as CTC does.
+
+    Writes DIR/alignments.ctm, DIR/alignments.jsonl and DIR/textgrid/, as --format says,
+    rejected.jsonl and summary.json.
+    """
     from asr.alignment.run import align_split
     from asr.bundle import load_bundle
     from asr.data.rejections import name_rejections

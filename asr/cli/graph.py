@@ -16,7 +16,6 @@ from asr.cli.options import PATH, FiniteRange
     "kind",
     type=click.Choice(["h", "hl", "hlg"]),
     default="hlg",
-    show_default=True,
     help="h: any tokens; hl: words of a lexicon; hlg: words with a language model.",
 )
 @click.option("--tokenizer", type=PATH, metavar="DIR", required=True, help="The model's tokenizer.")

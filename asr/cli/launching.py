@@ -25,13 +25,13 @@ def launch_options(command: Callable[..., None]) -> Callable[..., None]:
                 "--num-processes",
                 type=click.IntRange(0),
                 default=0,
-                help="A node; 0: one a GPU or core.",
+                help="On each node; 0: one a GPU, without GPUs one a core up to four.",
             ),
-            click.option("--num-nodes", type=click.IntRange(1), default=1, show_default=True),
-            click.option("--node-rank", type=click.IntRange(0), default=0, show_default=True),
+            click.option("--num-nodes", type=click.IntRange(1), default=1, help="Machines."),
             click.option(
-                "--master", default="localhost:0", help="host:port of node 0, for several nodes."
+                "--node-rank", type=click.IntRange(0), default=0, help="Of this machine, from 0."
             ),
+            click.option("--master", default="localhost:0", help="Host and port of node 0."),
         )
     ):
         command = option(command)

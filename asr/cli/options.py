@@ -59,16 +59,31 @@ config_option = click.option(
     help="YAML or JSON conf file.",
 )
 set_option = click.option(
-    "--set", "overrides", metavar="A.B=C", multiple=True, help="Override a key of CONF."
+    "--set",
+    "overrides",
+    metavar="A.B=C",
+    multiple=True,
+    help="Override a key of CONF; may be repeated.",
 )
-device_option = click.option(
-    "--device", default="auto", show_default=True, help="cpu, cuda, cuda:N, or auto."
-)
-batch_duration_option = click.option(
-    "--batch-duration", type=POSITIVE, default=200.0, show_default=True, help="Seconds at once."
-)
+device_option = click.option("--device", default="auto", help="cpu, cuda, cuda:N, or auto.")
 bundle_option = click.option(
     "--bundle", type=PATH, required=True, metavar="DIR", help="A trained model's bundle folder."
+)
+decoding_set_option = click.option(
+    "--set",
+    "overrides",
+    multiple=True,
+    metavar="A=B",
+    help="Override a decoding option, such as beam_size=20; may be repeated.",
+)
+batch_duration_option = click.option(
+    "--batch-duration",
+    type=POSITIVE,
+    default=200.0,
+    help="Seconds, padding included, that are computed at once.",
+)
+DEFAULT_METHOD = (
+    "without it attention-rescoring, or ctc-prefix-beam where the model has no attention decoder."
 )
 
 
@@ -94,11 +109,19 @@ def resource_options(command: Callable[..., None]) -> Callable[..., None]:
     """Add the options for what decoding uses beside the model; see `ResourcePaths`."""
     for flag, kind, text in reversed(
         (
-            ("--ngram", "FILE", "n-gram language model, ARPA; for methods with +ngram."),
-            ("--neural-lm", "DIR", "Neural language model; for methods with +neural."),
-            ("--graph", "DIR", "Decoding graph that asr graph made."),
+            ("--ngram", "FILE", "n-gram language model, ARPA, .gz too; for methods with +ngram."),
+            (
+                "--neural-lm",
+                "DIR",
+                "Neural language model, a bundle of asr train-lm; for methods with +neural.",
+            ),
+            ("--graph", "DIR", "Decoding graph that asr graph made; for wfst and k2-hlg…."),
             ("--rescoring-ngram", "FILE", "n-gram of words, ARPA; for k2-hlg-rescoring."),
-            ("--hotwords", "FILE", "Phrases to favour, one a line; for methods with +hotwords."),
+            (
+                "--hotwords",
+                "FILE",
+                "Phrases to favour, one a line, a weight after a tab; for methods with +hotwords.",
+            ),
         )
     ):
         command = click.option(flag, type=PATH, metavar=kind, help=text)(command)

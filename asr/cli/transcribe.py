@@ -7,7 +7,14 @@ from typing import Any
 
 import click
 
-from asr.cli.options import PATH, bundle_option, device_option, resource_options
+from asr.cli.options import (
+    DEFAULT_METHOD,
+    PATH,
+    bundle_option,
+    decoding_set_option,
+    device_option,
+    resource_options,
+)
 from asr.config.loading import build
 from asr.config.transcription import SEGMENTATIONS, TranscriptionOptions
 from asr.errors import UserError
@@ -18,10 +25,14 @@ FORMATS = ("txt", "json", "srt", "vtt")
 @click.command("transcribe")
 @bundle_option
 @click.argument("files", nargs=-1, required=True, type=PATH)
-@click.option("--method", help="Decoding method; default: the best that the model has.")
-@click.option("--set", "overrides", multiple=True, metavar="A=B", help="Override decoding options.")
+@click.option("--method", help=f"A name with its extras; {DEFAULT_METHOD}")
+@decoding_set_option
 @click.option(
-    "--format", "formats", multiple=True, type=click.Choice(FORMATS), help="May be repeated."
+    "--format",
+    "formats",
+    multiple=True,
+    type=click.Choice(FORMATS),
+    help="May be repeated; without it txt.",
 )
 @click.option(
     "--output-dir", type=PATH, help="Write <file's name>.<format> there instead of printing."
@@ -30,7 +41,6 @@ FORMATS = ("txt", "json", "srt", "vtt")
     "--segmentation",
     type=click.Choice(SEGMENTATIONS),
     default="windows",
-    show_default=True,
     help="How long files are cut: overlapped windows, or speech by voice activity (extra vad).",
 )
 @click.option(
