@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import codecs
 import re
 import subprocess
 import sys
@@ -45,8 +44,7 @@ def grammar_fst(model: NgramModel, labels: LabelTable, where: PathLike) -> kaldi
         write_arpa(model, arpa)
         symbols, output = Path(folder) / "words.txt", Path(folder) / "G.fst"
         symbols.write_text(symbol_lines(labels.words), encoding="utf-8")
-        plain = str(_plain(Path(arpa), Path(folder)))
-        command = [sys.executable, "-c", _CONVERT, plain, str(output), str(symbols)]
+        command = [sys.executable, "-c", _CONVERT, str(arpa), str(output), str(symbols)]
         done = subprocess.run(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
         if done.returncode:
             said = done.stderr.decode(errors="replace")
@@ -54,18 +52,6 @@ def grammar_fst(model: NgramModel, labels: LabelTable, where: PathLike) -> kaldi
             what = f"kaldilm cannot read it: {complaints[-1] if complaints else said[-200:]}"
             raise UserError(what, where=str(where))
         return kaldifst.StdVectorFst.read(str(output))
-
-
-def _plain(arpa: Path, folder: Path) -> Path:
-    """Return a file as kaldilm reads it: without compression, or an editor's byte order mark."""
-    with open(arpa, "rb") as stream:
-        is_plain = arpa.suffix != ".gz" and not stream.read(3).startswith(codecs.BOM_UTF8)
-    if is_plain:
-        return arpa
-    copy = folder / "plain.arpa"
-    with open(copy, "w", encoding="utf-8") as out:
-        out.writelines(f"{line}\n" for _, line in read_lines(arpa))
-    return copy
 
 
 def symbol_lines(labels: dict[str, int]) -> str:

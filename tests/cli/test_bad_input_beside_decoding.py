@@ -55,7 +55,7 @@ FILES = {
         (["--type", "hlg"], "needs a language model"),
         (["--type", "h", "--arpa", "{kit}/words.arpa"], "takes no language model"),
         (["--arpa", "{tmp}/nouni.arpa"], "no unigrams"),
-        (["--arpa", "{tmp}/text.arpa"], "\\data\\ is missing"),
+        (["--arpa", "{tmp}/text.arpa"], "no \\data\\ line"),
         (["--arpa", "{tmp}"], "is a folder"),
         (["--arpa", "{kit}/words.arpa", "--lexicon", "{tmp}/lexicon"], "lexicon:2: the tokenizer"),
         (["--arpa", "{kit}/words.arpa", "--lexicon", "{tmp}/doubled"], "doubled:2: "),
