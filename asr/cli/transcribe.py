@@ -50,7 +50,9 @@ FORMATS = ("txt", "json", "srt", "vtt")
     "its utterances within 4 and 30 s (20 s for bundles that do not tell).",
 )
 @click.option(
-    "--overlap", type=float, help="Seconds two windows share; default: a fifth of the window."
+    "--overlap",
+    type=float,
+    help="Seconds two windows share; default: a fifth of the window, at least 2 s of it.",
 )
 @resource_options
 @device_option

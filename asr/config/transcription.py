@@ -16,6 +16,7 @@ SEGMENTATIONS: tuple[str, ...] = get_args(Segmentation)
 WINDOW_OF_UNKNOWN_MODELS = 20.0  # seconds
 SHORTEST_WINDOW, LONGEST_WINDOW = 4.0, 30.0  # seconds, of windows that the model decides
 OVERLAP_SHARE = 0.2
+SHORTEST_OVERLAP = 2.0  # seconds; each window loses up to a word at its ends
 
 
 class TranscriptionOptions(Params):
@@ -37,7 +38,8 @@ class TranscriptionOptions(Params):
         None,
         ge=0,
         allow_inf_nan=False,
-        description="seconds two windows share; null: a fifth of window",
+        description="seconds two windows share; null: a fifth of window, but at least 2 seconds "
+        "where that is no more than half of it",
     )
     batch_duration: float = Field(
         120.0, gt=0, allow_inf_nan=False, description="seconds of windows in one batch"
@@ -67,7 +69,9 @@ class TranscriptionOptions(Params):
             UserError: the overlap asked for is too long for the window.
         """
         window = self.window or _known_seconds(provenance)
-        overlap = OVERLAP_SHARE * window if self.overlap is None else self.overlap
+        overlap = self.overlap
+        if overlap is None:
+            overlap = min(max(OVERLAP_SHARE * window, SHORTEST_OVERLAP), window / 2)
         options = {**self.model_dump(mode="json"), "window": window, "overlap": overlap}
         return build(TranscriptionOptions, options, source="transcription")
 

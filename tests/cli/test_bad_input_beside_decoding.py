@@ -209,7 +209,7 @@ def test_score_with_hotwords(
         (["--system", "y/ctc"], "no system 'y/ctc'"),
         (["--cuts", "dev"], "SPLIT=FILE"),
         (["--cuts", "test={tmp}"], "names the split 'test'"),
-        (["--cuts", "dev={tmp}/none"], "none: the cuts do not exist"),
+        (["--cuts", "dev={tmp}/none"], "none: the file does not exist"),
         (["--max-clip-seconds", "nan"], "no finite number"),
     ],
 )

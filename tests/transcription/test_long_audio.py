@@ -11,6 +11,7 @@ from asr.config.transcription import TranscriptionOptions
 from asr.data.audio import resample
 from asr.data.synthesis import EspeakSynthesiser
 from asr.decoding.long_audio.recordings import AudioFile
+from asr.decoding.resources import ResourcePaths, Resources
 from asr.errors import UserError
 from asr.transcription.long_audio import transcribe_file
 from asr.transcription.speech import speech_windows
@@ -50,9 +51,15 @@ def test_what_was_decoded_in_another_way_is_not_taken_over(tmp_path: Path) -> No
     record(path, 100.0, seed=3)
     with pytest.raises(KeyboardInterrupt):
         transcribe_file(BeepRecogniser(patience=8), path, OPTIONS, journal)  # type: ignore[arg-type]
-    other = BeepRecogniser(method="other")
-    transcribe_file(other, path, OPTIONS, journal)  # type: ignore[arg-type]
-    assert sum(other.batches) == 13
+    hotwords = tmp_path / "hotwords"
+    hotwords.write_text("do\n")
+    with_hotwords = Resources(paths=ResourcePaths(hotwords=hotwords))
+    for other in (BeepRecogniser(method="other"), BeepRecogniser(resources=with_hotwords)):
+        kept = journal.read_text()
+        transcribe_file(other, path, OPTIONS, journal)  # type: ignore[arg-type]
+        assert sum(other.batches) == 13
+        assert not journal.exists()
+        journal.write_text(kept)
 
 
 def test_silence_has_no_words(tmp_path: Path) -> None:
