@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import gzip
 import re
+import shutil
 import subprocess
 import sys
 import tempfile
+import zlib
 from pathlib import Path
 
 import kaldifst
@@ -61,18 +64,19 @@ def read_unigrams(path: PathLike) -> list[str]:
 
 
 def grammar_fst(arpa: PathLike, labels: LabelTable) -> kaldifst.StdVectorFst:
-    """Convert an ARPA file of any order; n-grams with a word that has no label are left out.
+    """Convert an ARPA file of any order, `.gz` too; n-grams with a word that has no label are left out.
 
     Costs are natural logarithms. Backing off takes the input label of the word `#0`; `<s>` and
     `</s>` become the start and the costs of ending.
 
     Raises:
-        UserError: kaldilm refuses the file.
+        UserError: kaldilm refuses the file, or it is not a whole gzip file.
     """
     with tempfile.TemporaryDirectory() as folder:
         symbols, output = Path(folder) / "words.txt", Path(folder) / "G.fst"
         symbols.write_text(symbol_lines(labels.words), encoding="utf-8")
-        command = [sys.executable, "-c", _CONVERT, str(arpa), str(output), str(symbols)]
+        plain = _unpacked(Path(arpa), Path(folder))
+        command = [sys.executable, "-c", _CONVERT, str(plain), str(output), str(symbols)]
         done = subprocess.run(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
         if done.returncode:
             said = done.stderr.decode(errors="replace")
@@ -80,6 +84,19 @@ def grammar_fst(arpa: PathLike, labels: LabelTable) -> kaldifst.StdVectorFst:
             what = f"kaldilm cannot read it: {complaints[-1] if complaints else said[-200:]}"
             raise UserError(what, where=str(arpa))
         return kaldifst.StdVectorFst.read(str(output))
+
+
+def _unpacked(arpa: Path, folder: Path) -> Path:
+    """Return the file as kaldilm reads it: one that is packed is unpacked into `folder`."""
+    if arpa.suffix != ".gz":
+        return arpa
+    plain = folder / "lm.arpa"
+    try:
+        with gzip.open(arpa, "rb") as packed, plain.open("wb") as stream:
+            shutil.copyfileobj(packed, stream)
+    except (gzip.BadGzipFile, EOFError, zlib.error) as error:
+        raise UserError("is not a whole gzip file", where=str(arpa)) from error
+    return plain
 
 
 def symbol_lines(labels: dict[str, int]) -> str:
