@@ -64,10 +64,10 @@ def read_unigrams(path: PathLike) -> list[str]:
 
 
 def grammar_fst(arpa: PathLike, labels: LabelTable) -> kaldifst.StdVectorFst:
-    """Convert an ARPA file of any order, `.gz` too; n-grams with a word that has no label are left out.
+    """Convert an ARPA file of any order; n-grams with a word that has no label are left out.
 
-    Costs are natural logarithms. Backing off takes the input label of the word `#0`; `<s>` and
-    `</s>` become the start and the costs of ending.
+    A file named `.gz` is packed. Costs are natural logarithms. Backing off takes the input label of
+    the word `#0`; `<s>` and `</s>` become the start and the costs of ending.
 
     Raises:
         UserError: kaldilm refuses the file, or it is not a whole gzip file.
