@@ -19,7 +19,9 @@ from asr.cli.options import PATH, FiniteRange
     help="h: any tokens; hl: words of a lexicon; hlg: words with a language model.",
 )
 @click.option("--tokenizer", type=PATH, metavar="DIR", required=True, help="The model's tokenizer.")
-@click.option("--arpa", type=PATH, metavar="FILE", help="Language model, for hlg; any order.")
+@click.option(
+    "--arpa", type=PATH, metavar="FILE", help="Language model, for hlg; of any order, .gz too."
+)
 @click.option(
     "--lexicon",
     type=PATH,
