@@ -24,7 +24,7 @@ import kaldifst
 
 from asr.errors import UserError
 from asr.files import PathLike, atomic_writer, disk_errors, read_json, write_json
-from asr.graphs.arcs import read_const_fst
+from asr.graphs.arcs import MappedGraph, read_const_fst
 from asr.text.lexicon import UNKNOWN_WORD
 from asr.text.tokenizers import Tokenizer
 
@@ -44,6 +44,7 @@ class DecodingGraph:
         folder: where it was read.
         kind: what it holds.
         fst: its input labels are token ids plus one.
+        arcs: the same graph for `search_lattice`.
         words: the symbol of each output label.
         vocab_size: of the tokenizer it was made for.
     """
@@ -51,6 +52,7 @@ class DecodingGraph:
     folder: Path
     kind: GraphType
     fst: kaldifst.StdConstFst
+    arcs: MappedGraph
     words: list[str]
     vocab_size: int
 
@@ -108,10 +110,12 @@ def load_graph(directory: PathLike, tokenizer: Tokenizer[Any]) -> DecodingGraph:
         _check_file(folder / name, digest)
     # Not splitlines(): words of an ARPA file may hold what Unicode counts as ends of lines.
     lines = (folder / WORDS_FILE).read_text(encoding="utf-8").removesuffix("\n").split("\n")
+    path = folder / graph_file(description["type"])
     return DecodingGraph(
         folder=folder,
         kind=description["type"],
-        fst=read_const_fst(folder / graph_file(description["type"])),
+        fst=read_const_fst(path),
+        arcs=MappedGraph.open(path),
         words=[line.rpartition(" ")[0] for line in lines],
         vocab_size=tokenizer.vocab_size,
     )
