@@ -127,18 +127,6 @@ def _standing(path: Path) -> Path:
     return next(folder for folder in (path, *path.absolute().parents) if folder.exists())
 
 
-def state_of(path: Path) -> tuple[int, int]:
-    """Return size and time of change of a file, or of the newest one in a folder.
-
-    Raises:
-        UserError: it does not exist.
-    """
-    if not path.exists():
-        raise UserError("does not exist", where=str(path))
-    newest = max((p.stat() for p in [path, *path.rglob("*")]), key=lambda stat: stat.st_mtime_ns)
-    return newest.st_size, newest.st_mtime_ns
-
-
 def write_text(path: PathLike, text: str) -> None:
     """Write `text` to `path` atomically."""
     with atomic_writer(path) as stream:
@@ -164,6 +152,20 @@ def append_jsonl(path: PathLike, row: dict[str, Any]) -> None:
         content = stream.read()
         stream.truncate(content.rfind(b"\n") + 1)
         stream.write(json.dumps(row, ensure_ascii=False).encode() + b"\n")
+
+
+def state_of(path: Path) -> tuple[str, int, int]:
+    """Return what tells a file from its later versions: path, size and time of the last change.
+
+    Of a folder, size and time are those of the part that was changed last.
+
+    Raises:
+        UserError: there is no such file.
+    """
+    if not path.exists():
+        raise UserError("does not exist", where=str(path))
+    newest = max((p.stat() for p in [path, *path.rglob("*")]), key=lambda stat: stat.st_mtime_ns)
+    return str(path.resolve()), newest.st_size, newest.st_mtime_ns
 
 
 def read_jsonl_log(path: PathLike) -> list[dict[str, Any]]:

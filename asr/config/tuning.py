@@ -44,5 +44,9 @@ def tunable_options(method: MethodName) -> list[str]:
 
 
 def grid_around(name: str, options: DecodingOptions) -> list[float]:
-    """Return the values to try of an option: its grid, and the value it has."""
-    return sorted({*GRIDS[name], getattr(options, name)})
+    """Return the values to try of an option: its grid, and the value it has.
+
+    A `beam_size` holds the `n_best` hypotheses that are to be returned.
+    """
+    values = sorted({*GRIDS[name], getattr(options, name)})
+    return [value for value in values if name != "beam_size" or value >= options.n_best]

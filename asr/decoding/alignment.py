@@ -35,7 +35,7 @@ class TokenAlignment:
 
 
 def align_tokens(
-    log_probs: Tensor, sequences: Sequence[Sequence[int]], blank_id: int = BLANK_ID
+    log_probs: Tensor, sequences: Sequence[Sequence[int]]
 ) -> list[TokenAlignment | None]:
     """Return the best CTC alignment (Viterbi) of each token sequence of one utterance.
 
@@ -44,13 +44,12 @@ def align_tokens(
     Args:
         log_probs: (T, V), log-softmax scores, without padding.
         sequences: token ids, without blank.
-        blank_id: id of the blank symbol.
 
     Returns:
         None where CTC cannot emit the tokens: too few frames, or no alignment with a probability
         above zero.
     """
-    columns = [blank_id, *sorted({token for tokens in sequences for token in tokens})]
+    columns = [BLANK_ID, *sorted({token for tokens in sequences for token in tokens})]
     scores = log_probs[:, columns].float().cpu().nan_to_num(nan=_IMPOSSIBLE, neginf=_IMPOSSIBLE)
     index = {token: column for column, token in enumerate(columns)}
     return [_align(scores, [index[token] for token in tokens]) for tokens in sequences]

@@ -30,7 +30,7 @@ def attention_beam_search(
         request: the length bonus is in its fusion, as extras are.
 
     Returns:
-        For each utterance up to `n_best` paths, best first, without frames. A score is the sum of
+        For each utterance up to `n_best` paths, best first. A score is the sum of
         the log-probabilities of the labels and of eos, plus what fusion and coverage add.
     """
     scorers = Scorers.of_request(decoder, request)

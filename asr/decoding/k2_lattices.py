@@ -33,6 +33,7 @@ from asr.k2.lattices import Beams, make_lattices, to_arrays
 from asr.k2.library import outside_inference_mode
 from asr.k2.nbest import LatticePath, best_paths
 from asr.k2.rescoring import rescore
+from asr.text.symbols import SOS_EOS_ID
 
 
 @dataclass(frozen=True)
@@ -48,7 +49,8 @@ def k2_ctc(
     model: DecodableModel, encodings: Tensor, lengths: Tensor, request: SearchRequest
 ) -> list[list[TokenPath]]:
     """`k2-ctc`: the token sequences whose best CTC alignments are the best."""
-    log_probs = model.ctc_log_probs(encodings)
+    log_probs = model.ctc_log_probs(encodings).clone()
+    log_probs[:, :, SOS_EOS_ID] = -torch.inf  # never a label
     topology = ctc_topology(log_probs.size(2), log_probs.device)
     lattices = make_lattices(topology, log_probs, lengths, _beams(request.options))
     found = [
@@ -130,17 +132,18 @@ def _num_candidates(request: SearchRequest) -> int:
 
 def _with_extras(found: _Found, request: SearchRequest, device: torch.device) -> list[TokenPath]:
     """Turn paths into hypotheses; add what the method's extras say and sort."""
-    scores = [path.score for path in found.paths]
+    scores, gains = [path.score for path in found.paths], [0.0] * len(found.paths)
     if request.fusion is not None:
-        gains = score_sequences(request.fusion, [path.tokens for path in found.paths], device)
+        sequences = [path.tokens for path in found.paths]
+        gains = score_sequences(request.fusion, sequences, device).tolist()
         counted = 0.0 if NGRAM in request.extras else 1.0
         scores = [
             path.score + (counted - 1.0) * path.graph_score + gain
-            for path, gain in zip(found.paths, gains.tolist(), strict=True)
+            for path, gain in zip(found.paths, gains, strict=True)
         ]
     hypotheses = [
-        TokenPath(path.tokens, score, path.frames, _text(path, request), found.complete)
-        for path, score in zip(found.paths, scores, strict=True)
+        TokenPath(path.tokens, score, _text(path, request), found.complete, fused=gain)
+        for path, score, gain in zip(found.paths, scores, gains, strict=True)
     ]
     return sorted(hypotheses, key=lambda path: path.score, reverse=True)
 

@@ -25,7 +25,7 @@ def rescoring(
     """`attention-rescoring`: sort the CTC prefix beam by CTC and attention together.
 
     A score is `ctc_weight * ctc + (1 - ctc_weight) * attention` and what the first pass fused with
-    CTC; the frames are those of CTC.
+    CTC.
     """
     assert model.decoder is not None
     proposed = prefix_beam(model, encodings, lengths, request)
@@ -84,7 +84,6 @@ def attention_scores(
     encodings: Tensor,
     lengths: Tensor,
     sequences: list[list[list[int]]],
-    sos_eos_id: int = SOS_EOS_ID,
 ) -> list[list[float]]:
     """Return the decoder's log-probability of each token sequence and eos, in one forward pass.
 
@@ -93,10 +92,9 @@ def attention_scores(
         encodings: (B, T', D).
         lengths: (B,), frames that are real, at least one an utterance.
         sequences: any number of token sequences for each utterance; one may be empty.
-        sos_eos_id: id of the symbol that begins and ends a sequence.
     """
     counts = [len(candidates) for candidates in sequences]
-    ends = [sos_eos_id]
+    ends = [SOS_EOS_ID]
     flat = [torch.tensor(ends + tokens + ends) for candidates in sequences for tokens in candidates]
     device = encodings.device
     inputs = pad_sequence([tokens[:-1] for tokens in flat], batch_first=True)

@@ -45,7 +45,7 @@ class ResourcePaths:
             UserError: one does not exist.
         """
         given = {name: path for name, path in asdict(self).items() if path is not None}
-        return [(name, str(path), *state_of(path)) for name, path in given.items()]
+        return [(name, *state_of(path)) for name, path in given.items()]
 
 
 @dataclass(frozen=True)

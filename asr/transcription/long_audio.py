@@ -15,7 +15,14 @@ from asr.decoding.long_audio.decode import JoinedWords, decode_windows
 from asr.decoding.long_audio.recordings import AudioFile
 from asr.decoding.long_audio.windows import Window, overlapped_windows
 from asr.decoding.recognizer import Recognizer
-from asr.files import append_jsonl, check_writable, disk_errors, read_jsonl_log, write_jsonl
+from asr.files import (
+    append_jsonl,
+    check_writable,
+    disk_errors,
+    read_jsonl_log,
+    state_of,
+    write_jsonl,
+)
 from asr.progress import progress_bar
 from asr.transcription.formats import Transcript
 from asr.transcription.speech import speech_windows
@@ -71,13 +78,14 @@ def _windows(file: AudioFile, options: TranscriptionOptions) -> list[Window]:
 
 def _fingerprint(recognizer: Recognizer, path: Path, options: TranscriptionOptions) -> str:
     """Return what the words of a window depend on, as a hash."""
-    file = path.stat()
+    chunking = recognizer.chunking
     value = {
-        "file": [str(path.resolve()), file.st_size, file.st_mtime_ns],
+        "file": state_of(path),
         "model": recognizer.bundle.provenance,
         "method": recognizer.method,
         "resources": recognizer.resources.paths.state(),
         "decoding": recognizer.options.model_dump(mode="json"),
+        "chunking": [chunking.chunk_size, chunking.left_chunks] if chunking else None,
         "cutting": options.model_dump(mode="json"),
     }
     return hashlib.sha256(json.dumps(value, sort_keys=True, default=str).encode()).hexdigest()

@@ -13,7 +13,7 @@ from typing import Any
 import torch
 
 from asr.bundle import Bundle, load_bundle, save_bundle, save_tuned_options
-from asr.config.decoding import MethodName, check_method
+from asr.config.decoding import DecodingOptions, MethodName, check_method
 from asr.config.tokenizer import NormaliserName
 from asr.config.tuning import grid_around, tunable_options
 from asr.decoding.base import model_parts
@@ -89,7 +89,7 @@ def tune(request: TuningRequest, tell: Callable[[str], None]) -> list[TunedMetho
     tuned = []
     for number, name in enumerate(names):
         share = (deadline - time.monotonic()) / (len(names) - number)
-        trials = _Trials(request, weights, str(name), measure.measure, tell)
+        trials = _Trials(request, weights, str(name), measure, tell)
         tuned.append(_tune_method(name, bundle, trials, time.monotonic() + share))
     save_tuned_options(bundle_folder, {one.method: one.best.options for one in tuned})
     write_text(request.directory / TABLE, _render(request, weights, tuned))
@@ -132,8 +132,8 @@ def _choose_average(
         if name not in wanted:
             continue
         bundle.model.load_state_dict(weights)
-        measure = _measure_of(request, bundle, resources).measure
         tell(f"weights {name}:")
+        measure = _measure_of(request, bundle, resources)
         trial = _Trials(request, name, str(method), measure, tell).measure({})
         rank = trial.errors, wanted.index(name)
         if best is None or rank < best:
@@ -164,12 +164,12 @@ class _Trials:
         request: TuningRequest,
         weights: str,
         method: str,
-        run: Callable[[str, Point], Trial],
+        dev: DevMeasure,
         tell: Callable[[str], None],
     ) -> None:
         self.path = request.directory / TRIALS
-        self.method, self.run, self.tell = method, run, tell
-        self.key = _fingerprint(request, weights)
+        self.method, self.dev, self.tell = method, dev, tell
+        self.key = _fingerprint(request, weights, dev.bundle.config.decoding)
         self.known: dict[str, Trial] = {}
         self.seen: list[Trial] = []
         for row in read_jsonl_log(self.path):
@@ -181,7 +181,7 @@ class _Trials:
         """Return what `options` give; decode only what was not decoded before."""
         name = _named(options)
         if name not in self.known:
-            self.known[name] = self.run(self.method, {**options, "n_best": 1})
+            self.known[name] = self.dev.measure(self.method, {**options, "n_best": 1})
             self.known[name] = Trial(dict(options), *_figures(self.known[name]))
             row = {"key": self.key, "method": self.method, "trial": asdict(self.known[name])}
             append_jsonl(self.path, row)
@@ -204,13 +204,13 @@ def _told(trial: Trial) -> str:
     return f"{100 * trial.rate:.2f} % ({trial.errors}/{trial.reference_tokens}) RTF {trial.rtf:.4f}"
 
 
-def _fingerprint(request: TuningRequest, weights: str) -> str:
-    """Return a hash of what a trial's errors depend on beside method and options."""
-    files = [request.dev_cuts, *(path for path in asdict(request.resources).values() if path)]
+def _fingerprint(request: TuningRequest, weights: str, defaults: DecodingOptions) -> str:
+    """Return a hash of what a trial's errors depend on beside method and the options tried."""
     value: dict[str, Any] = {
         "weights": weights,
+        "options": defaults.model_dump(mode="json"),
         "average": (request.directory / "average.json").read_text(encoding="utf-8"),
-        "files": [[str(path), *state_of(path)] for path in files],
+        "files": [state_of(request.dev_cuts), *request.resources.state()],
         "counting": [request.max_hours, request.unit, request.normaliser],
     }
     return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()[:16]

@@ -190,6 +190,18 @@ def test_attention_rescoring_weighs_graph_and_decoder(ctc_weight: float, tmp_pat
 
 
 @needs_k2
+def test_extras_of_attention_rescoring_count_in_full(tmp_path: Path) -> None:
+    scorer = BigramScorer(6, seed=2)
+    resources = replace(Graph(tmp_path).resources, neural=scorer)
+    scores, method = batch_of_scores(1, 8, seed=5), "k2-attention-rescoring"
+    options = {"beam_size": 10, "n_best": 10, "neural_weight": 0.7, "graph_paths": 10}
+    (plain,) = run(method, resources, scores, [8], ctc_weight=0.4, **options)
+    (found,) = run(f"{method}+neural", resources, scores, [8], ctc_weight=0.4, **options)
+    gained = [h.score + 0.7 * scorer.score(tuple(h.tokens)) for h in plain]
+    assert [h.score for h in found] == pytest.approx(sorted(gained, reverse=True), abs=1e-4)
+
+
+@needs_k2
 def test_extras_sort_the_list_anew(tmp_path: Path) -> None:
     scorer = BigramScorer(6, seed=1)
     resources = replace(Graph(tmp_path).resources, neural=scorer, ngram=scorer)

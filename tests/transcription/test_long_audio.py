@@ -62,6 +62,20 @@ def test_what_was_decoded_in_another_way_is_not_taken_over(tmp_path: Path) -> No
         journal.write_text(kept)
 
 
+def test_another_list_of_hotwords_is_not_taken_over(tmp_path: Path) -> None:
+    path, journal, hotwords = (tmp_path / name for name in ("a.wav", ".a.partial", "hotwords.txt"))
+    record(path, 100.0, seed=3)
+    hotwords.write_text("low\n")
+    resources = Resources(paths=ResourcePaths(hotwords=hotwords))
+    first = BeepRecogniser(patience=8, resources=resources)
+    with pytest.raises(KeyboardInterrupt):
+        transcribe_file(first, path, OPTIONS, journal)  # type: ignore[arg-type]
+    hotwords.write_text("low\nhigh\n")
+    again = BeepRecogniser(resources=resources)
+    transcribe_file(again, path, OPTIONS, journal)  # type: ignore[arg-type]
+    assert sum(again.batches) == 13
+
+
 def test_silence_has_no_words(tmp_path: Path) -> None:
     path = tmp_path / "silence.wav"
     soundfile.write(path, np.zeros(60 * RATE), RATE)

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -64,6 +65,19 @@ def test_run_again_it_decodes_only_what_is_missing_and_tells_it(
     assert len(read_jsonl_log(log)) == len(kept) + 1
     (told,) = [line for line in capsys.readouterr().err.splitlines() if "RTF" in line]
     assert told.startswith(METHODS[-1])
+
+
+def test_other_decoding_options_in_the_conf_are_decoded_anew(
+    tone_corpus: ToneCorpus, tuned: Path, tmp_path: Path
+) -> None:
+    directory = tmp_path / "tones"
+    shutil.copytree(tuned, directory)
+    config = directory / "bundle" / "config.yaml"
+    assert "blank_skip: 0.999" in config.read_text()
+    config.write_text(config.read_text().replace("blank_skip: 0.999", "blank_skip: 0.5"))
+    before = len(read_jsonl_log(tuned / "tuning.jsonl"))
+    assert tune(tone_corpus, directory, "--averages", "1", methods=("ctc-prefix-beam",)) == 0
+    assert len(read_jsonl_log(directory / "tuning.jsonl")) > before
 
 
 def test_decoding_uses_the_choice_and_set_goes_over_it(

@@ -60,7 +60,7 @@ def label_search(
             `end_margin` count here.
 
     Returns:
-        For each utterance up to `n_best` paths, best first, without frames.
+        For each utterance up to `n_best` paths, best first.
     """
     lengths = lengths.to(encodings.device)
     states = scorers.initial_states(encodings, lengths, options.beam_size)
