@@ -183,8 +183,8 @@ class DecodingOptions(Params):
     label_candidates: int = Field(
         40,
         ge=1,
-        description="joint: labels tried next in an utterance, the best by the decoder and the "
-        "extras; with the size of the vocabulary nothing is left out",
+        description="joint, attention+hotwords: labels tried next in an utterance, the best by the "
+        "decoder and the extras; with the size of the vocabulary nothing is left out",
     )
     length_bonus: float = Field(
         0.0,

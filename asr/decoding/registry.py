@@ -5,7 +5,7 @@
 | `ctc-greedy` | the best CTC alignment |
 | `ctc-prefix-beam` | all CTC alignments of the tokens within the beam |
 | `lm-rescoring` | as `ctc-prefix-beam` |
-| `attention` | the tokens and eos by the decoder |
+| `attention` | the tokens and eos by the decoder; hotwords as far as CTC has heard them |
 | `joint` | `ctc_weight * ctc + (1 - ctc_weight) * attention`, all CTC alignments |
 | `attention-rescoring` | `ctc_weight * ctc + (1 - ctc_weight) * attention` |
 | `wfst` | `acoustic_scale * ctc + wfst_lm_weight * graph`, both of the best alignment |

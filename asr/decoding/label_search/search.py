@@ -90,14 +90,14 @@ def _continue(
         labels = torch.arange(vocab_size, device=gains.device).expand(num_utterances, -1)
         return _Continuations(labels, scores, scores)
 
-    # With CTC's weight at 1 the decoder has no say in what is promising.
-    size = vocab_size if scorers.ctc_weight == 1 else min(num_candidates + 1, vocab_size)
+    # A decoder without weight has no say in what is promising.
+    size = vocab_size if scorers.decoder_weight == 0 else min(num_candidates + 1, vocab_size)
     promise = (growing.totals.float()[:, :, None] + gains).amax(dim=1)
     promise[:, SOS_EOS_ID] = torch.inf
     labels = promise.topk(size, dim=1).indices
     chosen = gains.gather(2, labels[:, None].expand(-1, gains.size(1), -1))
     scores = growing.scores[:, :, None] + chosen
-    return _Continuations(labels, scores + scorers.prefix_scores(states, labels), scores)
+    return _Continuations(labels, scores + scorers.ctc.scores(states.ctc, labels), scores)
 
 
 def _best(continuations: _Continuations, beam_size: int) -> _Choice:
