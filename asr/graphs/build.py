@@ -21,6 +21,7 @@ from asr.graphs.lexicon_fst import LabelTable, lexicon_fst
 from asr.graphs.topology import token_loop, with_ctc
 from asr.ngrams.arpa import read_arpa
 from asr.ngrams.model import NgramModel
+from asr.ngrams.vocabulary import holds_tokens_alone, plain_words
 from asr.text.lexicon import UNKNOWN_WORD, Lexicon, read_lexicon, read_words, spell_words
 from asr.text.tokenizers import Tokenizer, load_tokenizer
 
@@ -39,7 +40,7 @@ class GraphRequest:
         tokenizer: folder.
         output_dir: folder for the graph.
         lexicon: `word token token …` a line; None: the tokenizer spells the words.
-        words: transcripts or a list of words; None: those of `arpa`.
+        words: transcripts or a list of words; None: those of `arpa`, which may be tokens.
         arpa: language model, for `hlg`.
         unknown_cost: see `lexicon_fst`.
     """
@@ -129,18 +130,24 @@ def find_words(
     known = model.words if model else None
     if request.unknown_cost is not None and UNKNOWN_WORD not in (known or []):
         raise UserError(f"the language model has no {UNKNOWN_WORD}", where=str(request.arpa))
+    words = plain_words(known or [])
     if request.lexicon:
         lexicon = read_lexicon(request.lexicon, tokenizer)
+    elif request.words:
+        lexicon = spell_words(read_words(request.words), tokenizer)
+    elif holds_tokens_alone(words, tokenizer):
+        if request.unknown_cost is not None:
+            raise UserError("a language model of tokens knows no words", where="--unknown-cost")
+        lexicon = Lexicon.of(words, tokenizer)
     else:
-        lexicon = spell_words(
-            read_words(request.words) if request.words else known or [], tokenizer
-        )
+        lexicon = spell_words(words, tokenizer)
     if known is not None:
         lexicon = lexicon.restricted_to(known, "the language model lacks it")
     if not lexicon.spellings:
         what = "the lexicon and the language model have no word in common"
         raise UserError(what, where=str(request.arpa), todo="Compare their letter case.")
-    tell(f"{len(lexicon.spellings)} words, {lexicon.num_spellings} spellings")
+    what = "tokens" if lexicon.of_tokens else f"words, {lexicon.num_spellings} spellings"
+    tell(f"{len(lexicon.spellings)} {what}")
     if lexicon.left_out:
         word, reason = next(iter(lexicon.left_out.items()))
         tell(f"{len(lexicon.left_out)} words are left out, for instance '{word}': {reason}")
@@ -209,6 +216,7 @@ def _describe(
         "arcs": graph.num_arcs,
         "vocab_size": tokenizer.vocab_size,
         "words": len(lexicon.spellings) if lexicon else 0,
+        "of_tokens": bool(lexicon and lexicon.of_tokens),
         "words_left_out": len(lexicon.left_out) if lexicon else 0,
         "tokenizer_fingerprint": tokenizer.fingerprint,
         "made_from": {name: str(path) for name, path in sources.items() if path is not None},

@@ -47,6 +47,7 @@ class DecodingGraph:
         arcs: the same graph for `search_lattice`.
         words: the symbol of each output label.
         vocab_size: of the tokenizer it was made for.
+        of_tokens: the words are tokens, of a language model of tokens.
     """
 
     folder: Path
@@ -55,6 +56,7 @@ class DecodingGraph:
     arcs: MappedGraph
     words: list[str]
     vocab_size: int
+    of_tokens: bool = False
 
     @property
     def num_states(self) -> int:
@@ -66,8 +68,8 @@ class DecodingGraph:
         return self.kind != "h"
 
     def text(self, labels: Sequence[int]) -> str | None:
-        """Return the words; None where the tokens have to say it: in H, or where one is `<unk>`."""
-        if not self.has_words:
+        """Return the words; None where the tokens have to say it, or where one is `<unk>`."""
+        if not self.has_words or self.of_tokens:
             return None
         words = [self.words[label] for label in labels]
         return None if UNKNOWN_WORD in words else " ".join(words)
@@ -118,6 +120,7 @@ def load_graph(directory: PathLike, tokenizer: Tokenizer[Any]) -> DecodingGraph:
         arcs=MappedGraph.open(path),
         words=[line.rpartition(" ")[0] for line in lines],
         vocab_size=tokenizer.vocab_size,
+        of_tokens=description.get("of_tokens", False),
     )
 
 

@@ -69,6 +69,14 @@ def is_of_tokens(words: list[str], spelling: Spelling, tokenizer: Tokenizer[Any]
     return not letters_alone or _share(words, [word for word in words if is_cjk(word)]) >= _FEWEST
 
 
+def holds_tokens_alone(words: list[str], tokenizer: Tokenizer[Any]) -> bool:
+    """Whether a model is of tokens and of nothing else."""
+    tokens = set(tokenizer.tokens)
+    if not words or not tokens.issuperset(words):
+        return False
+    return is_of_tokens(words, spell_words(words, tokenizer), tokenizer)
+
+
 def check_spelled(
     words: list[str], spelling: Spelling, tokenizer: Tokenizer[Any], where: PathLike
 ) -> None:
