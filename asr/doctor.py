@@ -21,6 +21,10 @@ REQUIRED = {
     "soundfile": "soundfile",
     "sentencepiece": "sentencepiece",
     "kaldialign": "kaldialign",
+    "kaldifst": "kaldifst",
+    "kaldilm": "kaldilm",
+    "kaldi-decoder": "kaldi_decoder",
+    "kaldingram": "kaldingram",
     "tensorboard": "tensorboard",
     "pydantic": "pydantic",
     "PyYAML": "yaml",
@@ -42,7 +46,20 @@ class Optional:
 OPTIONAL = (
     Optional("espeakng-loader", "espeakng_loader", "egs/mini", "pip install espeakng-loader"),
     Optional("matplotlib", "matplotlib", "pictures of training curves", "pip install matplotlib"),
+    Optional(
+        "silero-vad", "silero_vad", "asr transcribe by voice activity", "pip install silero-vad"
+    ),
+    Optional(
+        "distributed", "distributed", "asr create-dataset on a cluster", "pip install distributed"
+    ),
 )
+
+
+PROGRAMS = {
+    "git": "the commit in results",
+    "make": "make demo, make test",
+    "lmplz": "asr lm train --estimator kenlm",
+}
 
 
 @dataclass(frozen=True)
@@ -69,7 +86,7 @@ def examine() -> Report:
         state = _version(part.package) if fault is None else f"missing: {part.install}"
         lines.append(f"{part.package:<16} {state} (for {part.purpose})")
     lines.append(f"{'k2':<16} {k2_status().text} (for methods named k2-…, LF-MMI)")
-    for program, purpose in (("git", "the commit in results"), ("make", "make demo, make test")):
+    for program, purpose in PROGRAMS.items():
         lines.append(f"{program:<16} {shutil.which(program) or 'missing'} (for {purpose})")
     verdict = "everything required is here"
     if broken:

@@ -1,8 +1,9 @@
 # Options for what decoding uses beside the model; it is made when a name in --methods needs it:
 #   --lm-text "F G …"     text for language models, beside the transcripts of training
-#   --ngram-order N       of the n-gram model (3), for methods with +ngram, wfst and k2-hlg
+#   --ngram-order N       of the n-gram model (3), for +ngram, wfst, k2-hlg and k2-attention-…
 #   --ngram-unit WHAT     word or token (token where results count characters, else word)
 #   --ngram FILE          an ARPA file to use instead
+#   --rescoring-ngram FILE  an ARPA file of words, for k2-hlg-rescoring
 #   --lm-config FILE      the neural language model, for methods with +neural: a conf file or the
 #                         name of a preset (lm/lstm_small)
 #   --hotwords FILE       phrases for methods with +hotwords, one a line; scored apart as well
@@ -16,6 +17,7 @@ lm_text=
 ngram_order=3
 ngram_unit=
 ngram=
+rescoring_ngram=
 lm_config=lm/lstm_small
 hotwords=
 tune_minutes=0
@@ -31,10 +33,14 @@ language_models_begin() {
   done
   lm_text=${files[*]}
   if [ -n "$ngram" ]; then resolve_path ngram --ngram; fi
+  if [ -n "$rescoring_ngram" ]; then resolve_path rescoring_ngram --rescoring-ngram; fi
   if [ -n "$hotwords" ]; then resolve_path hotwords --hotwords; fi
   if [[ $lm_config != lm/* ]]; then resolve_path lm_config --lm-config; fi
   if [[ $methods == *+hotwords* && -z $hotwords ]]; then
     option_error "methods with +hotwords need --hotwords FILE"
+  fi
+  if [[ $methods == *k2-hlg-rescoring* && -z $rescoring_ngram ]]; then
+    option_error "k2-hlg-rescoring needs --rescoring-ngram FILE"
   fi
   if [ -z "$ngram_unit" ]; then
     case $unit in
@@ -64,7 +70,8 @@ build_ngram_and_graph() {
   local arpa=$ngram graph=$lang_dir/graph_$ngram_unit$ngram_order
   resources=() resource_inputs=()
   if [ -n "$hotwords" ]; then add_resource --hotwords "$hotwords"; fi
-  if ! methods_need +ngram wfst k2-hlg; then return; fi
+  if methods_need k2-hlg-rescoring; then add_resource --rescoring-ngram "$rescoring_ngram"; fi
+  if ! methods_need +ngram wfst k2-hlg k2-attention; then return; fi
   marker_dir=$data/.stages
   if [ -z "$arpa" ]; then
     arpa=$lang_dir/$ngram_unit$ngram_order.arpa
@@ -74,7 +81,7 @@ build_ngram_and_graph() {
       --order "$ngram_order" --output "$arpa"
   fi
   if methods_need +ngram; then add_resource --ngram "$arpa"; fi
-  if methods_need wfst k2-hlg; then
+  if methods_need wfst k2-hlg k2-attention; then
     run_stage 3 "decoding graph" --in "$lang_dir/tokenizer.json" --in "$arpa" \
       --out "$graph/graph.json" \
       -- asr graph --type hlg --tokenizer "$lang_dir" --arpa "$arpa" --output-dir "$graph"
@@ -85,19 +92,22 @@ build_ngram_and_graph() {
 # Stage 4, beside the model. train_language_model TRAIN DEV
 train_language_model() {
   local file text=(--text "$data/$1/cuts.jsonl") inputs=(--in "$data/$1/cuts.jsonl")
-  local conf_file=$lm_config name folder
-  if ! methods_need +neural; then return; fi
+  local conf_file=$lm_config name folder restart=()
+  if ! methods_need +neural || [ "$node_rank" -gt 0 ]; then return; fi # the first machine trains it
   name=$(basename "${lm_config%.*}")
   if [[ $lm_config == lm/* ]]; then
     conf_file=$lang_dir/$name.yaml
+    mkdir -p "$lang_dir" # stages before may have been left out
     printf 'base: %s\n' "$lm_config" > "$conf_file"
   fi
-  folder=$exp_root/lm_${lang_dir##*/}_$name
+  folder=${lang_dir#*"data/"} # of a recipe with several variants, data/VARIANT/lang_…
+  folder=$exp_root/lm_${folder//\//_}_$name
   for file in $lm_text; do text+=(--text "$file") inputs+=(--in "$file"); done
+  if [ "$force" = true ]; then restart=(--with --restart); fi
   marker_dir=$folder/.stages
   run_stage 4 "neural language model" --in "$conf_file" --in "$lang_dir/tokenizer.json" \
     "${inputs[@]}" --in "$data/$2/cuts.jsonl" --out "$folder/bundle" \
-    --with --num-processes --with 1 \
+    --with --num-processes --with 1 "${restart[@]}" \
     -- asr train-lm --config "$conf_file" "${text[@]}" --dev-text "$data/$2/cuts.jsonl" \
     --tokenizer "$lang_dir" --exp-dir "$folder"
   add_resource --neural-lm "$folder/bundle"

@@ -14,12 +14,15 @@ from asr.config.language_model import LmConfig
 from asr.config.loading import dump_config, load_config, load_config_of
 from asr.config.reference import render_reference
 from asr.config.stages import stage_settings
+from asr.k2.library import load_k2
 
 
 @click.command("config")
 @click.argument("conf", type=PATH, required=False)
 @set_option
-@click.option("--method", "methods", multiple=True, help="Check that CONF's models can use it.")
+@click.option(
+    "--method", "methods", multiple=True, help="Check that it can be used here with CONF's models."
+)
 @click.option("--lm", "is_lm", is_flag=True, help="CONF is one of asr train-lm.")
 @click.option("--recipe", is_flag=True, help="Print what the stages of a recipe depend on.")
 @click.option("--reference", is_flag=True, help="Print the reference of all keys instead.")
@@ -44,7 +47,8 @@ def command(
     joint = isinstance(config.decoder_params, JointCTCAttentionDecoderParams)
     parts = {ATTENTION_DECODER} if joint else set()
     for method in methods:
-        check_method(method, parts)
+        if check_method(method, parts).uses_k2:
+            load_k2(f"decoding method '{method}'")  # a recipe would miss it after its training
     if not recipe:
         click.echo(dump_config(config).rstrip())
         return

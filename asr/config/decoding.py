@@ -177,7 +177,7 @@ class DecodingOptions(Params):
     with the CTC prefix beam.
     """
 
-    beam_size: int = Field(10, ge=1)
+    beam_size: int = Field(10, ge=1, le=1000)
     n_best: int = Field(1, ge=1, description="hypotheses returned; ctc-greedy has only one")
     ctc_weight: float = Field(0.5, ge=0, le=1, description="attention-rescoring, joint")
     label_candidates: int = Field(

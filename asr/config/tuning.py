@@ -10,7 +10,6 @@ GRIDS: dict[str, tuple[float, ...]] = {
     "ngram_weight": _WEIGHTS,
     "neural_weight": _WEIGHTS,
     "length_bonus": (-2.0, -1.0, -0.5, 0.0, 0.5, 1.0, 1.5, 2.0, 3.0, 4.0),
-    "wfst_lm_weight": (0.1, 0.2, 0.3, 0.5, 0.7, 1.0, 1.5, 2.0),
     "acoustic_scale": (0.3, 0.5, 0.7, 1.0, 1.5, 2.0, 3.0),
     "graph_beam": (8.0, 12.0, 16.0, 24.0),
     "beam_size": (2, 5, 10, 20, 40),

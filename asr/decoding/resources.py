@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import torch
@@ -38,19 +38,19 @@ class ResourcePaths:
     hotwords: Path | None = None
     rescoring_ngram: Path | None = None
 
-    def states(self) -> list[tuple[str, int, int]]:
-        """Return the state of what was given (`asr.files.state_of`)."""
-        given = (getattr(self, field.name) for field in fields(self))
-        return [state_of(path) for path in given if path]
+    def state(self) -> list[tuple[str, str, int, int]]:
+        """Return what tells other or changed files apart: option, path, size, time of change.
+
+        Raises:
+            UserError: one does not exist.
+        """
+        given = {name: path for name, path in asdict(self).items() if path is not None}
+        return [(name, *state_of(path)) for name, path in given.items()]
 
 
 @dataclass(frozen=True)
 class Resources:
-    """Loaded resources; None for what was not given.
-
-    Attributes:
-        paths: what they were loaded from.
-    """
+    """Loaded resources; None for what was not given. `paths` is where they were loaded from."""
 
     ngram: LabelScorer | None = None
     neural: LabelScorer | None = None

@@ -1,9 +1,10 @@
-"""Decoding with a graph by kaldi-decoder (Mohri et al. 2002; Povey et al. 2012 for lattices).
+"""Decoding with a graph (Mohri et al. 2002; Povey et al. 2012 for lattices).
 
-The best path alone comes from `FasterDecoder`. N-best lists and everything that scores anew come
-from the lattice of `LatticeSimpleDecoder`: its word sequences, each on its best alignment, are
-scored by `acoustic_scale * ctc + wfst_lm_weight * graph` and what extras add, and sorted. With
-`+ngram` the given model takes the place of the graph's: the graph's costs count in the search only.
+The best path alone comes from kaldi-decoder's `FasterDecoder`. N-best lists and everything that
+scores anew come from a lattice (`asr.graphs.search`): its word sequences, each on its best
+alignment, are scored by `acoustic_scale * ctc + wfst_lm_weight * graph` and what extras add, and
+sorted. With `+ngram` the given model takes the place of the graph's: the graph's costs count in the
+search only.
 
 Utterances are decoded one after the other: kaldi-decoder holds Python's lock, so that threads gain
 nothing.
@@ -18,18 +19,17 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from asr.config.decoding import NGRAM, DecodingOptions
+from asr.config.decoding import NGRAM
 from asr.decoding.base import DecodableModel, SearchRequest
 from asr.decoding.fusion import score_sequences
 from asr.decoding.hypothesis import TokenPath
 from asr.graphs.folder import DecodingGraph
 from asr.graphs.lattices import LatticePath, best_paths, linear_path
+from asr.graphs.search import Limits, search_lattice
 from asr.graphs.topology import BLANK_LABEL
 
 _WIDER = 2.0  # where no path reached an end of the graph
-_PROBE_FRAMES = 25
-_NARROWEST, _GROWTH = 1.0, 1.5
-_MOST_LATTICE_STATES = 4_000_000  # about 100 bytes each
+_MOST_NODES = 4_000_000  # of a lattice, before epsilons: about 200 bytes each at the worst
 
 
 @dataclass(frozen=True)
@@ -112,52 +112,15 @@ def _search_lattice(
 ) -> tuple[list[LatticePath], bool]:
     """Return the best word sequences of the lattice; see `_search_best`."""
     options = request.options
-    beam = _affordable_beam(scores, graph, options)
     count = options.n_best if request.fusion is None else max(options.n_best, options.graph_paths)
-    decoder = _lattice_decoder(scores, graph, options, beam)
-    complete = bool(np.isfinite(decoder.final_relative_cost()))
-    if not complete:
-        decoder = _lattice_decoder(scores, graph, options, _WIDER * beam)
-        complete = bool(np.isfinite(decoder.final_relative_cost()))
-    found, lattice = decoder.get_raw_lattice()
-    return (best_paths(lattice, count, options.wfst_lm_weight) if found else []), complete
-
-
-def _lattice_decoder(
-    scores: np.ndarray, graph: DecodingGraph, options: DecodingOptions, beam: float
-) -> kaldi_decoder.LatticeSimpleDecoder:
-    """Decode; the lattice gets narrower with the beam."""
-    limits = kaldi_decoder.LatticeSimpleDecoderConfig(
-        beam=beam, lattice_beam=min(options.lattice_beam, beam)
-    )
-    decoder = kaldi_decoder.LatticeSimpleDecoder(graph.fst, limits)
-    decoder.decode(kaldi_decoder.DecodableCtc(scores))
-    return decoder
-
-
-def _affordable_beam(scores: np.ndarray, graph: DecodingGraph, options: DecodingOptions) -> float:
-    """Return the beam for a lattice: `graph_beam`, or less where that would keep too many states.
-
-    `LatticeSimpleDecoder` has no limit but its beam, and where all symbols are about equally
-    probable, as in noise, a beam may hold the whole graph in every frame. The second's worth of
-    frames that is least certain is decoded with a beam that grows, for as long as the lattice stays
-    below `max_active` states a frame, and below what memory allows for the whole utterance.
-    """
-    if graph.num_states * len(scores) <= _MOST_LATTICE_STATES // 10:
-        return options.graph_beam
-    size = min(_PROBE_FRAMES, len(scores))
-    first = int(np.convolve(-scores.max(axis=1), np.ones(size), "valid").argmax())
-    probe = scores[first : first + size]
-    most = min(options.max_active, _MOST_LATTICE_STATES / len(scores)) * len(probe)
-    beam, before = min(_NARROWEST, options.graph_beam), 1
-    while beam < options.graph_beam:
-        found, lattice = _lattice_decoder(probe, graph, options, beam).get_raw_lattice()
-        states = lattice.num_states if found else 1
-        # Growing exponentially with the beam, it would have this many with the next one.
-        if states * (states / before) ** _GROWTH > most:
+    for width in (1.0, _WIDER):
+        beam = options.graph_beam * width
+        most = min(int(options.max_active * width), max(_MOST_NODES // max(len(scores), 1), 20))
+        limits = Limits(beam, min(options.lattice_beam, beam), most)
+        lattice, complete = search_lattice(graph.arcs, scores, limits)
+        if complete:
             break
-        beam, before = min(beam * _GROWTH, options.graph_beam), states
-    return beam
+    return (best_paths(lattice, count, options.wfst_lm_weight) if lattice else []), complete
 
 
 def _candidate(path: LatticePath, scores: np.ndarray) -> _Candidate:

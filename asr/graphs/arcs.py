@@ -133,6 +133,58 @@ class Arcs:
             return kaldifst.StdVectorFst(read_const_fst(path))
 
 
+@dataclass(frozen=True)
+class MappedGraph:
+    """A graph's file as arrays, which stays on disk until it is looked at.
+
+    Attributes:
+        start: the state where every path begins.
+        finals: (S,), as in `Arcs`.
+        arcs: (A,) records `ilabel`, `olabel`, `weight`, `target`, those of a state in a row,
+            epsilons first.
+    """
+
+    start: int
+    finals: np.ndarray
+    arcs: np.ndarray
+    _first: np.ndarray
+    _num_arcs: np.ndarray
+    _num_silent: np.ndarray
+
+    @classmethod
+    def open(cls, path: str | os.PathLike[str]) -> MappedGraph:
+        """Map a file that `Arcs.to_bytes` made."""
+        with open(path, "rb") as stream:
+            _, _, _, _, _, _, _, _, start, num_states, num_arcs = _HEADER.unpack(
+                stream.read(_HEADER.size)
+            )
+        states = np.memmap(path, _STATE, "r", _HEADER.size, (num_states,))
+        offset = _HEADER.size + num_states * _STATE.itemsize
+        # A file of no arcs ends here, and nothing cannot be mapped.
+        arcs = np.memmap(path, _ARC, "r", offset, (num_arcs,)) if num_arcs else np.zeros(0, _ARC)
+        counts = (states[name].astype(np.int64) for name in ("first", "arcs", "ieps"))
+        return cls(int(start), np.array(states["final"]), np.asarray(arcs), *counts)
+
+    @property
+    def num_states(self) -> int:
+        return len(self.finals)
+
+    def silent(self, states: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Return, for every epsilon arc that leaves one of `states`, its row there and the arc."""
+        return _ranges(self._first[states], self._num_silent[states])
+
+    def emitting(self, states: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Return, for every other arc that leaves one of `states`, its row there and the arc."""
+        silent = self._num_silent[states]
+        return _ranges(self._first[states] + silent, self._num_arcs[states] - silent)
+
+
+def _ranges(first: np.ndarray, count: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return, for rows of `count` numbers that begin at `first`, each number's row and itself."""
+    rows = np.repeat(np.arange(len(count)), count)
+    return rows, np.arange(len(rows)) - (np.cumsum(count) - count - first)[rows]
+
+
 def read_const_fst(path: str | os.PathLike[str]) -> kaldifst.StdConstFst:
     """Read a file as kaldi-decoder takes it.
 

@@ -16,9 +16,12 @@ from asr import __version__
 from asr.errors import UserError
 from asr.graphs.arcs import EPSILON, Arcs
 from asr.graphs.folder import TOKENS_FILE, WORDS_FILE, GraphType, graph_file, write_graph
-from asr.graphs.grammar import grammar_fst, read_unigrams, symbol_lines
+from asr.graphs.grammar import grammar_fst, symbol_lines
 from asr.graphs.lexicon_fst import LabelTable, lexicon_fst
 from asr.graphs.topology import token_loop, with_ctc
+from asr.ngrams.arpa import read_arpa
+from asr.ngrams.model import NgramModel
+from asr.ngrams.vocabulary import holds_tokens_alone, plain_words
 from asr.text.lexicon import UNKNOWN_WORD, Lexicon, read_lexicon, read_words, spell_words
 from asr.text.tokenizers import Tokenizer, load_tokenizer
 
@@ -37,7 +40,7 @@ class GraphRequest:
         tokenizer: folder.
         output_dir: folder for the graph.
         lexicon: `word token token …` a line; None: the tokenizer spells the words.
-        words: transcripts or a list of words; None: those of `arpa`.
+        words: transcripts or a list of words; None: those of `arpa`, which may be tokens.
         arpa: language model, for `hlg`.
         unknown_cost: see `lexicon_fst`.
     """
@@ -96,11 +99,13 @@ def build_graph(request: GraphRequest, tell: Tell = lambda line: None) -> Path:
     if request.kind == "h":
         graph, words = token_loop(tokenizer.vocab_size), token_labels
     else:
-        lexicon = find_words(request, tokenizer, tell)
+        model = read_arpa(request.arpa) if request.arpa else None
+        lexicon = find_words(request, model, tokenizer, tell)
         spoken = list(lexicon.spellings)
         unknown = [UNKNOWN_WORD] if request.unknown_cost is not None else []
         labels = LabelTable.make(tokenizer.vocab_size, spoken + unknown)
-        graph, words = _word_graph(request, tokenizer, lexicon, labels, files, tell), labels.words
+        graph = _word_graph(request, model, tokenizer, lexicon, labels, files, tell)
+        words = labels.words
     with _step(tell, "H") as sizes:
         graph = with_ctc(graph)
         files[graph_file(request.kind)] = graph.to_bytes()
@@ -114,27 +119,35 @@ def build_graph(request: GraphRequest, tell: Tell = lambda line: None) -> Path:
     return request.output_dir
 
 
-def find_words(request: GraphRequest, tokenizer: Tokenizer[Any], tell: Tell) -> Lexicon:
+def find_words(
+    request: GraphRequest, model: NgramModel | None, tokenizer: Tokenizer[Any], tell: Tell
+) -> Lexicon:
     """Return the words to build with: spelled, and known to the language model where there is one.
 
     Raises:
         UserError: nothing is left of them.
     """
-    known = read_unigrams(request.arpa) if request.arpa else None
+    known = model.words if model else None
     if request.unknown_cost is not None and UNKNOWN_WORD not in (known or []):
         raise UserError(f"the language model has no {UNKNOWN_WORD}", where=str(request.arpa))
+    words = plain_words(known or [])
     if request.lexicon:
         lexicon = read_lexicon(request.lexicon, tokenizer)
+    elif request.words:
+        lexicon = spell_words(read_words(request.words), tokenizer)
+    elif holds_tokens_alone(words, tokenizer):
+        if request.unknown_cost is not None:
+            raise UserError("a language model of tokens knows no words", where="--unknown-cost")
+        lexicon = Lexicon.of(words, tokenizer)
     else:
-        lexicon = spell_words(
-            read_words(request.words) if request.words else known or [], tokenizer
-        )
+        lexicon = spell_words(words, tokenizer)
     if known is not None:
         lexicon = lexicon.restricted_to(known, "the language model lacks it")
     if not lexicon.spellings:
         what = "the lexicon and the language model have no word in common"
         raise UserError(what, where=str(request.arpa), todo="Compare their letter case.")
-    tell(f"{len(lexicon.spellings)} words, {lexicon.num_spellings} spellings")
+    what = "tokens" if lexicon.of_tokens else f"words, {lexicon.num_spellings} spellings"
+    tell(f"{len(lexicon.spellings)} {what}")
     if lexicon.left_out:
         word, reason = next(iter(lexicon.left_out.items()))
         tell(f"{len(lexicon.left_out)} words are left out, for instance '{word}': {reason}")
@@ -143,6 +156,7 @@ def find_words(request: GraphRequest, tokenizer: Tokenizer[Any], tell: Tell) -> 
 
 def _word_graph(
     request: GraphRequest,
+    model: NgramModel | None,
     tokenizer: Tokenizer[Any],
     lexicon: Lexicon,
     labels: LabelTable,
@@ -156,9 +170,9 @@ def _word_graph(
         fst = arcs.to_fst()
         kaldifst.connect(fst)
         sizes(arcs)
-    if request.arpa:
+    if model:
         with _step(tell, "G") as sizes:
-            grammar = grammar_fst(request.arpa, labels)
+            grammar = grammar_fst(model, labels, str(request.arpa))
             arcs = Arcs.from_fst(grammar)
             files["G.fst"] = arcs.to_bytes()
             sizes(arcs)
@@ -202,6 +216,7 @@ def _describe(
         "arcs": graph.num_arcs,
         "vocab_size": tokenizer.vocab_size,
         "words": len(lexicon.spellings) if lexicon else 0,
+        "of_tokens": bool(lexicon and lexicon.of_tokens),
         "words_left_out": len(lexicon.left_out) if lexicon else 0,
         "tokenizer_fingerprint": tokenizer.fingerprint,
         "made_from": {name: str(path) for name, path in sources.items() if path is not None},

@@ -13,10 +13,10 @@ import kaldifst
 from asr.errors import UserError
 from asr.files import PathLike
 from asr.graphs.lexicon_fst import LabelTable
-from asr.text.transcripts import read_lines
+from asr.ngrams.arpa import write_arpa
+from asr.ngrams.model import NgramModel
 
-_COUNT = re.compile(r"ngram\s+(\d+)\s*=\s*(\d+)")
-# kaldilm ends its process when a file is wrong: it gets one of its own.
+# kaldilm ends its process where it refuses something: it gets one of its own.
 _CONVERT = """
 import sys, kaldilm
 kaldilm.arpa2fst(input_arpa=sys.argv[1], output_fst=sys.argv[2], read_symbol_table=sys.argv[3],
@@ -24,52 +24,24 @@ kaldilm.arpa2fst(input_arpa=sys.argv[1], output_fst=sys.argv[2], read_symbol_tab
 """
 
 
-def read_unigrams(path: PathLike) -> list[str]:
-    """Return the words of an ARPA file, `<s>`, `</s>` and `<unk>` included, as it orders them.
-
-    Raises:
-        UserError: the file is missing, is no ARPA file or has no unigrams.
-    """
-    todo = "Give a language model in ARPA format."
-    lines = read_lines(path)
-    for _, line in lines:
-        if line == "\\data\\":
-            break
-    else:
-        raise UserError("is no ARPA file (\\data\\ is missing)", where=str(path), todo=todo)
-    counts: dict[int, int] = {}
-    for where, line in lines:
-        if line.startswith("\\"):
-            break
-        if not (match := _COUNT.fullmatch(line)):
-            raise UserError("expected `ngram N=COUNT`", where=where, todo=todo)
-        counts[int(match[1])] = int(match[2])
-    if not counts.get(1) or line != "\\1-grams:":
-        raise UserError("the ARPA file has no unigrams", where=str(path), todo=todo)
-    words = []
-    for where, line in lines:
-        if line.startswith("\\"):
-            break
-        fields = line.split()
-        if len(fields) not in (2, 3):
-            raise UserError("expected `log10 word [backoff]`", where=where, todo=todo)
-        words.append(fields[1])
-    if len(words) != counts[1]:
-        what = f"{counts[1]} unigrams are announced, {len(words)} are there"
-        raise UserError(what, where=str(path), todo="The file may have been cut off.")
-    return words
-
-
-def grammar_fst(arpa: PathLike, labels: LabelTable) -> kaldifst.StdVectorFst:
-    """Convert an ARPA file of any order; n-grams with a word that has no label are left out.
+def grammar_fst(model: NgramModel, labels: LabelTable, where: PathLike) -> kaldifst.StdVectorFst:
+    """Convert a model of any order; n-grams with a word that has no label are left out.
 
     Costs are natural logarithms. Backing off takes the input label of the word `#0`; `<s>` and
     `</s>` become the start and the costs of ending.
 
+    Args:
+        model: written for kaldilm in the one form that it reads: of the files that other tools
+            write it refuses some and takes others for what they are not.
+        labels: of the graph.
+        where: the model was read from.
+
     Raises:
-        UserError: kaldilm refuses the file.
+        UserError: kaldilm refuses the model.
     """
     with tempfile.TemporaryDirectory() as folder:
+        arpa = Path(folder) / "G.arpa"
+        write_arpa(model, arpa)
         symbols, output = Path(folder) / "words.txt", Path(folder) / "G.fst"
         symbols.write_text(symbol_lines(labels.words), encoding="utf-8")
         command = [sys.executable, "-c", _CONVERT, str(arpa), str(output), str(symbols)]
@@ -78,7 +50,7 @@ def grammar_fst(arpa: PathLike, labels: LabelTable) -> kaldifst.StdVectorFst:
             said = done.stderr.decode(errors="replace")
             complaints = re.findall(r"^\[E\] (.*)$", said, re.MULTILINE)
             what = f"kaldilm cannot read it: {complaints[-1] if complaints else said[-200:]}"
-            raise UserError(what, where=str(arpa))
+            raise UserError(what, where=str(where))
         return kaldifst.StdVectorFst.read(str(output))
 
 

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import heapq
 import math
-import struct
-import tempfile
 from dataclasses import dataclass
-from pathlib import Path
+from functools import cached_property
 
 import kaldifst
 import numpy as np
@@ -15,11 +13,6 @@ import numpy as np
 from asr.graphs.arcs import EPSILON
 
 _MOST_STEPS = 500_000  # of the search for word sequences, about two seconds
-
-_STATE = struct.Struct("<ffq")
-_ARC = np.dtype(
-    [("ilabel", "<i4"), ("olabel", "<i4"), ("graph", "<f4"), ("acoustic", "<f4"), ("target", "<i4")]
-)
 
 
 @dataclass(frozen=True)
@@ -37,13 +30,58 @@ class LatticePath:
     cost: float
 
 
+_LABELS, _COSTS = ("source", "target", "ilabel", "olabel"), ("graph", "acoustic")
+LATTICE_ARC = np.dtype([*((name, "i4") for name in _LABELS), *((name, "f4") for name in _COSTS)])
+
+
+@dataclass(frozen=True)
+class Lattice:
+    """Arcs between N nodes, numbered frame by frame; the first is the start, the last the end.
+
+    Attributes:
+        bounds: the first node after each frame, then that of the end, then N.
+        arcs: (A,) records `LATTICE_ARC`, by source; `graph` and `acoustic` are costs.
+    """
+
+    bounds: np.ndarray
+    arcs: np.ndarray
+
+    @property
+    def num_nodes(self) -> int:
+        return int(self.bounds[-1])
+
+    @cached_property
+    def first(self) -> np.ndarray:
+        """(N + 1,), the first arc that leaves each node."""
+        return np.searchsorted(self.arcs["source"], np.arange(self.num_nodes + 1))
+
+    def costs(self, graph_weight: float) -> np.ndarray:
+        """Return the cost of each arc, (A,), with a weight for what the graph says."""
+        costs: np.ndarray = graph_weight * self.arcs["graph"].astype(float) + self.arcs["acoustic"]
+        return costs
+
+    def costs_to_end(self, costs: np.ndarray) -> np.ndarray:
+        """Return the cost of the best way from each node to the end, (N,), at (A,) an arc."""
+        best = np.full(self.num_nodes, np.inf)
+        best[-1] = 0.0
+        for begin, end in zip(self.bounds[-3::-1], self.bounds[-2::-1], strict=False):
+            leaving = slice(self.first[begin], self.first[end])
+            sources, targets = (self.arcs[name][leaving] for name in ("source", "target"))
+            while True:  # within a frame, epsilon arcs lead to any node
+                known = best[begin:end].copy()
+                np.minimum.at(best, sources, costs[leaving] + best[targets])
+                if not (best[begin:end] < known).any():
+                    break
+        return best
+
+
 def linear_path(lattice: kaldifst.Lattice) -> LatticePath:
     """Read a lattice that is one path."""
     _, frames, words, weight = kaldifst.get_linear_symbol_sequence(lattice)
     return LatticePath(frames, words, weight.value1 + weight.value2)
 
 
-def best_paths(lattice: kaldifst.Lattice, n: int, graph_weight: float) -> list[LatticePath]:
+def best_paths(lattice: Lattice, n: int, graph_weight: float) -> list[LatticePath]:
     """Return up to `n` distinct word sequences, best first.
 
     A best-first search over (state, words so far) with the exact cost of the rest: the first time
@@ -51,39 +89,43 @@ def best_paths(lattice: kaldifst.Lattice, n: int, graph_weight: float) -> list[L
     ends early, with fewer sequences, when it takes too many steps.
 
     Args:
-        lattice: as kaldi-decoder makes it, with the labels of frames and words.
+        lattice: with the labels of frames and words.
         n: how many.
         graph_weight: multiplies the costs of the graph before anything is compared.
     """
-    arcs = _Lattice.read(lattice, graph_weight)
-    to_end = arcs.costs_to_end()
-    if not math.isfinite(to_end[arcs.start]):
+    costs = lattice.costs(graph_weight)
+    to_end = lattice.costs_to_end(costs)
+    end = lattice.num_nodes - 1
+    if not math.isfinite(to_end[0]):
         return []
     words: list[tuple[int, int]] = [(-1, EPSILON)]  # the sequence before, and its last word
     longer: dict[tuple[int, int], int] = {}
     trace: list[tuple[int, int]] = []  # the step before, and the frame's label
-    heap = [(to_end[arcs.start], 0.0, arcs.start, 0, -1, EPSILON)]
+    heap = [(float(to_end[0]), 0.0, 0, 0, -1, EPSILON)]
     reached: set[tuple[int, int]] = set()
     found: list[LatticePath] = []
     while heap and len(found) < n and len(trace) < _MOST_STEPS:
-        _, cost, state, sequence, before, label = heapq.heappop(heap)
-        if (state, sequence) in reached:
+        _, cost, node, sequence, before, label = heapq.heappop(heap)
+        if (node, sequence) in reached:
             continue
-        reached.add((state, sequence))
+        reached.add((node, sequence))
         trace.append((before, label))
-        if state == arcs.end:
+        if node == end:
             frames = _follow(trace, len(trace) - 1)
             found.append(LatticePath(frames, _follow(words, sequence), cost))
             continue
-        for target, ilabel, olabel, weight in arcs.leaving[state]:
+        leaving = slice(lattice.first[node], lattice.first[node + 1])
+        rows = zip(lattice.arcs[leaving].tolist(), costs[leaving].tolist(), strict=True)
+        for (_, target, ilabel, olabel, *_), weight in rows:
+            rest = float(to_end[target])
             following = sequence
             if olabel != EPSILON:
                 following = longer.setdefault((sequence, olabel), len(words))
                 if following == len(words):
                     words.append((sequence, olabel))
-            if (target, following) not in reached and math.isfinite(to_end[target]):
+            if (target, following) not in reached and math.isfinite(rest):
                 total = cost + weight
-                entry = (total + to_end[target], total, target, following, len(trace) - 1, ilabel)
+                entry = (total + rest, total, target, following, len(trace) - 1, ilabel)
                 heapq.heappush(heap, entry)
     return found
 
@@ -96,57 +138,3 @@ def _follow(chain: list[tuple[int, int]], last: int) -> list[int]:
         if label != EPSILON:
             labels.append(label)
     return labels[::-1]
-
-
-@dataclass(frozen=True)
-class _Lattice:
-    """A lattice with one weight an arc; `end` is a state of its own, behind all final ones.
-
-    Attributes:
-        leaving: (target, input label, output label, cost) of the arcs of each state.
-    """
-
-    start: int
-    end: int
-    leaving: list[list[tuple[int, int, int, float]]]
-
-    @classmethod
-    def read(cls, lattice: kaldifst.Lattice, graph_weight: float) -> _Lattice:
-        """Read a lattice of kaldifst by way of its file, which is faster than arc by arc."""
-        with tempfile.TemporaryDirectory() as folder:
-            path = Path(folder) / "lattice"
-            lattice.write(str(path))
-            content = path.read_bytes()
-        num_states = lattice.num_states
-        num_arcs = sum(lattice.num_arcs(state) for state in range(num_states))
-        offset = len(content) - _STATE.size * num_states - _ARC.itemsize * num_arcs
-        leaving: list[list[tuple[int, int, int, float]]] = []
-        for _ in range(num_states):
-            graph, acoustic, count = _STATE.unpack_from(content, offset)
-            offset += _STATE.size
-            arcs = np.frombuffer(content, _ARC, count, offset)
-            offset += arcs.nbytes
-            weights = graph_weight * arcs["graph"].astype(float) + arcs["acoustic"]
-            columns = (arcs["target"], arcs["ilabel"], arcs["olabel"], weights)
-            rows = list(zip(*(column.tolist() for column in columns), strict=True))
-            if math.isfinite(graph):
-                rows.append((num_states, EPSILON, EPSILON, graph_weight * graph + acoustic))
-            leaving.append(rows)
-        leaving.append([])
-        return cls(lattice.start, num_states, leaving)
-
-    def costs_to_end(self) -> list[float]:
-        """Return the cost of the best way from each state to the end."""
-        costs = [math.inf] * len(self.leaving)
-        costs[self.end] = 0.0
-        changed = True
-        while changed:  # states are numbered by frame: within one, an epsilon arc may lead back
-            changed = False
-            for state in range(self.end - 1, -1, -1):
-                best = min(
-                    (w + costs[target] for target, _, _, w in self.leaving[state]), default=math.inf
-                )
-                if best < costs[state]:
-                    costs[state] = best
-                    changed = True
-        return costs

@@ -104,7 +104,7 @@ def lexicon_fst(
         UserError: words cannot be spelled freely with this tokenizer.
     """
     graph = ArcList()
-    joints = _Joints.make(graph, labels, tokenizer.space_id)
+    joints = _Joints.make(graph, labels, None if lexicon.of_tokens else tokenizer.space_id)
     last_symbol = 0
     for word, spelling, symbol in _disambiguated(lexicon):
         last_symbol = max(last_symbol, symbol)

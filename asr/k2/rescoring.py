@@ -17,9 +17,10 @@ import torch
 from asr.errors import UserError
 from asr.graphs.arcs import Arcs
 from asr.graphs.folder import DecodingGraph
-from asr.graphs.grammar import grammar_fst, read_unigrams
+from asr.graphs.grammar import grammar_fst
 from asr.graphs.lexicon_fst import LabelTable
 from asr.k2.library import load_k2
+from asr.ngrams.arpa import read_arpa
 
 _NONE = -1
 _NO_WORDS = frozenset({"<eps>", "#0", "<s>", "</s>"})
@@ -111,8 +112,8 @@ def load_rescoring_model(arpa: Path, graph: DecodingGraph) -> BackoffModel:
     if not graph.has_words:
         raise UserError("the graph has no words to score", where=str(graph.folder))
     labels = LabelTable(graph.vocab_size, {word: label for label, word in enumerate(graph.words)})
-    read_unigrams(arpa)
-    model = BackoffModel(Arcs.from_fst(grammar_fst(arpa, labels)), labels.backoff_word)
+    grammar = grammar_fst(read_arpa(arpa), labels, arpa)
+    model = BackoffModel(Arcs.from_fst(grammar), labels.backoff_word)
     known = set(model.words.tolist())
     missing = [w for w, label in labels.words.items() if w not in _NO_WORDS and label not in known]
     if missing:

@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from asr.lm.model import BEGIN, END, LEAST_LOG, UNKNOWN, Floats, Integers, NgramModel
+from asr.ngrams.model import BEGIN, END, LEAST_LOG, UNKNOWN, Floats, Integers, NgramModel
 
 
 class Arcs(NamedTuple):

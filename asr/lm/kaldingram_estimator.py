@@ -16,9 +16,9 @@ import numpy as np
 from kaldingram.train import NgramCounts
 
 from asr.config.ngram import NgramParams
-from asr.lm.model import BEGIN, LEAST_LOG, Floats, Integers, ModelBuilder, NgramModel
 from asr.lm.pruning import fit_backoffs
 from asr.machine import bulk_allocation
+from asr.ngrams.model import BEGIN, LEAST_LOG, Floats, Integers, ModelBuilder, NgramModel
 
 # Of an order none of whose n-grams was seen twice, which says nothing of how much to take off.
 _DISCOUNT_WITHOUT_EVIDENCE = 0.5

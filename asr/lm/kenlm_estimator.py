@@ -10,8 +10,8 @@ from pathlib import Path
 
 from asr.config.ngram import NgramParams
 from asr.errors import UserError
-from asr.lm.arpa import read_arpa
-from asr.lm.model import NgramModel
+from asr.ngrams.arpa import read_arpa
+from asr.ngrams.model import NgramModel
 
 _PROGRAM = "lmplz"
 

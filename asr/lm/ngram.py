@@ -9,11 +9,11 @@ from torch import Tensor
 
 from asr.errors import UserError
 from asr.files import PathLike
-from asr.lm.arpa import read_arpa
 from asr.lm.automaton import Automaton
-from asr.lm.model import NgramModel
-from asr.lm.vocabulary import check_spelled, is_of_tokens, plain_words, spell_words
 from asr.lm.word_ngram import WordNgramScorer
+from asr.ngrams.arpa import read_arpa
+from asr.ngrams.model import NgramModel
+from asr.ngrams.vocabulary import check_spelled, is_of_tokens, plain_words, spell_words
 from asr.text.tokenizers import Tokenizer
 
 

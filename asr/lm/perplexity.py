@@ -11,8 +11,8 @@ from typing import Any
 import torch
 
 from asr.lm.automaton import Automaton
-from asr.lm.model import NgramModel
 from asr.lm.text import UnitText
+from asr.ngrams.model import NgramModel
 
 _SENTENCES_AT_ONCE = 4096
 _MOST_FREQUENT_UNKNOWN = 10

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 
 from asr.lm.automaton import Automaton
-from asr.lm.model import BEGIN, END, Floats, Integers, NgramModel
+from asr.ngrams.model import BEGIN, END, Floats, Integers, NgramModel
 
 # What is less than this of a context's probability is the rounding of its file's seven digits.
 _NOTHING = 1e-6

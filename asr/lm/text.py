@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from asr.config.ngram import Unit
 from asr.errors import UserError
 from asr.files import PathLike
-from asr.lm.model import BEGIN, END, UNKNOWN
+from asr.ngrams.model import BEGIN, END, UNKNOWN
 from asr.progress import progress_bar
 from asr.text.scripts import split_words
 from asr.text.tokenizers import Tokenizer, load_tokenizer

@@ -9,11 +9,11 @@ from pathlib import Path
 from asr.config.ngram import NgramParams
 from asr.errors import UserError
 from asr.files import PathLike
-from asr.lm.arpa import read_arpa, write_arpa
 from asr.lm.kaldingram_estimator import estimate_by_kaldingram
 from asr.lm.kenlm_estimator import estimate_by_kenlm
 from asr.lm.pruning import fit_backoffs, prune_ngrams
 from asr.lm.text import UnitText, open_vocabulary
+from asr.ngrams.arpa import read_arpa, write_arpa
 
 
 @dataclass(frozen=True)

@@ -18,8 +18,8 @@ import torch
 from torch import Tensor
 
 from asr.lm.automaton import Automaton, expand_ranges
-from asr.lm.model import Floats, Integers, NgramModel
-from asr.lm.vocabulary import Spelling, begins_word
+from asr.ngrams.model import Floats, Integers, NgramModel
+from asr.ngrams.vocabulary import Spelling, begins_word
 from asr.text.tokenizers import Tokenizer
 from asr.text.tokenizers.base import SPACE_TOKEN
 

@@ -25,10 +25,18 @@ class Lexicon:
     Attributes:
         spellings: token ids of each word; the outer tuple holds one spelling or more.
         left_out: words that could not be spelled, and why.
+        of_tokens: the words are the tokens themselves, the one for spaces being one of them.
     """
 
     spellings: dict[str, tuple[tuple[int, ...], ...]]
     left_out: dict[str, str] = field(default_factory=dict)
+    of_tokens: bool = False
+
+    @classmethod
+    def of(cls, tokens: Iterable[str], tokenizer: Tokenizer[Any]) -> Lexicon:
+        """Return the lexicon of some of a tokenizer's tokens, each of which is a word."""
+        ids = {token: number for number, token in enumerate(tokenizer.tokens)}
+        return cls({token: ((ids[token],),) for token in tokens}, of_tokens=True)
 
     @property
     def num_spellings(self) -> int:
@@ -39,7 +47,7 @@ class Lexicon:
         known = set(words)
         kept = {word: s for word, s in self.spellings.items() if word in known}
         lost = {word: reason for word in self.spellings if word not in known}
-        return Lexicon(kept, self.left_out | lost)
+        return Lexicon(kept, self.left_out | lost, self.of_tokens)
 
 
 def spell_words(words: Iterable[str], tokenizer: Tokenizer[Any]) -> Lexicon:

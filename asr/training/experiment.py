@@ -38,7 +38,7 @@ RESUMABLE = {
 RUN_FILES = (
     TOKENIZER, DATA, "checkpoints", "tensorboard", "metrics.jsonl", "train.log",
     "environment.json", "rejected_train.jsonl", "rejected_dev.jsonl", "summary.json",
-    "nonfinite", "text", "bundle", "average.json", "decode", CONFIG,
+    "nonfinite", "text", "bundle", "average.json", "tuning.md", "decode", CONFIG,
 )  # fmt: skip
 
 
@@ -108,13 +108,13 @@ def _reason_to_start_anew(
         return "a restart was asked for"
     try:
         earlier = load_config_of(type(experiment.config), directory / CONFIG)
-        earlier_tokens = load_tokenizer(directory / TOKENIZER).tokens
+        earlier_spelling = load_tokenizer(directory / TOKENIZER).fingerprint
         earlier_data = read_json(directory / DATA)
     except UserError as error:
         return f"the earlier run cannot be read ({error})"
     before, now = _deciding(earlier), _deciding(experiment.config)
     changed = sorted(key for key in now if before.get(key) != now[key])
-    if earlier_tokens != experiment.tokenizer.tokens:
+    if earlier_spelling != experiment.tokenizer.fingerprint:
         changed.append("the tokenizer")
     changed += [f"the {split} data" for split in data if earlier_data.get(split) != data[split]]
     return f"{', '.join(changed)} changed" if changed else None

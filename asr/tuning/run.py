@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-import logging
 import time
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -25,8 +25,6 @@ from asr.training.averaging import candidate_weights, checkpoints_of, read_choic
 from asr.training.experiment import load_experiment
 from asr.tuning.dev import DevMeasure
 from asr.tuning.search import Point, Trial, coordinate_search
-
-logger = logging.getLogger("asr.tuning")
 
 TRIALS, TABLE = "tuning.jsonl", "tuning.md"
 
@@ -68,10 +66,13 @@ class TunedMethod:
     best: Trial
 
 
-def tune(request: TuningRequest) -> list[TunedMethod]:
+def tune(request: TuningRequest, tell: Callable[[str], None]) -> list[TunedMethod]:
     """Choose on dev; write `bundle/`, `tuning.jsonl` (every trial) and `tuning.md`.
 
     A tuning that was killed, or is given more minutes, goes on with the trials it has.
+
+    Args:
+        tell: gets a line for every trial that is measured.
 
     Raises:
         UserError: nothing was trained or chosen yet, or a method cannot be used.
@@ -83,14 +84,13 @@ def tune(request: TuningRequest) -> list[TunedMethod]:
     for name in names:
         resources.check(name)
     deadline = time.monotonic() + 60 * request.minutes
-    bundle, weights = _choose_average(request, bundle, resources, names[0])
+    bundle, weights = _choose_average(request, bundle, resources, names[0], tell)
     measure = _measure_of(request, bundle, resources)
     tuned = []
     for number, name in enumerate(names):
         share = (deadline - time.monotonic()) / (len(names) - number)
-        trials = _Trials(request, weights, str(name), measure)
+        trials = _Trials(request, weights, str(name), measure, tell)
         tuned.append(_tune_method(name, bundle, trials, time.monotonic() + share))
-        logger.info("%s: %s", name, _told(tuned[-1].best))
     save_tuned_options(bundle_folder, {one.method: one.best.options for one in tuned})
     write_text(request.directory / TABLE, _render(request, weights, tuned))
     return tuned
@@ -109,7 +109,11 @@ def _measure_of(request: TuningRequest, bundle: Bundle, resources: Resources) ->
 
 
 def _choose_average(
-    request: TuningRequest, bundle: Bundle, resources: Resources, method: MethodName
+    request: TuningRequest,
+    bundle: Bundle,
+    resources: Resources,
+    method: MethodName,
+    tell: Callable[[str], None],
 ) -> tuple[Bundle, str]:
     """Measure the best averages by `method`; the best becomes the bundle's weights.
 
@@ -128,9 +132,9 @@ def _choose_average(
         if name not in wanted:
             continue
         bundle.model.load_state_dict(weights)
+        tell(f"weights {name}:")
         measure = _measure_of(request, bundle, resources)
-        trial = _Trials(request, name, str(method), measure).measure({})
-        logger.info("weights %s by %s: %s", name, method, _told(trial))
+        trial = _Trials(request, name, str(method), measure, tell).measure({})
         rank = trial.errors, wanted.index(name)
         if best is None or rank < best:
             best, kept, kept_name = rank, weights, name
@@ -155,9 +159,16 @@ def _tune_method(name: MethodName, bundle: Bundle, trials: _Trials, deadline: fl
 class _Trials:
     """Remembers trials, also those of an earlier run with the same model, dev set and resources."""
 
-    def __init__(self, request: TuningRequest, weights: str, method: str, dev: DevMeasure) -> None:
+    def __init__(
+        self,
+        request: TuningRequest,
+        weights: str,
+        method: str,
+        dev: DevMeasure,
+        tell: Callable[[str], None],
+    ) -> None:
         self.path = request.directory / TRIALS
-        self.method, self.dev = method, dev
+        self.method, self.dev, self.tell = method, dev, tell
         self.key = _fingerprint(request, weights, dev.bundle.config.decoding)
         self.known: dict[str, Trial] = {}
         self.seen: list[Trial] = []
@@ -174,7 +185,7 @@ class _Trials:
             self.known[name] = Trial(dict(options), *_figures(self.known[name]))
             row = {"key": self.key, "method": self.method, "trial": asdict(self.known[name])}
             append_jsonl(self.path, row)
-            logger.info("%s %s: %s", self.method, name, _told(self.known[name]))
+            self.tell(f"{self.method} {name}: {_told(self.known[name])}")
         trial = self.known[name]
         if trial not in self.seen:
             self.seen.append(trial)
@@ -199,7 +210,7 @@ def _fingerprint(request: TuningRequest, weights: str, defaults: DecodingOptions
         "weights": weights,
         "options": defaults.model_dump(mode="json"),
         "average": (request.directory / "average.json").read_text(encoding="utf-8"),
-        "files": [state_of(request.dev_cuts), *request.resources.states()],
+        "files": [state_of(request.dev_cuts), *request.resources.state()],
         "counting": [request.max_hours, request.unit, request.normaliser],
     }
     return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()[:16]

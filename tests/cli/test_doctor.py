@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import ast
+import re
 import sys
 from importlib import metadata
+from pathlib import Path
 
 import pytest
 
 from asr.cli.main import main
+from asr.doctor import REQUIRED
 
 
 def test_it_tells_versions_and_devices(capsys: pytest.CaptureFixture[str]) -> None:
@@ -17,6 +21,17 @@ def test_it_tells_versions_and_devices(capsys: pytest.CaptureFixture[str]) -> No
         assert f"{metadata.version(package)}" in told
     assert "devices" in told
     assert "everything required is here" in told
+
+
+def test_it_looks_at_everything_that_is_installed_with_the_toolkit() -> None:
+    setup = ast.parse((Path(__file__).parents[2] / "setup.py").read_text())
+    (core,) = [
+        node.value
+        for node in setup.body
+        if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "CORE"
+    ]
+    packages = {re.split("[<>=]", name)[0].lower() for name in ast.literal_eval(core)}
+    assert {package.lower() for package in REQUIRED} == packages
 
 
 def test_a_missing_part_is_named(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 from pathlib import Path
 
 import kaldifst
@@ -110,18 +111,32 @@ def test_damaged_and_missing_files_are_named(tokenizer, tmp_path) -> None:
 @pytest.mark.parametrize(
     ("content", "complaint"),
     [
-        ("hello\n", "is no ARPA file"),
-        ("\\data\\\nngram 1=0\n\n\\end\\\n", "has no unigrams"),
-        ("\\data\\\nngram 2=1\n\n\\2-grams:\n-1 a b\n\n\\end\\\n", "has no unigrams"),
-        ("\\data\\\nngram 1=5\n\n\\1-grams:\n-1 a\n\n\\end\\\n", "5 unigrams are announced"),
-        ("\\data\\\nngram 1=1\n\n\\1-grams:\nword\n\n\\end\\\n", "lm.arpa:5: expected `log10 word"),
-        ("\\data\\\nngram 1=1\n\n\\1-grams:\nx a\n\n\\end\\\n", "kaldilm cannot read it"),
-        ("\\data\\\nngram 1=1\n\n\\1-grams:\n-1 zoo\n\n\\end\\\n", "can spell none of 1 words"),
+        ("hello\n", "lm.arpa: no \\data\\ line"),
+        ("\\data\\\nngram 1=0\n\n\\end\\\n", "no unigrams"),
+        ("\\data\\\nngram 1=5\n\n\\1-grams:\n-1 a\n\n\\end\\\n", "the header promises 5"),
+        ("\\data\\\nngram 1=1\n\n\\1-grams:\nword\n\n\\end\\\n", "lm.arpa:5: is no 1-gram"),
+        (
+            "\\data\\\nngram 1=3\n\n\\1-grams:\n-1 <s>\n-1 </s>\n-1 zoo\n\n\\end\\\n",
+            "can spell none of 1 words",
+        ),
     ],
 )
 def test_bad_language_models(content, complaint, tokenizer, tmp_path, capsys) -> None:
     (tmp_path / "lm.arpa").write_text(content)
     assert complaint in refused(capsys, tmp_path, "--arpa", str(tmp_path / "lm.arpa"))
+
+
+def test_a_packed_language_model_makes_the_same_graph(tokenizer, tmp_path, capsys) -> None:
+    assert run(tmp_path, "--arpa", str(tmp_path / "lm.arpa")) == 0
+    plain = (tmp_path / "graph" / "HLG.fst").read_bytes()
+    packed = gzip.compress((tmp_path / "lm.arpa").read_bytes())
+    (tmp_path / "lm.arpa.gz").write_bytes(packed)
+    assert run(tmp_path, "--arpa", str(tmp_path / "lm.arpa.gz")) == 0
+    assert (tmp_path / "graph" / "HLG.fst").read_bytes() == plain
+    (tmp_path / "graph" / DESCRIPTION_FILE).unlink()
+    (tmp_path / "lm.arpa.gz").write_bytes(packed[:-8])  # the words are there, the end is not
+    told = refused(capsys, tmp_path, "--arpa", str(tmp_path / "lm.arpa.gz"))
+    assert "lm.arpa.gz: is not a whole gzip file" in told
 
 
 @pytest.mark.parametrize(

@@ -126,6 +126,34 @@ def test_subwords_and_mixed_scripts(name, params, tmp_path) -> None:
     assert_same(decode_with(graph, log_probs, n_best=15, **EVERYTHING), expected)
 
 
+@pytest.mark.parametrize(
+    ("name", "texts", "params"),
+    [
+        ("BpeTokenizer", ["ab ba", "a b"], {"vocab_size": 9, "model_type": "bpe"}),
+        ("MixedTokenizer", ["ab 我", "b 你a"], {"vocab_size": 8, "model_type": "bpe"}),
+        ("CharTokenizer", ["ab a"], {}),
+        ("CharTokenizer", ["我你"], {}),
+    ],
+)
+def test_a_language_model_of_tokens(name, texts, params, tmp_path) -> None:
+    """Tokens within words stay within them."""
+    tokenizer = make_tokenizer(tmp_path, texts * 3, name, **params)
+    tokens = tokenizer.tokens[3:]
+    ngrams = random_bigrams(tokens, seed=6)
+    arpa = write_arpa(tmp_path / "lm.arpa", ngrams)
+    graph = make_graph(tmp_path, tokenizer, kind="hlg", arpa=arpa)
+    log_probs = random_scores(5, tokenizer.vocab_size, seed=6)
+    expected = {
+        ids: acoustic + lm_score(ngrams, [tokenizer.tokens[i] for i in ids])
+        for ids, acoustic in best_alignments(log_probs).items()
+    }
+    ranked = sorted(expected.items(), key=lambda item: item[1], reverse=True)[:15]
+    found = decode_with(graph, log_probs, n_best=15, **EVERYTHING)
+    assert [tuple(path.tokens) for path in found] == [ids for ids, _ in ranked]
+    assert [path.score for path in found] == pytest.approx([s for _, s in ranked], abs=1e-4)
+    assert {path.text for path in found} == {None}
+
+
 def test_characters_of_both_kinds_are_spaced_as_the_tokenizer_spaces_them(tmp_path) -> None:
     words = ["我", "a", "你"]
     tokenizer = make_tokenizer(tmp_path, ["我 a 你"])

@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 
 from asr.config.ngram import NgramParams
-from asr.lm.arpa import read_arpa, write_arpa
 from asr.lm.kaldingram_estimator import estimate_by_kaldingram
 from asr.lm.pruning import fit_backoffs, prune_ngrams
+from asr.ngrams.arpa import read_arpa, write_arpa
 from tests.lm.arpa_reference import WORDS, ArpaReference, write_random_arpa
 
 MANY_WORDS = [f"w{i}" for i in range(30)]

@@ -13,7 +13,7 @@ import pytest
 
 from asr.cli.main import main
 from asr.config.tokenizer import BpeTokenizerParams, CharTokenizerParams
-from asr.lm.arpa import read_arpa
+from asr.ngrams.arpa import read_arpa
 from asr.text.tokenizers import BpeTokenizer, CharTokenizer
 from tests.lm.arpa_reference import ArpaReference
 

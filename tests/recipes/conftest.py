@@ -25,9 +25,14 @@ class RecipeCopy:
     def folder(self) -> Path:
         return self.root / "egs" / self.name
 
-    def run(self, *options: str, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
-        """Run `run.sh` from `cwd`, by default the copy's root."""
+    def run(
+        self, *options: str, cwd: Path | None = None, python_path: Path | None = None
+    ) -> subprocess.CompletedProcess[str]:
+        """Run `run.sh` from `cwd`, by default the copy's root, with more modules."""
         environment = {**os.environ, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
+        if python_path:
+            modules = [str(python_path), environment.get("PYTHONPATH", "")]
+            environment["PYTHONPATH"] = os.pathsep.join(filter(None, modules))
         return subprocess.run(
             ["bash", str(self.folder / "run.sh"), *options],
             cwd=cwd or self.root,
@@ -44,9 +49,9 @@ class RecipeCopy:
         assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
         return done.stdout
 
-    def fail(self, *options: str, cwd: Path | None = None) -> str:
+    def fail(self, *options: str, cwd: Path | None = None, python_path: Path | None = None) -> str:
         """Run and return what stderr holds; it must be a user's mistake without a traceback."""
-        done = self.run(*options, cwd=cwd)
+        done = self.run(*options, cwd=cwd, python_path=python_path)
         assert done.returncode == 2, (done.returncode, done.stdout[-2000:], done.stderr[-2000:])
         assert "Traceback" not in done.stdout + done.stderr
         return done.stderr

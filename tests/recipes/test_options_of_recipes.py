@@ -16,6 +16,9 @@ from tests.recipes.conftest import copy_recipe
         ("alimeeting", "--channel 8", "--channel takes 0 to 7 or mean, not '8'"),
         ("alimeeting", "--microphone near --channel 1", "--channel is of the array"),
         ("wenetspeech", "--subset XL", "--subset takes S, M or L, not 'XL'"),
+        ("yesno", "--methods ctc-prefix-beam+hotwords", "+hotwords need --hotwords FILE"),
+        ("yesno", "--methods k2-hlg-rescoring", "k2-hlg-rescoring"),
+        ("yesno", "--rescoring-ngram none.arpa", "--rescoring-ngram"),
         ("wenetspeech", "", "ask for the password at https://wenet-e2e.github.io/WenetSpeech/"),
     ],
 )
@@ -25,6 +28,21 @@ def test_one_line(tmp_path: Path, name: str, options: str, message: str) -> None
     assert message in told
     assert told.count("\n") == 1
     assert not (recipe.folder / "data").exists()
+
+
+def test_language_models_can_wait_for_their_stages(tmp_path: Path) -> None:
+    """Stage 4's files are asked for where stages before it alone are run."""
+    recipe = copy_recipe(tmp_path, "yesno")
+    recipe.succeed("--rehearse", "--stop-stage", "0", "--methods", "lm-rescoring+neural")
+
+
+def test_a_method_that_needs_k2_is_refused_before_anything_is_trained(tmp_path: Path) -> None:
+    hidden = tmp_path / "hidden"
+    hidden.mkdir()
+    (hidden / "k2.py").write_text("raise ImportError('broken for this test')")
+    recipe = copy_recipe(tmp_path, "yesno")
+    told = recipe.fail("--methods", "ctc-greedy k2-ctc", python_path=hidden)
+    assert "decoding method 'k2-ctc' needs k2" in told
 
 
 @pytest.mark.parametrize(

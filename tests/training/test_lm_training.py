@@ -28,7 +28,7 @@ from asr.lm.saved import load_neural_lm
 from asr.models import AsrModel
 from asr.tensors import load_tensors
 from asr.text.symbols import SOS_EOS_ID
-from asr.text.tokenizers import Tokenizer, load_tokenizer, train_tokenizer
+from asr.text.tokenizers import CharTokenizer, Tokenizer, load_tokenizer, train_tokenizer
 from asr.training.run_lm import LmTrainingRequest, train_lm
 from tests.tone_corpus import CONF as TONE_CONF
 from tests.tone_corpus import metrics
@@ -87,7 +87,7 @@ class TextCorpus:
                 overrides,
                 (texts,),
                 (dev,),
-                self.root / "lang",
+                replaced.get("tokenizer", self.root / "lang"),
                 directory,
             )
         )
@@ -225,6 +225,23 @@ def test_other_text_starts_anew(corpus: TextCorpus, tmp_path: Path) -> None:
     (moved,) = (exp_dir / "previous").iterdir()
     assert (moved / "text" / "train.tokens.npy").exists()
     assert read_json(exp_dir / "text" / "train.json")["sentences"] == 2
+
+
+def test_text_that_is_spelled_otherwise_starts_anew(corpus: TextCorpus, tmp_path: Path) -> None:
+    """A tokenizer of the same tokens may normalise text in another way."""
+    exp_dir, settings = tmp_path / "exp", ("training.max_steps=2",)
+    train = tmp_path / "train.txt"
+    train.write_text("ABC abc\nDEF\n")
+    assert corpus.train(exp_dir, "LstmLm", *settings, train=train)
+    tokenizer = corpus.tokenizer
+    params = CharTokenizerParams(normaliser="english")
+    CharTokenizer(params, tokenizer.tokens).save(corpus.root / "normalising")
+    assert corpus.train(
+        exp_dir, "LstmLm", *settings, train=train, tokenizer=corpus.root / "normalising"
+    )
+    (moved,) = (exp_dir / "previous").iterdir()
+    shares = [read_json(x / "text" / "train.json")["unknown_share"] for x in (moved, exp_dir)]
+    assert shares[1] < shares[0]
 
 
 def test_a_model_of_another_vocabulary_is_refused(corpus: TextCorpus, tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 from asr.errors import UserError
 from asr.files import PathLike
-from asr.lm.model import BEGIN, END, UNKNOWN
+from asr.ngrams.model import BEGIN, END, UNKNOWN
 from asr.text.scripts import is_cjk
 from asr.text.tokenizers import CharTokenizer, Tokenizer
 from asr.text.tokenizers.base import SPACE_TOKEN
@@ -67,6 +67,14 @@ def is_of_tokens(words: list[str], spelling: Spelling, tokenizer: Tokenizer[Any]
     # Letters spoken one by one (AN4) are words too; a model of tokens has the one for spaces.
     letters_alone = SPACE_TOKEN in tokens and not any(SPACE_TOKEN in word for word in words)
     return not letters_alone or _share(words, [word for word in words if is_cjk(word)]) >= _FEWEST
+
+
+def holds_tokens_alone(words: list[str], tokenizer: Tokenizer[Any]) -> bool:
+    """Whether a model is of tokens and of nothing else."""
+    tokens = set(tokenizer.tokens)
+    if not words or not tokens.issuperset(words):
+        return False
+    return is_of_tokens(words, spell_words(words, tokenizer), tokenizer)
 
 
 def check_spelled(

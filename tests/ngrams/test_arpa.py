@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from asr.errors import UserError
-from asr.lm.arpa import read_arpa, write_arpa
+from asr.ngrams.arpa import read_arpa, write_arpa
 from tests.lm.arpa_reference import WORDS, ArpaReference, write_random_arpa
 
 GOOD = """a comment
@@ -87,10 +87,18 @@ def test_a_model_that_is_written_reads_as_the_same_model(name, tmp_path):
     assert (tmp_path / name).read_bytes() == first
 
 
+def test_the_unknown_word_may_be_in_capitals(tmp_path):
+    text = GOOD.replace("你好", "<UNK>")
+    assert read_arpa(write(tmp_path / "a.arpa", text)).words == ["<s>", "a", "<unk>", "</s>"]
+    both = text.replace("ngram 1=4", "ngram 1=5").replace("-0.7\t</s>", "-0.7\t</s>\n-0.8\t<unk>")
+    words = read_arpa(write(tmp_path / "b.arpa", both)).words
+    assert words == ["<s>", "a", "<UNK>", "</s>", "<unk>"]
+
+
 def test_small_blocks_read_as_one(tmp_path, monkeypatch):
     path = write_random_arpa(tmp_path / "a.arpa", WORDS, order=3, seed=2)
     whole = as_dictionary(read_arpa(path))
-    monkeypatch.setattr("asr.lm.arpa_lines._BLOCK_BYTES", 37)
+    monkeypatch.setattr("asr.ngrams.arpa_lines._BLOCK_BYTES", 37)
     assert as_dictionary(read_arpa(path)) == whole
     reference = ArpaReference(path)
     assert {n: p * np.log(10) for n, (p, _) in whole.items()} == pytest.approx(
@@ -100,7 +108,7 @@ def test_small_blocks_read_as_one(tmp_path, monkeypatch):
 
 def test_lines_that_no_block_holds_back(tmp_path, monkeypatch):
     """A fault is told with its line, whatever block it stands in."""
-    monkeypatch.setattr("asr.lm.arpa_lines._BLOCK_BYTES", 16)
+    monkeypatch.setattr("asr.ngrams.arpa_lines._BLOCK_BYTES", 16)
     lines = GOOD.splitlines()
     wrong = lines.index("-0.4\ta </s>")
     lines[wrong] = "-0.4\ta ghost"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import gzip
 import re
 import zlib
@@ -100,10 +101,14 @@ def _open(path: PathLike) -> BinaryIO:
 def _blocks(stream: BinaryIO, path: str) -> Iterator[Block]:
     line, rest, empty = 1, b"", True
     while read := stream.read(_BLOCK_BYTES):
+        if empty:
+            read = read.removeprefix(codecs.BOM_UTF8)  # Windows programs write it
         empty = False
         if b"\0" in read:
             todo = "Give the ARPA file itself, not the binary form of it."
             raise UserError("is not text", where=path, todo=todo)
+        if line == 1 and not rest:
+            read = read.removeprefix(codecs.BOM_UTF8)  # some editors put it before UTF-8
         whole, newline, rest = (rest + read).rpartition(b"\n")
         yield from _split(whole + newline, path, line)
         line += (whole + newline).count(b"\n")

@@ -16,12 +16,13 @@ import numpy as np
 
 from asr.errors import UserError
 from asr.files import PathLike, atomic_writer
-from asr.lm.arpa_lines import Block, Fields, read_blocks
-from asr.lm.model import (
+from asr.ngrams.arpa_lines import Block, Fields, read_blocks
+from asr.ngrams.model import (
     BEGIN,
     END,
     LEAST_LOG,
     LN_10,
+    UNKNOWN,
     Floats,
     Integers,
     ModelBuilder,
@@ -259,6 +260,8 @@ class _Reader:
         self.parts = []
         if self.builder is None:
             words = [word.decode() for word in self.ids]
+            if UNKNOWN not in words:  # in capitals from some tools; KenLM takes both for the same
+                words = [UNKNOWN if word == UNKNOWN.upper() else word for word in words]
             self.builder = ModelBuilder(words, log_prob, backoff)
             return
         try:

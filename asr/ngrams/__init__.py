@@ -1,0 +1,1 @@
+"""N-gram models as arrays, and ARPA files; no torch."""
