@@ -29,7 +29,7 @@ from asr.decoding.rescoring import attention_scores, weigh_attention
 from asr.graphs.arcs import Arcs
 from asr.graphs.folder import graph_file
 from asr.k2.graphs import ctc_topology, graph_from_arcs
-from asr.k2.lattices import Beams, make_lattices, to_arrays
+from asr.k2.lattices import Beams, make_bounded_lattices, to_arrays
 from asr.k2.library import outside_inference_mode
 from asr.k2.nbest import LatticePath, best_paths
 from asr.k2.rescoring import rescore
@@ -50,11 +50,11 @@ def k2_ctc(
     """`k2-ctc`: the token sequences whose best CTC alignments are the best."""
     log_probs = model.ctc_log_probs(encodings)
     topology = ctc_topology(log_probs.size(2), log_probs.device)
-    lattices = make_lattices(topology, log_probs, lengths, _beams(request.options))
-    found = [
-        _Found(best_paths(lattice, _num_candidates(request)))
-        for lattice in to_arrays(lattices, with_words=False)
-    ]
+    found = [_Found([]) for _ in lengths]
+    beams = _beams(request.options)
+    for rows, lattices in make_bounded_lattices(topology, log_probs, lengths, beams):
+        for row, lattice in zip(rows, to_arrays(lattices, with_words=False), strict=True):
+            found[row] = _Found(best_paths(lattice, _num_candidates(request)))
     return [_with_extras(one, request, encodings.device) for one in found]
 
 
@@ -94,12 +94,13 @@ def _search_graph(
         rows = [row for row, one in enumerate(found) if not one.paths]
         if not rows:
             break
-        lattices = make_lattices(
+        groups = make_bounded_lattices(
             k2_graph, log_probs[rows], lengths[rows], _beams(options), allow_partial=not complete
         )
-        lattices = _weigh_graph(lattices, request)
-        for row, lattice in zip(rows, to_arrays(lattices, graph.has_words), strict=True):
-            found[row] = _Found(best_paths(lattice, limit), complete)
+        for chosen, lattices in groups:
+            weighed = _weigh_graph(lattices, request)
+            for place, lattice in zip(chosen, to_arrays(weighed, graph.has_words), strict=True):
+                found[rows[place]] = _Found(best_paths(lattice, limit), complete)
     return found
 
 
@@ -130,18 +131,17 @@ def _num_candidates(request: SearchRequest) -> int:
 
 def _with_extras(found: _Found, request: SearchRequest, device: torch.device) -> list[TokenPath]:
     """Turn paths into hypotheses; add what the method's extras say and sort."""
-    scores = [path.score for path in found.paths]
+    gains = [0.0] * len(found.paths)
     if request.fusion is not None:
-        gains = score_sequences(request.fusion, [path.tokens for path in found.paths], device)
-        counted = 0.0 if NGRAM in request.extras else 1.0
-        scores = [
-            path.score + (counted - 1.0) * path.graph_score + gain
-            for path, gain in zip(found.paths, gains.tolist(), strict=True)
-        ]
-    hypotheses = [
-        TokenPath(path.tokens, score, path.frames, _text(path, request), found.complete)
-        for path, score in zip(found.paths, scores, strict=True)
-    ]
+        sequences = [path.tokens for path in found.paths]
+        gains = score_sequences(request.fusion, sequences, device).tolist()
+    hypotheses = []
+    for path, gain in zip(found.paths, gains, strict=True):
+        own = path.score - path.graph_score if NGRAM in request.extras else path.score
+        text = _text(path, request)
+        hypotheses.append(
+            TokenPath(path.tokens, own + gain, path.frames, text, found.complete, fused=gain)
+        )
     return sorted(hypotheses, key=lambda path: path.score, reverse=True)
 
 
