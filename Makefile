@@ -42,6 +42,8 @@ bench: setup
 	$(BIN)/python benchmarks/run.py
 	$(BIN)/python benchmarks/scale.py
 	$(BIN)/python benchmarks/decoding.py
+	$(BIN)/python benchmarks/ngram.py
+	$(BIN)/python benchmarks/augmentation.py
 
 clean:
 	rm -rf $(VENV) build *.egg-info .mypy_cache .ruff_cache .pytest_cache

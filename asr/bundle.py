@@ -25,7 +25,7 @@ from asr.config.decoding import DecodingOptions
 from asr.config.loading import build, parse_config
 from asr.config.schema import ExperimentConfig
 from asr.errors import UserError
-from asr.files import PathLike, read_json, write_json
+from asr.files import PathLike, disk_errors, read_json, write_json
 from asr.models import AsrModel
 from asr.saved_models import (
     CONFIG_FILE,
@@ -80,7 +80,8 @@ def save_bundle(
     Raises:
         UserError: the disk is full or may not be written to.
     """
-    (Path(directory) / TUNED_FILE).unlink(missing_ok=True)  # chosen for other weights
+    with disk_errors(directory):
+        (Path(directory) / TUNED_FILE).unlink(missing_ok=True)  # chosen for other weights
     write_model_folder(
         Path(directory) / DESCRIPTION_FILE, FORMAT_VERSION, weights, config, tokenizer, provenance
     )

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import torch
 
 from asr.config.training import Precision
@@ -29,6 +32,25 @@ def pick_device(name: str) -> torch.device:
             todo="Run asr doctor to see what is missing.",
         )
     return device
+
+
+@contextmanager
+def memory_errors(what: str) -> Iterator[None]:
+    """Turn running out of memory, on the CPU or a GPU, into a `UserError`.
+
+    Args:
+        what: needed it.
+    """
+    try:
+        yield
+    except RuntimeError as error:  # torch.OutOfMemoryError is one
+        out_of_memory = isinstance(error, torch.OutOfMemoryError)
+        if not out_of_memory and "can't allocate memory" not in str(error):
+            raise
+        raise UserError(
+            f"not enough memory for {what}",
+            todo="Lower the batch duration or beam_size; asr transcribe cuts long recordings.",
+        ) from error
 
 
 def autocast(device: torch.device, precision: Precision) -> torch.autocast:

@@ -47,7 +47,10 @@ def atomic_writer(path: PathLike, mode: str = "w") -> Iterator[IO[Any]]:
 
 @contextmanager
 def disk_errors(path: PathLike) -> Iterator[None]:
-    """Turn the operating system's disk-full and permission errors into a `UserError`."""
+    """Turn the operating system's errors that a user can mend into a `UserError`.
+
+    They are: a full disk, no permission, and a path that cannot be a folder's or a file's.
+    """
     try:
         yield
     except OSError as error:
@@ -61,7 +64,32 @@ def disk_errors(path: PathLike) -> Iterator[None]:
             raise UserError(
                 "may not be written to", where=str(path), todo="Choose another output folder."
             ) from error
+        if error.errno in (errno.EEXIST, errno.ENOTDIR, errno.EISDIR, errno.ENAMETOOLONG):
+            raise UserError(
+                f"cannot be written ({(error.strerror or '').lower()}: {error.filename})",
+                where=str(path),
+                todo="Choose another output folder.",
+            ) from error
         raise
+
+
+def check_writable(folder: Path) -> None:
+    """Find out before long work whether files can be written to a folder, which need not exist yet.
+
+    Raises:
+        UserError: it, or what it would have to be made in, is no folder or may not be written to.
+    """
+    there = _standing(folder)
+    if not there.is_dir():
+        raise UserError(
+            f"cannot be written ({there} is not a folder)",
+            where=str(folder),
+            todo="Choose another output folder.",
+        )
+    if not os.access(there, os.W_OK | os.X_OK):
+        raise UserError(
+            "may not be written to", where=str(folder), todo="Choose another output folder."
+        )
 
 
 @contextmanager
@@ -91,8 +119,12 @@ def locked(directory: Path, work: str) -> Iterator[None]:
 
 def free_bytes(path: Path) -> int:
     """Return how much space there is where `path` lies, or will lie."""
-    there = next(folder for folder in (path, *path.absolute().parents) if folder.exists())
-    return shutil.disk_usage(there).free
+    return shutil.disk_usage(_standing(path)).free
+
+
+def _standing(path: Path) -> Path:
+    """Return the innermost of a path and the folders around it that exists."""
+    return next(folder for folder in (path, *path.absolute().parents) if folder.exists())
 
 
 def write_text(path: PathLike, text: str) -> None:
@@ -120,6 +152,20 @@ def append_jsonl(path: PathLike, row: dict[str, Any]) -> None:
         content = stream.read()
         stream.truncate(content.rfind(b"\n") + 1)
         stream.write(json.dumps(row, ensure_ascii=False).encode() + b"\n")
+
+
+def state_of(path: Path) -> tuple[str, int, int]:
+    """Return what tells a file from its later versions: path, size and time of the last change.
+
+    Of a folder, size and time are those of the part that was changed last.
+
+    Raises:
+        UserError: there is no such file.
+    """
+    if not path.exists():
+        raise UserError("does not exist", where=str(path))
+    newest = max((p.stat() for p in [path, *path.rglob("*")]), key=lambda stat: stat.st_mtime_ns)
+    return str(path.resolve()), newest.st_size, newest.st_mtime_ns
 
 
 def read_jsonl_log(path: PathLike) -> list[dict[str, Any]]:

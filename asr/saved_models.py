@@ -14,7 +14,7 @@ from asr import __version__
 from asr.config.base import Params
 from asr.config.loading import dump_config
 from asr.errors import UserError
-from asr.files import read_json, write_json, write_text
+from asr.files import disk_errors, read_json, write_json, write_text
 from asr.tensors import load_tensors, save_tensors
 from asr.text.tokenizers import Tokenizer
 
@@ -35,7 +35,8 @@ def write_model_folder(
         UserError: the disk is full or may not be written to.
     """
     folder = description_file.parent
-    description_file.unlink(missing_ok=True)
+    with disk_errors(folder):
+        description_file.unlink(missing_ok=True)
     save_tensors(folder / WEIGHTS_FILE, {"model": weights})
     write_text(folder / CONFIG_FILE, dump_config(config))
     tokenizer.save(folder / TOKENIZER_FOLDER)

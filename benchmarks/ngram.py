@@ -1,7 +1,8 @@
 """What n-gram models cost, in CPU seconds of one thread: `python benchmarks/ngram.py`.
 
 Reading an ARPA file of random n-grams, and scoring labels with it: 160 hypotheses, as 16 utterances
-with a beam of 10 have, with 11 candidates each or with the whole vocabulary. Prints a table.
+with a beam of 10 have, with 11 candidates each or with the whole vocabulary. The table goes to
+benchmarks/ngram.md.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ import argparse
 import os
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import numpy as np
 import torch
+from processes import machine
 
 from asr.config.tokenizer import CharTokenizerParams
 from asr.lm.ngram import ngram_scorer
@@ -33,17 +35,38 @@ LETTERS = "abcdefghijklmnopqrstuvwxyz"
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--ngrams", type=int, default=3_000_000, help="in the larger file")
+    parser.add_argument("--output", type=Path, default=Path(__file__).with_suffix(".md"))
     options = parser.parse_args()
     torch.set_num_threads(1)
     characters = [chr(0x4E00 + i) for i in range(4200)]
     words = random_words(200_000)
-    print("| what | figure |\n|---|---|")
-    measure("model of tokens (V = 4,200)", characters, options.ngrams)
-    measure("model of words (200,000), spelled in 27 characters", words, options.ngrams)
+    rows = [
+        *measure("model of tokens (V = 4,200)", characters, options.ngrams),
+        *measure("model of words (200,000), spelled in 27 characters", words, options.ngrams),
+    ]
+    page = render(rows)
+    options.output.write_text(page, encoding="utf-8")
+    print(page)
 
 
-def measure(name: str, words: list[str], size: int) -> None:
-    """Print the rows of one model."""
+def render(rows: list[tuple[str, str]]) -> str:
+    lines = [
+        "# N-gram models",
+        "",
+        "Written by `python benchmarks/ngram.py`; what is typed here is overwritten. CPU seconds "
+        f"of one thread: {machine()}, torch {torch.__version__}. {HYPOTHESES} hypotheses are 16 "
+        "utterances with a beam of 10; both models have order 3 and random n-grams, which no cache "
+        "can help.",
+        "",
+        "| what | figure |",
+        "|---|---|",
+        *(f"| {what} | {figure} |" for what, figure in rows),
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def measure(name: str, words: list[str], size: int) -> Iterator[tuple[str, str]]:
+    """Yield the rows of one model."""
     tokenizer = CharTokenizer.train([" ".join(words)], CharTokenizerParams())
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "random.arpa"
@@ -51,10 +74,10 @@ def measure(name: str, words: list[str], size: int) -> None:
         megabytes = path.stat().st_size / 1e6
         seconds, model = timed(lambda: read_arpa(path))
     counts = " + ".join(f"{count:,}" for count in model.counts)
-    print(f"| {name}: reading {counts} n-grams, {megabytes:.0f} MB | {seconds:.1f} s |")
+    yield f"{name}: reading {counts} n-grams, {megabytes:.0f} MB", f"{seconds:.1f} s"
     device = torch.device("cpu")
     seconds, scorer = timed(lambda: ngram_scorer(model, tokenizer, device, "random"))
-    print(f"| {name}: tensors of it | {seconds:.1f} s |")
+    yield f"{name}: tensors of it", f"{seconds:.1f} s"
 
     generator = torch.Generator().manual_seed(0)
     rows = torch.arange(HYPOTHESES)
@@ -73,7 +96,7 @@ def measure(name: str, words: list[str], size: int) -> None:
             spent[step] += seconds
         state = result
     for step, seconds in spent.items():
-        print(f"| {name}: {step}, 160 hypotheses | {1e3 * seconds / STEPS:.2f} ms |", flush=True)
+        yield f"{name}: {step}, {HYPOTHESES} hypotheses", f"{1e3 * seconds / STEPS:.2f} ms"
 
 
 def timed(work: Callable[[], Any]) -> tuple[float, Any]:

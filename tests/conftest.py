@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from asr.k2.library import k2_status
+from tests.decoding_kit import DecodingKit, make_kit
 from tests.tone_corpus import ToneCorpus, make_corpus
 
 
@@ -21,6 +22,12 @@ def tone_corpus(tmp_path_factory: pytest.TempPathFactory) -> ToneCorpus:
     """A prepared corpus of tones: 60 train, 8 dev and 12 test utterances."""
     root: Path = tmp_path_factory.mktemp("tones")
     return make_corpus(root, {"train": 60, "dev": 8, "test": 12})
+
+
+@pytest.fixture(scope="session")
+def decoding_kit(tone_corpus: ToneCorpus, tmp_path_factory: pytest.TempPathFactory) -> DecodingKit:
+    """A model that knows the tones, and all that decoding may use beside it; never written to."""
+    return make_kit(tone_corpus, tmp_path_factory.mktemp("kit"))
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:

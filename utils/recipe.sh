@@ -108,6 +108,7 @@ recipe_rehearse() {
   data=rehearsal/$data results=rehearsal/$results exp_root=rehearsal/exp
   corpus_dir=$recipe_dir/rehearsal/corpus
   if [ -z "${given_options[methods]-}" ]; then methods="ctc-greedy attention-rescoring"; fi
+  if [ -z "${given_options[tune_minutes]-}" ]; then tune_minutes=0; fi
   if [ -z "${given_options[num_gpus]-}" ]; then num_gpus=1; fi
   marker_dir=rehearsal/.stages log_dir=rehearsal/log
   run_stage 0 "rehearsal corpus" --in local/rehearse.py --out rehearsal/corpus \

@@ -23,7 +23,7 @@ from asr.data.features import FbankExtractor
 from asr.data.reasons import Reason
 from asr.data.rejections import Rejection, count_reasons, nothing_usable, write_rejections
 from asr.data.sampling import duration_batches
-from asr.files import write_json
+from asr.files import check_writable, write_json
 from asr.progress import progress_bar
 from asr.provenance import git_commit
 
@@ -76,6 +76,7 @@ def align_split(
         bundle.model.encoder.output_lengths,
         unknown_tokens="reject",
     )
+    check_writable(output_dir)
     if not cuts:
         write_rejections(output_dir / "rejected.jsonl", rejected)
         raise nothing_usable(rejected, cuts_path)

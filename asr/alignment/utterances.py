@@ -11,10 +11,12 @@ from lhotse.cut import Cut
 from asr.bundle import Bundle
 from asr.data.dataset import collate_features
 from asr.data.feasibility import cut_text
-from asr.data.features import FbankExtractor, load_features
+from asr.data.features import FbankExtractor, load_finite_features
 from asr.decoding.alignment import align_tokens
+from asr.decoding.base import scores_not_finite
 from asr.decoding.hypothesis import Hypothesis
 from asr.decoding.timing import place_in_time, spell_words
+from asr.devices import memory_errors
 
 
 @dataclass(frozen=True)
@@ -44,17 +46,23 @@ def align_batch(
 
     Returns:
         None for a cut whose transcript CTC cannot emit in its frames.
+
+    Raises:
+        UserError: the model's scores of a cut are not numbers.
     """
     model, tokenizer = bundle.model, bundle.tokenizer
     device = next(model.parameters()).device
-    batch, lengths = collate_features([load_features(cut, extractor) for cut in cuts])
-    encodings, lengths = model.encode(
-        batch.to(device), lengths.to(device), model.encoder.trained_chunking
-    )
+    batch, lengths = collate_features([load_finite_features(cut, extractor) for cut in cuts])
+    with memory_errors(f"encoding a batch of {tuple(batch.shape)} features"):
+        encodings, lengths = model.encode(
+            batch.to(device), lengths.to(device), model.encoder.trained_chunking
+        )
     aligned: list[AlignedUtterance | None] = []
     for cut, scores, length in zip(
         cuts, model.ctc_log_probs(encodings), lengths.tolist(), strict=True
     ):
+        if scores[:length].isnan().any():
+            raise scores_not_finite(f"utterance '{cut.id}'")
         tokens = tokenizer.encode(cut_text(cut))
         (alignment,) = align_tokens(scores[:length], [tokens])
         if alignment is None:

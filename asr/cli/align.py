@@ -6,13 +6,14 @@ from pathlib import Path
 
 import click
 
-from asr.cli.options import PATH, bundle_option, device_option
-from asr.errors import UserError
+from asr.cli.options import PATH, batch_duration_option, bundle_option, device_option
 
 
 @click.command("align")
 @bundle_option
-@click.option("--cuts", type=PATH, required=True, metavar="CUTS.jsonl", help="With transcripts.")
+@click.option(
+    "--cuts", type=PATH, required=True, metavar="CUTS.jsonl", help="lhotse cuts with transcripts."
+)
 @click.option("--output-dir", type=PATH, required=True, metavar="DIR", help="Gets the files.")
 @click.option(
     "--format",
@@ -20,10 +21,9 @@ from asr.errors import UserError
     multiple=True,
     type=click.Choice(["ctm", "json", "textgrid"]),
     default=("ctm", "json"),
-    show_default=True,
     help="May be repeated. textgrid writes a file an utterance.",
 )
-@click.option("--batch-duration", type=float, default=200.0, show_default=True, help="Seconds.")
+@batch_duration_option
 @click.option(
     "--delay-of",
     "decoded",
@@ -42,9 +42,11 @@ def command(
     decoded: tuple[Path, ...],
     device: str,
 ) -> None:
-    """Write DIR/alignments.{ctm,jsonl}, DIR/textgrid/, rejected.jsonl and summary.json."""
-    if batch_duration <= 0:
-        raise UserError("must be above 0", where="--batch-duration")
+    """Place the words and tokens of known transcripts in time, as CTC does.
+
+    Writes DIR/alignments.ctm, DIR/alignments.jsonl and DIR/textgrid/, as --format says,
+    rejected.jsonl and summary.json.
+    """
     from asr.alignment.run import align_split
     from asr.bundle import load_bundle
     from asr.data.rejections import name_rejections

@@ -15,9 +15,7 @@ from asr.config.loading import load_config
 @set_option
 @click.option("--output-dir", type=PATH, metavar="DIR", required=True, help="Where the outputs go.")
 @click.option("--each", is_flag=True, help="Apply every configured part alone, and to every file.")
-@click.option(
-    "--epoch", type=click.IntRange(0), default=0, show_default=True, help="Another sounds anew."
-)
+@click.option("--epoch", type=click.IntRange(0), default=0, help="Another sounds anew.")
 @click.option("--cuts", type=PATH, metavar="CUTS.jsonl", help="What babble is made of.")
 @click.argument("files", nargs=-1, required=True, type=PATH, metavar="FILE…")
 def command(

@@ -20,13 +20,12 @@ from asr.data.shards.planning import plan_dataset
     "--cuts", type=PATH, metavar="CUTS.jsonl", required=True, help="Written by `asr validate`."
 )
 @click.option("--output-dir", type=PATH, metavar="DIR", required=True, help="Shards: DIR/shards.")
-@click.option("--shard-size", type=click.IntRange(1), default=1000, show_default=True)
-@click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Of the order.")
+@click.option("--shard-size", type=click.IntRange(1), default=1000, help="Utterances a shard.")
+@click.option("--seed", type=click.IntRange(0), default=0, help="Of the order.")
 @click.option(
     "--audio",
     type=click.Choice(["flac", "wav", "none"]),
     default="flac",
-    show_default=True,
     help="How recordings are stored, 16 bits a sample.",
 )
 @click.option("--config", "config_path", type=PATH, metavar="CONF", help="For the next three.")
@@ -40,7 +39,7 @@ from asr.data.shards.planning import plan_dataset
 @click.option(
     "--augment", is_flag=True, help="Change every utterance once as CONF's augmentation says."
 )
-@click.option("--num-jobs", type=click.IntRange(1), default=2, show_default=True)
+@click.option("--num-jobs", type=click.IntRange(1), default=2, help="Processes at once.")
 @click.option("--verify", is_flag=True, help="Make shards with wrong checksums anew.")
 @click.option("--dask", metavar="ADDRESS", help="Work on the cluster of this Dask scheduler.")
 def command(

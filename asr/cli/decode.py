@@ -7,9 +7,19 @@ from typing import Any
 
 import click
 
-from asr.cli.options import PATH, bundle_option, device_option, resource_options
-from asr.config.decoding import EXTRAS, METHODS
+from asr.cli.options import (
+    DEFAULT_METHOD,
+    PATH,
+    batch_duration_option,
+    bundle_option,
+    decoding_set_option,
+    device_option,
+    resource_options,
+)
+from asr.config.decoding import EXTRAS, METHODS, MethodName
 from asr.errors import UserError
+
+_ALL_LEFT = -1
 
 
 def _list_methods(context: click.Context, parameter: click.Parameter, asked: bool) -> None:
@@ -20,6 +30,10 @@ def _list_methods(context: click.Context, parameter: click.Parameter, asked: boo
         needs = ["CTC head", *method.needs]
         if method.needs_graph:
             needs.append("decoding graph (--graph)")
+        if method.needs_rescoring_ngram:
+            needs.append("another n-gram of words (--rescoring-ngram)")
+        if MethodName(name).uses_k2:
+            needs.append("k2 (tools/install_k2.sh)")
         if method.needs_one_of:
             needs.append(" or ".join("+" + extra for extra in method.needs_one_of))
         click.echo(f"    needs: {', '.join(needs)}")
@@ -37,17 +51,31 @@ def _list_methods(context: click.Context, parameter: click.Parameter, asked: boo
     is_eager=True,
     expose_value=False,
     callback=_list_methods,
-    help="Print the methods and what each needs.",
+    help="Print the methods, what each needs and which extras may be added to its name.",
 )
 @bundle_option
 @click.option("--cuts", type=PATH, required=True, help="lhotse cuts of the split.")
 @click.option("--split", required=True, help="The split's name in the results.")
 @click.option("--output-dir", type=PATH, required=True, help="Gets a folder a method.")
-@click.option("--method", "methods", multiple=True, help="May be repeated; default: the best.")
-@click.option("--set", "overrides", multiple=True, metavar="A=B", help="Override decoding options.")
-@click.option("--chunk-size", type=click.IntRange(1), help="Simulate streaming; encoder frames.")
-@click.option("--left-chunks", type=click.IntRange(-1), default=-1, show_default=True)
-@click.option("--batch-duration", type=float, default=200.0, show_default=True, help="Seconds.")
+@click.option(
+    "--method",
+    "methods",
+    multiple=True,
+    help=f"A name with its extras; may be repeated; {DEFAULT_METHOD}",
+)
+@decoding_set_option
+@click.option(
+    "--chunk-size",
+    type=click.IntRange(1),
+    help="Simulate streaming: encoder frames a chunk; without it as the model was trained.",
+)
+@click.option(
+    "--left-chunks",
+    type=click.IntRange(-1),
+    default=_ALL_LEFT,
+    help="Of --chunk-size: chunks before its own that a frame sees; -1: all.",
+)
+@batch_duration_option
 @resource_options
 @device_option
 def command(
@@ -63,9 +91,13 @@ def command(
     device: str,
     **resource_files: Any,
 ) -> None:
-    """Write OUTPUT_DIR/<method>/{hyps.jsonl,hyps.trn,hyps.ctm,summary.json}."""
-    if batch_duration <= 0:
-        raise UserError("must be above 0", where="--batch-duration")
+    """Decode a split; docs/decoding.md says which method is for what.
+
+    Writes OUTPUT_DIR/<method>/{hyps.jsonl,hyps.trn,hyps.ctm,summary.json}, in simulated streaming
+    OUTPUT_DIR/<method>-chunk<N>/.
+    """
+    if left_chunks != _ALL_LEFT and chunk_size is None:
+        raise UserError("goes with --chunk-size", where="--left-chunks")
     from asr.bundle import load_bundle
     from asr.decoding.corpus import decode_split
     from asr.decoding.recognizer import Recognizer
@@ -78,10 +110,12 @@ def command(
         ResourcePaths(**resource_files), loaded, next(loaded.model.parameters()).device
     )
     chunking = Chunking(chunk_size, left_chunks) if chunk_size else None
-    for method in methods or (None,):
-        recognizer = Recognizer(
-            loaded, method, chunking=chunking, resources=resources, overrides=overrides
-        )
+    # All of them before the first one decodes: a mistake in the last one is told at once.
+    recognizers = [
+        Recognizer(loaded, method, chunking=chunking, resources=resources, overrides=overrides)
+        for method in methods or (None,)
+    ]
+    for recognizer in {one.method: one for one in recognizers}.values():
         done = decode_split(recognizer, cuts, output_dir, split, batch_duration, bundle)
         click.echo(
             f"{split} {recognizer.method}: {done.audio_seconds:.0f} s of audio, "

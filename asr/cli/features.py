@@ -36,7 +36,6 @@ from asr.data.extraction import FeatureJob, plan_extraction, run_extraction
     "--num-jobs",
     type=click.IntRange(min=1),
     default=2,
-    show_default=True,
     help="Processes at most; fewer are started where there is little work.",
 )
 def command(

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from asr.cli.options import PATH
+from asr.cli.options import PATH, FiniteRange
 
 
 @click.command("graph")
@@ -16,11 +16,12 @@ from asr.cli.options import PATH
     "kind",
     type=click.Choice(["h", "hl", "hlg"]),
     default="hlg",
-    show_default=True,
     help="h: any tokens; hl: words of a lexicon; hlg: words with a language model.",
 )
 @click.option("--tokenizer", type=PATH, metavar="DIR", required=True, help="The model's tokenizer.")
-@click.option("--arpa", type=PATH, metavar="FILE", help="Language model, for hlg; any order.")
+@click.option(
+    "--arpa", type=PATH, metavar="FILE", help="Language model, for hlg; of any order, .gz too."
+)
 @click.option(
     "--lexicon",
     type=PATH,
@@ -35,7 +36,7 @@ from asr.cli.options import PATH
 )
 @click.option(
     "--unknown-cost",
-    type=click.FloatRange(0.0),
+    type=FiniteRange(0.0),
     help="Let other words be spelled, as <unk> to the language model, for this cost a token "
     "(natural log; the log of the number of tokens makes all equally probable).",
 )

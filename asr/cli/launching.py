@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from pathlib import Path
 
 import click
 
 from asr.cli.options import PATH
+from asr.files import check_writable
 
 INTERRUPTED = 143
 
@@ -23,13 +25,13 @@ def launch_options(command: Callable[..., None]) -> Callable[..., None]:
                 "--num-processes",
                 type=click.IntRange(0),
                 default=0,
-                help="A node; 0: one a GPU or core.",
+                help="On each node; 0: one a GPU, without GPUs one a core up to four.",
             ),
-            click.option("--num-nodes", type=click.IntRange(1), default=1, show_default=True),
-            click.option("--node-rank", type=click.IntRange(0), default=0, show_default=True),
+            click.option("--num-nodes", type=click.IntRange(1), default=1, help="Machines."),
             click.option(
-                "--master", default="localhost:0", help="host:port of node 0, for several nodes."
+                "--node-rank", type=click.IntRange(0), default=0, help="Of this machine, from 0."
             ),
+            click.option("--master", default="localhost:0", help="Host and port of node 0."),
         )
     ):
         command = option(command)
@@ -37,13 +39,23 @@ def launch_options(command: Callable[..., None]) -> Callable[..., None]:
 
 
 def start_processes(
-    arguments: Sequence[str], num_processes: int, num_nodes: int, node_rank: int, master: str
+    arguments: Sequence[str],
+    exp_dir: Path,
+    num_processes: int,
+    num_nodes: int,
+    node_rank: int,
+    master: str,
 ) -> None:
-    """Outside torchrun, run the command in torchrun's processes and exit as they did."""
+    """Outside torchrun, run the command in torchrun's processes and exit as they did.
+
+    Raises:
+        UserError: the run's folder cannot be written to.
+    """
     from asr.training.distributed import under_torchrun
     from asr.training.launch import default_num_processes, launch
 
     if not under_torchrun():
+        check_writable(exp_dir)
         number = num_processes or default_num_processes()
         raise click.exceptions.Exit(launch(arguments, number, num_nodes, node_rank, master))
 

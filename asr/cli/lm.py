@@ -8,7 +8,8 @@ from typing import Any
 
 import click
 
-from asr.cli.options import PATH
+from asr.cli.options import PATH, FiniteRange
+from asr.config.loading import build
 from asr.config.ngram import Estimator, NgramParams, Unit
 from asr.errors import UserError
 from asr.files import write_json
@@ -33,7 +34,12 @@ def _text_options(function: Callable[..., None]) -> Callable[..., None]:
             metavar="DIR",
             help="Whose tokens are counted; with --unit word only its normaliser is used.",
         ),
-        click.option("--unit", type=click.Choice(["word", "token"]), default="word"),
+        click.option(
+            "--unit",
+            type=click.Choice(["word", "token"]),
+            default="word",
+            help="What is counted: words, or the tokens of --tokenizer.",
+        ),
         click.option(
             "--text",
             "text_files",
@@ -51,33 +57,29 @@ def _text_options(function: Callable[..., None]) -> Callable[..., None]:
 @command.command("train")
 @_text_options
 @click.option("--output", type=PATH, metavar="FILE", required=True, help="ARPA file; .gz too.")
-@click.option("--order", type=click.IntRange(1, 10), default=3, show_default=True)
+@click.option("--order", type=click.IntRange(1, 10), default=3, help="Of the longest n-grams.")
 @click.option(
     "--estimator",
     type=click.Choice(["kaldingram", "kenlm"]),
     default="kaldingram",
-    show_default=True,
     help="kenlm runs the program lmplz.",
 )
 @click.option(
     "--cutoffs",
     metavar="N,N,…",
     default="1",
-    show_default=True,
     help="How often a 2-gram, 3-gram, … must be seen to be kept; the last holds for longer ones.",
 )
 @click.option(
     "--unknown-below",
     type=click.IntRange(1),
     default=1,
-    show_default=True,
     help="Words seen less often become <unk>.",
 )
 @click.option(
     "--prune",
-    type=click.FloatRange(0, 1, max_open=True),
+    type=FiniteRange(0, 1, max_open=True),
     default=0.0,
-    show_default=True,
     help="Leave out n-grams that change the perplexity by a lesser share, such as 1e-7.",
 )
 def train(
@@ -92,13 +94,14 @@ def train(
     prune: float,
 ) -> None:
     """Estimate a model from transcripts."""
-    params = NgramParams(
-        order=order,
-        estimator=estimator,
-        cutoffs=_numbers(cutoffs),
-        unknown_below=unknown_below,
-        prune=prune,
-    )
+    given = {
+        "order": order,
+        "estimator": estimator,
+        "cutoffs": _numbers(cutoffs),
+        "unknown_below": unknown_below,
+        "prune": prune,
+    }
+    params = build(NgramParams, given, source="asr lm train")
     report = train_ngram(UnitText(text_files, unit, tokenizer_dir), params, output)
     click.echo(f"{report.sentences} sentences, {report.units} {unit}s")
     if prune:
@@ -108,7 +111,12 @@ def train(
 
 @command.command("prune")
 @click.option("--lm", "path", type=PATH, metavar="FILE", required=True, help="ARPA file.")
-@click.option("--threshold", type=click.FloatRange(0, 1, min_open=True), required=True)
+@click.option(
+    "--threshold",
+    type=FiniteRange(0, 1, min_open=True),
+    required=True,
+    help="N-grams that change the perplexity by a lesser share go, such as 1e-7.",
+)
 @click.option("--output", type=PATH, metavar="FILE", required=True, help="ARPA file; .gz too.")
 def prune(path: Path, threshold: float, output: Path) -> None:
     """Leave out what changes the perplexity by a share of less than the threshold."""

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -12,6 +14,41 @@ from asr.config.schema import ExperimentConfig
 from asr.errors import UserError
 
 PATH = click.Path(path_type=Path)
+
+
+class PositiveNumber(click.ParamType):
+    """A number above 0; click's own range lets `nan` through."""
+
+    name = "number"
+
+    def convert(
+        self, value: Any, parameter: click.Parameter | None, context: click.Context | None
+    ) -> float:
+        """Return the number; anything else is a usage error."""
+        try:
+            number = float(value)
+        except ValueError:
+            number = math.nan
+        if not number > 0:
+            self.fail(f"'{value}' is no number above 0.", parameter, context)
+        return number
+
+
+POSITIVE = PositiveNumber()
+
+
+class FiniteRange(click.FloatRange):
+    """click's range of numbers, which lets `nan` through, without it."""
+
+    def convert(
+        self, value: Any, parameter: click.Parameter | None, context: click.Context | None
+    ) -> float:
+        """Return the number; anything else is a usage error."""
+        number = float(super().convert(value, parameter, context))
+        if not math.isfinite(number):
+            self.fail(f"'{value}' is no finite number.", parameter, context)
+        return number
+
 
 config_option = click.option(
     "--config",
@@ -22,13 +59,31 @@ config_option = click.option(
     help="YAML or JSON conf file.",
 )
 set_option = click.option(
-    "--set", "overrides", metavar="A.B=C", multiple=True, help="Override a key of CONF."
+    "--set",
+    "overrides",
+    metavar="A.B=C",
+    multiple=True,
+    help="Override a key of CONF; may be repeated.",
 )
-device_option = click.option(
-    "--device", default="auto", show_default=True, help="cpu, cuda, cuda:N, or auto."
-)
+device_option = click.option("--device", default="auto", help="cpu, cuda, cuda:N, or auto.")
 bundle_option = click.option(
     "--bundle", type=PATH, required=True, metavar="DIR", help="A trained model's bundle folder."
+)
+decoding_set_option = click.option(
+    "--set",
+    "overrides",
+    multiple=True,
+    metavar="A=B",
+    help="Override a decoding option, such as beam_size=20; may be repeated.",
+)
+batch_duration_option = click.option(
+    "--batch-duration",
+    type=POSITIVE,
+    default=200.0,
+    help="Seconds, padding included, that are computed at once.",
+)
+DEFAULT_METHOD = (
+    "without it attention-rescoring, or ctc-prefix-beam where the model has no attention decoder."
 )
 
 
@@ -54,11 +109,19 @@ def resource_options(command: Callable[..., None]) -> Callable[..., None]:
     """Add the options for what decoding uses beside the model; see `ResourcePaths`."""
     for flag, kind, text in reversed(
         (
-            ("--ngram", "FILE", "n-gram language model, ARPA; for methods with +ngram."),
-            ("--neural-lm", "DIR", "Neural language model; for methods with +neural."),
-            ("--graph", "DIR", "Decoding graph that asr graph made."),
+            ("--ngram", "FILE", "n-gram language model, ARPA, .gz too; for methods with +ngram."),
+            (
+                "--neural-lm",
+                "DIR",
+                "Neural language model, a bundle of asr train-lm; for methods with +neural.",
+            ),
+            ("--graph", "DIR", "Decoding graph that asr graph made; for wfst and k2-hlg…."),
             ("--rescoring-ngram", "FILE", "n-gram of words, ARPA; for k2-hlg-rescoring."),
-            ("--hotwords", "FILE", "Phrases to favour, one a line; for methods with +hotwords."),
+            (
+                "--hotwords",
+                "FILE",
+                "Phrases to favour, one a line, a weight after a tab; for methods with +hotwords.",
+            ),
         )
     ):
         command = click.option(flag, type=PATH, metavar=kind, help=text)(command)

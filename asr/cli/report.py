@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from asr.cli.options import PATH
+from asr.cli.options import PATH, FiniteRange
 from asr.errors import UserError
 from asr.scoring.report import ReportOptions, write_report
 
@@ -16,51 +16,48 @@ from asr.scoring.report import ReportOptions, write_report
     "--results-dir",
     type=PATH,
     default=Path("results"),
-    show_default=True,
     help="Holds <split>.json, as `asr score` writes them.",
 )
 @click.option(
     "--exp-root",
     type=PATH,
     default=Path("exp"),
-    show_default=True,
     help="Holds <experiment>/decode/<split>/<method>.",
 )
 @click.option(
-    "--output", type=PATH, metavar="FILE", help="report.html in the folder of results without it."
+    "--output", type=PATH, metavar="FILE", help="The page; without it report.html in --results-dir."
 )
 @click.option(
     "--cuts",
     "cuts",
     multiple=True,
     metavar="SPLIT=FILE",
-    help="Where the audio of a split is; the cuts that were decoded without it.",
+    help="Where the audio of a split is; without it the cuts that were decoded.",
 )
 @click.option(
     "--system",
     metavar="EXPERIMENT/METHOD",
-    help="Whose errors are shown; the one with the lowest error rate on --choose-on without it.",
+    help="Whose errors are shown; without it the one with the lowest error rate on --choose-on.",
 )
-@click.option("--choose-on", metavar="SPLIT", default="dev", show_default=True)
+@click.option(
+    "--choose-on", metavar="SPLIT", default="dev", help="Where the system shown is chosen."
+)
 @click.option(
     "--worst",
     type=click.IntRange(min=0),
     default=20,
-    show_default=True,
     help="Utterances with most errors that are shown, of each split.",
 )
 @click.option(
     "--max-clip-seconds",
-    type=click.FloatRange(min=0, min_open=True),
+    type=FiniteRange(min=0, min_open=True),
     default=20.0,
-    show_default=True,
     help="Of one utterance.",
 )
 @click.option(
     "--max-audio-megabytes",
-    type=click.FloatRange(min=0),
+    type=FiniteRange(min=0),
     default=10.0,
-    show_default=True,
     help="Of all audio in the page; base64 adds a third.",
 )
 def command(

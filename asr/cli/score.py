@@ -21,37 +21,34 @@ from asr.scoring.results import score_directories
     "--results-dir",
     type=PATH,
     default=Path("results"),
-    show_default=True,
-    help="where <split>.md and <split>.json are kept",
+    help="Where <split>.md and <split>.json are kept.",
 )
 @click.option(
     "--unit",
     type=click.Choice(get_args(Unit)),
     default="word",
-    show_default=True,
-    help="headline figure: WER over words, CER over characters, MER over Han characters and words"
-    " of other scripts; all are computed",
+    help="Headline figure: WER over words, CER over characters, MER over Han characters and words"
+    " of other scripts; all are computed.",
 )
 @click.option(
     "--normaliser",
     type=click.Choice(get_args(NormaliserName)),
     default="none",
-    show_default=True,
-    help="applied to references and hypotheses; docs/text.md says what each does",
+    help="Applied to references and hypotheses; docs/text.md says what each does.",
 )
 @click.option(
     "--hotwords",
     type=PATH,
     metavar="FILE",
-    help="phrases, one a line: error rates on them and off them, into <split>.hotwords.md and"
-    " .json; docs/scoring.md has the rules",
+    help="Phrases, one a line: error rates on them and off them, into <split>.hotwords.md and"
+    " .json; docs/scoring.md has the rules.",
 )
 @click.option(
     "--compare",
     nargs=2,
     type=PATH,
     metavar="A B",
-    help="test two decodings (folders or hyps.jsonl) of one split against each other",
+    help="Test two decodings (folders or hyps.jsonl) of one split against each other.",
 )
 def command(
     decode_dirs: tuple[Path, ...],

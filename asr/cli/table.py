@@ -39,7 +39,6 @@ _LAYOUTS = "\n\n".join(f"{layout.name}: {layout.about}" for layout in LAYOUTS.va
     "--split-by",
     type=click.Choice(get_args(SplitBy)),
     default="speaker",
-    show_default=True,
     help="What --hold-out keeps in one split; by utterance, speakers are in several.",
 )
 @click.option(
@@ -49,7 +48,7 @@ _LAYOUTS = "\n\n".join(f"{layout.name}: {layout.about}" for layout in LAYOUTS.va
     metavar="KEY:NAME",
     help="Of the layout table: the column for path, text, speaker, id, start, end or duration.",
 )
-@click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Of --hold-out.")
+@click.option("--seed", type=click.IntRange(0), default=0, help="Of --hold-out.")
 def command(
     splits: tuple[str, ...],
     layout: str,

@@ -33,7 +33,7 @@ def command(
 ) -> None:
     """Train or continue training; started outside torchrun, it starts torchrun itself."""
     load_config(config_path, overrides)  # a mistake there is told before any process starts
-    start_processes(context.obj, **processes)
+    start_processes(context.obj, exp_dir, **processes)
     from asr.training.run import TrainingRequest, train
 
     request = TrainingRequest(

@@ -41,7 +41,7 @@ def command(
     Decode with it by --neural-lm EXP_DIR/bundle and a method with +neural.
     """
     load_config_of(LmConfig, config_path, overrides)  # a mistake there is told before processes
-    start_processes(context.obj, **processes)
+    start_processes(context.obj, exp_dir, **processes)
     from asr.training.run_lm import LmTrainingRequest, train_lm
 
     request = LmTrainingRequest(

@@ -7,8 +7,15 @@ from typing import Any
 
 import click
 
-from asr.cli.options import PATH, bundle_option, device_option, resource_options
-from asr.config.loading import override_section
+from asr.cli.options import (
+    DEFAULT_METHOD,
+    PATH,
+    bundle_option,
+    decoding_set_option,
+    device_option,
+    resource_options,
+)
+from asr.config.loading import build
 from asr.config.transcription import SEGMENTATIONS, TranscriptionOptions
 from asr.errors import UserError
 
@@ -18,10 +25,14 @@ FORMATS = ("txt", "json", "srt", "vtt")
 @click.command("transcribe")
 @bundle_option
 @click.argument("files", nargs=-1, required=True, type=PATH)
-@click.option("--method", help="Decoding method; default: the best that the model has.")
-@click.option("--set", "overrides", multiple=True, metavar="A=B", help="Override decoding options.")
+@click.option("--method", help=f"A name with its extras; {DEFAULT_METHOD}")
+@decoding_set_option
 @click.option(
-    "--format", "formats", multiple=True, type=click.Choice(FORMATS), help="May be repeated."
+    "--format",
+    "formats",
+    multiple=True,
+    type=click.Choice(FORMATS),
+    help="May be repeated; without it txt.",
 )
 @click.option(
     "--output-dir", type=PATH, help="Write <file's name>.<format> there instead of printing."
@@ -30,11 +41,19 @@ FORMATS = ("txt", "json", "srt", "vtt")
     "--segmentation",
     type=click.Choice(SEGMENTATIONS),
     default="windows",
-    show_default=True,
     help="How long files are cut: overlapped windows, or speech by voice activity (extra vad).",
 )
-@click.option("--window", type=float, default=20.0, show_default=True, help="Seconds at once.")
-@click.option("--overlap", type=float, default=4.0, show_default=True, help="Of two windows.")
+@click.option(
+    "--window",
+    type=float,
+    help="Seconds decoded at once; default: what the model was trained on, the 95th percentile of "
+    "its utterances within 4 and 30 s (20 s for bundles that do not tell).",
+)
+@click.option(
+    "--overlap",
+    type=float,
+    help="Seconds two windows share; default: a fifth of the window, at least 2 s of it.",
+)
 @resource_options
 @device_option
 def command(
@@ -45,8 +64,8 @@ def command(
     formats: tuple[str, ...],
     output_dir: Path | None,
     segmentation: str,
-    window: float,
-    overlap: float,
+    window: float | None,
+    overlap: float | None,
     device: str,
     **resource_files: Any,
 ) -> None:
@@ -54,11 +73,12 @@ def command(
 
     A transcription into --output-dir that was killed goes on where it stopped.
     """
-    cutting = [f"segmentation={segmentation}", f"window={window}", f"overlap={overlap}"]
-    options = override_section(TranscriptionOptions(), cutting)
+    cutting = {"segmentation": segmentation, "window": window, "overlap": overlap}
+    options = build(TranscriptionOptions, cutting, source="asr transcribe")
     formats = formats or ("txt",)
     _check_names(files, formats, output_dir)
     from asr.bundle import load_bundle
+    from asr.decoding.long_audio.recordings import AudioFile
     from asr.decoding.recognizer import Recognizer
     from asr.decoding.resources import ResourcePaths, load_resources
     from asr.devices import pick_device
@@ -66,6 +86,8 @@ def command(
     from asr.transcription import formats as writers
     from asr.transcription.long_audio import transcribe_file
 
+    for path in files:
+        AudioFile.open(path)  # a mistake in the last one is told before the first is decoded
     on_device = pick_device(device)
     loaded = load_bundle(bundle, on_device)
     resources = load_resources(ResourcePaths(**resource_files), loaded, on_device)

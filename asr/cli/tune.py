@@ -7,9 +7,8 @@ from typing import Any, get_args
 
 import click
 
-from asr.cli.options import PATH, device_option, resource_options
+from asr.cli.options import PATH, POSITIVE, batch_duration_option, device_option, resource_options
 from asr.config.tokenizer import NormaliserName
-from asr.errors import UserError
 from asr.scoring.alignment import Unit
 
 
@@ -21,22 +20,34 @@ from asr.scoring.alignment import Unit
     "methods",
     multiple=True,
     required=True,
-    help="May be repeated. The first one also chooses among averages of checkpoints.",
+    help="A name with its extras; may be repeated. The first also chooses among --averages.",
 )
-@click.option("--minutes", type=float, default=10.0, show_default=True, help="For all methods.")
+@click.option("--minutes", type=POSITIVE, default=10.0, help="Budget, shared by the methods.")
 @click.option(
     "--averages",
     type=click.IntRange(1),
     default=1,
-    show_default=True,
     help="Compare so many of the averages that asr average ranked best.",
 )
-@click.option("--max-hours", type=float, default=2.0, show_default=True, help="Of dev speech.")
-@click.option("--unit", type=click.Choice(get_args(Unit)), default="word", show_default=True)
 @click.option(
-    "--normaliser", type=click.Choice(get_args(NormaliserName)), default="none", show_default=True
+    "--max-hours",
+    type=POSITIVE,
+    default=2.0,
+    help="Of more dev speech, utterances drawn at random stand for all.",
 )
-@click.option("--batch-duration", type=float, default=200.0, show_default=True, help="Seconds.")
+@click.option(
+    "--unit",
+    type=click.Choice(get_args(Unit)),
+    default="word",
+    help="What is counted, as `asr score` does.",
+)
+@click.option(
+    "--normaliser",
+    type=click.Choice(get_args(NormaliserName)),
+    default="none",
+    help="Of references and hypotheses, as `asr score` takes it.",
+)
+@batch_duration_option
 @resource_options
 @device_option
 def command(
@@ -54,16 +65,9 @@ def command(
 ) -> None:
     """Search decoding options on dev; the choice becomes EXP_DIR/bundle/tuned.json.
 
-    EXP_DIR/tuning.md is the table of all that was tried. Run again, it goes on with what was
-    measured before.
+    EXP_DIR/tuning.md is the table of all that was tried, EXP_DIR/tuning.jsonl its rows. Run again,
+    it goes on with what was measured before.
     """
-    for name, value in (
-        ("--minutes", minutes),
-        ("--max-hours", max_hours),
-        ("--batch-duration", batch_duration),
-    ):
-        if value <= 0:
-            raise UserError("must be above 0", where=name)
     from asr.decoding.resources import ResourcePaths
     from asr.devices import pick_device
     from asr.tuning.run import TABLE, TuningRequest, tune
@@ -72,7 +76,7 @@ def command(
         exp_dir, dev_cuts, methods, ResourcePaths(**resource_files), minutes, averages,
         max_hours, unit, normaliser, batch_duration, pick_device(device),
     )  # fmt: skip
-    for tuned in tune(request):
+    for tuned in tune(request, lambda line: click.echo(line, err=True)):
         first, best = tuned.trials[0], tuned.best
         chosen = " ".join(f"{name}={value:g}" for name, value in best.options.items())
         click.echo(

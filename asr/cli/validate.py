@@ -37,15 +37,12 @@ from asr.text.tokenizers import load_tokenizer
     metavar="DIR",
     help="Judge by its vocabulary and by the CTC rule as well; needs --config.",
 )
-@click.option("--min-duration", default=0.1, show_default=True, help="Seconds.")
-@click.option("--max-duration", default=60.0, show_default=True, help="Seconds.")
-@click.option(
-    "--min-letter-rate", default=1.0, show_default=True, help="Letters a second, from 2 s on."
-)
+@click.option("--min-duration", default=0.1, help="Seconds.")
+@click.option("--max-duration", default=60.0, help="Seconds.")
+@click.option("--min-letter-rate", default=1.0, help="Letters a second, from 2 s on.")
 @click.option(
     "--max-letter-rate",
     default=30.0,
-    show_default=True,
     help="Letters a second; a Han character, Hangul syllable or digit counts as three.",
 )
 @click.option(
@@ -57,12 +54,11 @@ from asr.text.tokenizers import load_tokenizer
 @click.option(
     "--no-audio", is_flag=True, help="Judge manifests and texts alone: no audio file is opened."
 )
-@click.option("--num-jobs", type=click.IntRange(min=1), default=2, show_default=True)
+@click.option("--num-jobs", type=click.IntRange(min=1), default=2, help="Processes at once.")
 @click.option(
     "--max-rejected-share",
     type=click.FloatRange(0, 1),
     default=1.0,
-    show_default=True,
     help="Fail when more of the utterances are rejected.",
 )
 def command(

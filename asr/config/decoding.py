@@ -177,14 +177,14 @@ class DecodingOptions(Params):
     with the CTC prefix beam.
     """
 
-    beam_size: int = Field(10, ge=1)
+    beam_size: int = Field(10, ge=1, le=1000)
     n_best: int = Field(1, ge=1, description="hypotheses returned; ctc-greedy has only one")
     ctc_weight: float = Field(0.5, ge=0, le=1, description="attention-rescoring, joint")
     label_candidates: int = Field(
         40,
         ge=1,
-        description="joint: labels tried next in an utterance, the best by the decoder and the "
-        "extras; with the size of the vocabulary nothing is left out",
+        description="joint, attention+hotwords: labels tried next in an utterance, the best by the "
+        "decoder and the extras; with the size of the vocabulary nothing is left out",
     )
     length_bonus: float = Field(
         0.0,
@@ -227,7 +227,8 @@ class DecodingOptions(Params):
         3,
         ge=0,
         description="attention, joint: where labels may raise the score (length_bonus, hotwords), "
-        "stop when the hypotheses that ended at this many lengths in a row are hopeless; 0: never",
+        "stop when those that ended at this many lengths in a row, and those that grow, are "
+        "hopeless; 0: never",
     )
     end_margin: float = Field(
         10.0,

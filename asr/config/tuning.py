@@ -10,7 +10,6 @@ GRIDS: dict[str, tuple[float, ...]] = {
     "ngram_weight": _WEIGHTS,
     "neural_weight": _WEIGHTS,
     "length_bonus": (-2.0, -1.0, -0.5, 0.0, 0.5, 1.0, 1.5, 2.0, 3.0, 4.0),
-    "wfst_lm_weight": (0.1, 0.2, 0.3, 0.5, 0.7, 1.0, 1.5, 2.0),
     "acoustic_scale": (0.3, 0.5, 0.7, 1.0, 1.5, 2.0, 3.0),
     "graph_beam": (8.0, 12.0, 16.0, 24.0),
     "beam_size": (2, 5, 10, 20, 40),
@@ -45,5 +44,9 @@ def tunable_options(method: MethodName) -> list[str]:
 
 
 def grid_around(name: str, options: DecodingOptions) -> list[float]:
-    """Return the values to try of an option: its grid, and the value it has."""
-    return sorted({*GRIDS[name], getattr(options, name)})
+    """Return the values to try of an option: its grid, and the value it has.
+
+    A `beam_size` holds the `n_best` hypotheses that are to be returned.
+    """
+    values = sorted({*GRIDS[name], getattr(options, name)})
+    return [value for value in values if name != "beam_size" or value >= options.n_best]

@@ -113,6 +113,22 @@ def load_features(cut: Cut, extractor: FbankExtractor) -> Tensor:
     return extractor.extract(load_samples(cut, params.sampling_rate))
 
 
+def load_finite_features(cut: Cut, extractor: FbankExtractor) -> Tensor:
+    """Do `load_features` for a model that is used: one bad value would spoil all of its scores.
+
+    Raises:
+        UserError: as `load_features`, or a value is not finite.
+    """
+    features = load_features(cut, extractor)
+    if not features.isfinite().all():
+        raise UserError(
+            "its features hold values that are not finite (NaN or infinity)",
+            where=cut.id,
+            todo="Run `asr validate`, which finds such audio, and `asr features` again.",
+        )
+    return features
+
+
 def load_samples(cut: Cut, sampling_rate: int) -> np.ndarray:
     """Return the samples of a cut, float32 (N,).
 

@@ -13,6 +13,9 @@ from torchaudio.functional import forced_align
 from asr.data.feasibility import required_ctc_length
 from asr.text.symbols import BLANK_ID
 
+# Stands for -inf and for what is no number: `forced_align` would return paths of stray numbers.
+_IMPOSSIBLE = -1e30
+
 
 @dataclass(frozen=True)
 class TokenAlignment:
@@ -32,7 +35,7 @@ class TokenAlignment:
 
 
 def align_tokens(
-    log_probs: Tensor, sequences: Sequence[Sequence[int]], blank_id: int = BLANK_ID
+    log_probs: Tensor, sequences: Sequence[Sequence[int]]
 ) -> list[TokenAlignment | None]:
     """Return the best CTC alignment (Viterbi) of each token sequence of one utterance.
 
@@ -41,13 +44,13 @@ def align_tokens(
     Args:
         log_probs: (T, V), log-softmax scores, without padding.
         sequences: token ids, without blank.
-        blank_id: id of the blank symbol.
 
     Returns:
-        None where the frames are too few for CTC to emit the tokens.
+        None where CTC cannot emit the tokens: too few frames, or no alignment with a probability
+        above zero.
     """
-    columns = [blank_id, *sorted({token for tokens in sequences for token in tokens})]
-    scores = log_probs[:, columns].float().cpu()
+    columns = [BLANK_ID, *sorted({token for tokens in sequences for token in tokens})]
+    scores = log_probs[:, columns].float().cpu().nan_to_num(nan=_IMPOSSIBLE, neginf=_IMPOSSIBLE)
     index = {token: column for column, token in enumerate(columns)}
     return [_align(scores, [index[token] for token in tokens]) for tokens in sequences]
 
@@ -57,9 +60,12 @@ def _align(scores: Tensor, columns: list[int]) -> TokenAlignment | None:
     if len(scores) < required_ctc_length(columns):
         return None
     if not columns:
-        return TokenAlignment([], [], [], float(scores[:, 0].sum(dtype=torch.double)))
-    aligned = forced_align(scores[None], torch.tensor([columns]), blank=0)
-    path, gained = aligned[0][0].numpy(), aligned[1][0].numpy()
+        path, gained = np.zeros(len(scores), dtype=np.int64), scores[:, 0].numpy()
+    else:
+        aligned = forced_align(scores[None], torch.tensor([columns]), blank=0)
+        path, gained = aligned[0][0].numpy(), aligned[1][0].numpy()
+    if (gained <= _IMPOSSIBLE).any():
+        return None
     begins = np.flatnonzero(np.diff(path, prepend=-1))
     ends = np.append(begins[1:], len(path))
     is_token = path[begins] != 0

@@ -10,6 +10,7 @@ from torch import Tensor
 from asr.config.decoding import ATTENTION_DECODER, DecodingOptions
 from asr.decoding.fusion import Fusion
 from asr.decoding.hypothesis import TokenPath
+from asr.errors import UserError
 from asr.graphs.folder import DecodingGraph
 from asr.k2.rescoring import BackoffModel
 
@@ -53,6 +54,15 @@ class DecodableModel(Protocol):
 def model_parts(model: DecodableModel) -> set[str]:
     """Return which of the parts that methods may need the model has."""
     return {ATTENTION_DECODER} if model.decoder is not None else set()
+
+
+def scores_not_finite(utterance: str) -> UserError:
+    """Return the error of an utterance that the model has no usable scores for."""
+    return UserError(
+        f"the model's scores for {utterance} are not finite numbers",
+        todo="Look for bad values in its features, or use a checkpoint from before training "
+        "diverged.",
+    )
 
 
 @dataclass(frozen=True)

@@ -11,19 +11,23 @@ from typing import Any
 
 import torch
 from lhotse.cut import Cut
-from tqdm import tqdm
 
 from asr.data.cuts import load_cuts
 from asr.data.feasibility import cut_text
-from asr.data.features import load_features
+from asr.data.features import load_finite_features
 from asr.data.formats.ctm import write_ctm
 from asr.data.sampling import duration_batches
 from asr.decoding.hypothesis import Hypothesis
 from asr.decoding.recognizer import Recognizer
 from asr.decoding.timing import ctm_words
-from asr.files import write_json, write_jsonl
+from asr.errors import UserError
+from asr.files import check_writable, write_json, write_jsonl
+from asr.progress import progress_bar
 from asr.provenance import git_commit
 from asr.scoring.hypotheses import decode_folder, write_trn
+
+# The time that self-attention takes grows with the square of the length.
+LONGEST_CUT = 1200.0  # seconds
 
 
 @dataclass(frozen=True)
@@ -63,14 +67,19 @@ def decode_split(
         batch_duration: padded seconds decoded at once.
 
     Raises:
-        UserError: the cuts are missing or empty, or the disk is full.
+        UserError: the cuts are missing or empty, one is too long to be decoded whole or has bad
+            values, or the folder cannot be written to.
     """
     cuts = load_cuts(cuts_path)
+    _check_lengths(cuts)
+    chunk_size = recognizer.chunking.chunk_size if recognizer.chunking else None
+    folder = split_dir / decode_folder(recognizer.method, chunk_size)
+    check_writable(folder)
     decoded: list[Decoded] = []
     seconds = 0.0
-    with tqdm(total=len(cuts), desc=f"{split} {recognizer.method}", unit="utt") as bar:
+    with progress_bar(len(cuts), "utt", f"{split} {recognizer.method}") as bar:
         for batch in duration_batches(cuts, batch_duration):
-            features = [load_features(cut, recognizer.extractor) for cut in batch]
+            features = [load_finite_features(cut, recognizer.extractor) for cut in batch]
             start = time.perf_counter()
             n_best = recognizer.decode_features(features)
             seconds += time.perf_counter() - start
@@ -92,11 +101,19 @@ def decode_split(
         ),
         **_describe(recognizer),
     }
-    chunk_size = recognizer.chunking.chunk_size if recognizer.chunking else None
-    folder = split_dir / decode_folder(recognizer.method, chunk_size)
     _write(decoded, recognizer, folder)
     write_json(folder / "summary.json", summary)
     return DecodedSplit(folder, audio_seconds, seconds / max(audio_seconds, 1e-9))
+
+
+def _check_lengths(cuts: Iterable[Cut]) -> None:
+    longest = max(cuts, key=lambda cut: cut.duration)
+    if longest.duration > LONGEST_CUT:
+        raise UserError(
+            f"lasts {longest.duration:.0f} s; cuts are decoded whole, up to {LONGEST_CUT:.0f} s",
+            where=longest.id,
+            todo="Cut it into utterances, or use asr transcribe, which cuts recordings itself.",
+        )
 
 
 def _describe(recognizer: Recognizer) -> dict[str, Any]:

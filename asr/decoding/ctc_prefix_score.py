@@ -61,15 +61,14 @@ class CTCPrefixScorer:
     Args:
         log_probs: (B, T, V), log-softmax scores.
         lengths: (B,), frames that are real; the others change nothing.
-        blank_id: id of the blank symbol.
     """
 
-    def __init__(self, log_probs: Tensor, lengths: Tensor, blank_id: int = BLANK_ID) -> None:
+    def __init__(self, log_probs: Tensor, lengths: Tensor) -> None:
         frames = torch.arange(log_probs.size(1), device=log_probs.device)
         self._padding = frames >= lengths.to(log_probs.device)[:, None]  # (B, T)
         self._log_probs = log_probs
         # A certain blank in every frame of padding carries the result on to the last frame.
-        blank = log_probs[:, :, blank_id].double().masked_fill(self._padding, 0.0)
+        blank = log_probs[:, :, BLANK_ID].double().masked_fill(self._padding, 0.0)
         self._blank = blank.clamp(min=_IMPOSSIBLE_LABEL)  # (B, T)
         self._blank_sum = self._blank.cumsum(dim=1)
 

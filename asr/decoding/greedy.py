@@ -7,7 +7,7 @@ from torch import Tensor
 
 from asr.decoding.base import DecodableModel, SearchRequest
 from asr.decoding.hypothesis import TokenPath
-from asr.text.symbols import BLANK_ID
+from asr.text.symbols import BLANK_ID, SOS_EOS_ID
 
 
 def greedy(
@@ -18,26 +18,25 @@ def greedy(
     return [[path] for path in paths]
 
 
-def ctc_greedy_search(
-    log_probs: Tensor, lengths: Tensor, blank_id: int = BLANK_ID
-) -> list[TokenPath]:
-    """Collapse the best symbol of every frame: repeats first, then blanks.
+def ctc_greedy_search(log_probs: Tensor, lengths: Tensor) -> list[TokenPath]:
+    """Collapse the best symbol of every frame, `<sos/eos>` apart: repeats first, then blanks.
 
     Args:
         log_probs: (B, T, V), log-softmax scores.
         lengths: (B,), frames that are real.
-        blank_id: id of the blank symbol.
 
     Returns:
-        One path an utterance. Its score is the log-probability of the single best alignment; its
-        frames are the first frame of each run of a token.
+        One path an utterance. Its score is the log-probability of the single best alignment.
     """
-    frame_scores, best = log_probs.max(dim=-1)  # (B, T)
+    label_scores, label = log_probs[:, :, SOS_EOS_ID + 1 :].max(dim=-1)  # (B, T)
+    blank_scores = log_probs[:, :, BLANK_ID]
+    frame_scores = torch.maximum(blank_scores, label_scores)
+    best = torch.where(label_scores > blank_scores, label + SOS_EOS_ID + 1, BLANK_ID)
     real = torch.arange(best.size(1), device=best.device) < lengths.to(best.device)[:, None]
     scores = frame_scores.double().masked_fill(~real, 0.0).sum(dim=1).tolist()
-    starts = real & (best != blank_id)
+    starts = real & (best != BLANK_ID)
     starts[:, 1:] &= best[:, 1:] != best[:, :-1]
-    paths = []
-    for score, tokens, emitted in zip(scores, best.cpu(), starts.cpu(), strict=True):
-        paths.append(TokenPath(tokens[emitted].tolist(), score, emitted.nonzero()[:, 0].tolist()))
-    return paths
+    return [
+        TokenPath(tokens[emitted].tolist(), score)
+        for score, tokens, emitted in zip(scores, best.cpu(), starts.cpu(), strict=True)
+    ]

@@ -9,6 +9,9 @@ boosts of `new york`, of `york city` and its own, if all three are on the list.
 A phrase's boost is its weight for every token of its usual spelling, spaces aside. It is handed out
 letter by letter while the phrase is being matched, however it is cut into tokens, and taken back
 when the match breaks; what has been completed stays. See `asr.decoding.context_graph`.
+
+`attention` alone counts boosts only as far as CTC has heard what they are for
+(`asr.decoding.label_search.ctc.HeardBoosts`); every other method has CTC in its scores.
 """
 
 from __future__ import annotations

@@ -81,7 +81,6 @@ class TokenPath:
     """What the search functions return; `asr.decoding.timing` places the tokens in time.
 
     Attributes:
-        frames: where the search itself began each token, for those that look at frames.
         text: given where it is not what the tokenizer makes of the tokens.
         complete: as in `Hypothesis`.
         fused: the part of the score that language models and hotwords added.
@@ -89,7 +88,6 @@ class TokenPath:
 
     tokens: list[int]
     score: float
-    frames: list[int] = field(default_factory=list)
     text: str | None = None
     complete: bool = True
     fused: float = 0.0

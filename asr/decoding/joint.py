@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from torch import Tensor
 
+from asr.decoding.attention import attention
 from asr.decoding.base import DecodableModel, SearchRequest
 from asr.decoding.ctc_prefix_score import CTCPrefixScorer
 from asr.decoding.hypothesis import TokenPath
+from asr.decoding.label_search.ctc import WeightedCtc
 from asr.decoding.label_search.scorers import Scorers
 from asr.decoding.label_search.search import label_search
 
@@ -21,8 +23,9 @@ def joint(
     With a `ctc_weight` of 0 this is `attention`.
     """
     assert model.decoder is not None
-    log_probs = model.ctc_log_probs(encodings)
     weight = request.options.ctc_weight
-    ctc = CTCPrefixScorer(log_probs, lengths) if weight > 0 else None
-    scorers = Scorers.of_request(model.decoder, request, ctc, weight)
+    if weight == 0:
+        return attention(model, encodings, lengths, request)
+    ctc = WeightedCtc(CTCPrefixScorer(model.ctc_log_probs(encodings), lengths), weight)
+    scorers = Scorers.of_request(model.decoder, request, ctc, 1 - weight)
     return label_search(scorers, encodings, lengths, request.options)

@@ -33,6 +33,7 @@ from asr.k2.lattices import Beams, make_bounded_lattices, to_arrays
 from asr.k2.library import outside_inference_mode
 from asr.k2.nbest import LatticePath, best_paths
 from asr.k2.rescoring import rescore
+from asr.text.symbols import SOS_EOS_ID
 
 
 @dataclass(frozen=True)
@@ -48,7 +49,8 @@ def k2_ctc(
     model: DecodableModel, encodings: Tensor, lengths: Tensor, request: SearchRequest
 ) -> list[list[TokenPath]]:
     """`k2-ctc`: the token sequences whose best CTC alignments are the best."""
-    log_probs = model.ctc_log_probs(encodings)
+    log_probs = model.ctc_log_probs(encodings).clone()
+    log_probs[:, :, SOS_EOS_ID] = -torch.inf  # never a label
     topology = ctc_topology(log_probs.size(2), log_probs.device)
     found = [_Found([]) for _ in lengths]
     beams = _beams(request.options)
@@ -131,17 +133,19 @@ def _num_candidates(request: SearchRequest) -> int:
 
 def _with_extras(found: _Found, request: SearchRequest, device: torch.device) -> list[TokenPath]:
     """Turn paths into hypotheses; add what the method's extras say and sort."""
-    gains = [0.0] * len(found.paths)
+    scores, gains = [path.score for path in found.paths], [0.0] * len(found.paths)
     if request.fusion is not None:
         sequences = [path.tokens for path in found.paths]
         gains = score_sequences(request.fusion, sequences, device).tolist()
-    hypotheses = []
-    for path, gain in zip(found.paths, gains, strict=True):
-        own = path.score - path.graph_score if NGRAM in request.extras else path.score
-        text = _text(path, request)
-        hypotheses.append(
-            TokenPath(path.tokens, own + gain, path.frames, text, found.complete, fused=gain)
-        )
+        counted = 0.0 if NGRAM in request.extras else 1.0
+        scores = [
+            path.score + (counted - 1.0) * path.graph_score + gain
+            for path, gain in zip(found.paths, gains, strict=True)
+        ]
+    hypotheses = [
+        TokenPath(path.tokens, score, _text(path, request), found.complete, fused=gain)
+        for path, score, gain in zip(found.paths, scores, gains, strict=True)
+    ]
     return sorted(hypotheses, key=lambda path: path.score, reverse=True)
 
 

@@ -11,14 +11,17 @@ from torch import Tensor
 from asr.bundle import Bundle, load_bundle
 from asr.config.decoding import DecodingOptions, check_method, default_method
 from asr.config.loading import override_section
-from asr.data.audio import read_audio
+from asr.config.transcription import TranscriptionOptions
 from asr.data.dataset import collate_features
 from asr.data.features import FbankExtractor
 from asr.decoding.base import model_parts
 from asr.decoding.hypothesis import Hypothesis
+from asr.decoding.long_audio.decode import decode_recording
+from asr.decoding.long_audio.recordings import open_recording
 from asr.decoding.registry import decode
 from asr.decoding.resources import NO_RESOURCES, Resources
 from asr.decoding.timing import spell_words
+from asr.devices import memory_errors
 from asr.files import PathLike
 from asr.models import Chunking
 
@@ -73,7 +76,10 @@ class Recognizer:
     def transcribe(
         self, audio: PathLike | np.ndarray, sampling_rate: int | None = None
     ) -> Hypothesis:
-        """Transcribe one recording.
+        """Transcribe one recording of any length.
+
+        One that is longer than what the model was trained on is decoded in overlapped windows, as
+        `asr transcribe` does; see `decode_recording` for what the hypothesis then holds.
 
         Args:
             audio: a file that libsndfile reads, of any rate and number of channels, or samples
@@ -85,8 +91,9 @@ class Recognizer:
                 numbers.
         """
         wanted = self.bundle.config.features_params.sampling_rate
-        samples = read_audio(audio, wanted, sampling_rate)
-        return self.decode_features([self.extractor.extract(samples)])[0][0]
+        recording = open_recording(audio, wanted, sampling_rate)
+        options = TranscriptionOptions().for_model(self.bundle.provenance)
+        return decode_recording(self, recording, options)
 
     def decode_features(self, features: Sequence[Tensor]) -> list[list[Hypothesis]]:
         """Decode a batch of feature matrices, each (T, F): n-best hypotheses, texts filled in."""
@@ -98,20 +105,22 @@ class Recognizer:
         model = self.bundle.model
         batch, lengths = collate_features(features)
         device = next(model.parameters()).device
-        return model.encode(batch.to(device), lengths.to(device), self.chunking)
+        with memory_errors(f"encoding a batch of {tuple(batch.shape)} features"):
+            return model.encode(batch.to(device), lengths.to(device), self.chunking)
 
     @torch.inference_mode()
     def decode_encodings(self, encodings: Tensor, lengths: Tensor) -> list[list[Hypothesis]]:
         """Decode what `encode` returned: n-best hypotheses, texts filled in."""
-        results = decode(
-            self.method,
-            self.bundle.model,
-            encodings,
-            lengths,
-            self.options,
-            self.resources,
-            seconds_per_frame=self.bundle.seconds_per_encoding,
-        )
+        with memory_errors(f"{self.method} on a batch of {tuple(encodings.shape)} encodings"):
+            results = decode(
+                self.method,
+                self.bundle.model,
+                encodings,
+                lengths,
+                self.options,
+                self.resources,
+                seconds_per_frame=self.bundle.seconds_per_encoding,
+            )
         for hypothesis in (h for n_best in results for h in n_best):
             spell_words(hypothesis, self.bundle.tokenizer)
         return results

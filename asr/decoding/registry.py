@@ -5,7 +5,7 @@
 | `ctc-greedy` | the best CTC alignment |
 | `ctc-prefix-beam` | all CTC alignments of the tokens within the beam |
 | `lm-rescoring` | as `ctc-prefix-beam` |
-| `attention` | the tokens and eos by the decoder |
+| `attention` | the tokens and eos by the decoder; hotwords as far as CTC has heard them |
 | `joint` | `ctc_weight * ctc + (1 - ctc_weight) * attention`, all CTC alignments |
 | `attention-rescoring` | `ctc_weight * ctc + (1 - ctc_weight) * attention` |
 | `wfst` | `acoustic_scale * ctc + wfst_lm_weight * graph`, both of the best alignment |
@@ -24,7 +24,7 @@ from torch import Tensor
 
 from asr.config.decoding import METHODS, DecodingOptions, check_method
 from asr.decoding.attention import attention
-from asr.decoding.base import DecodableModel, Search, SearchRequest, model_parts
+from asr.decoding.base import DecodableModel, Search, SearchRequest, model_parts, scores_not_finite
 from asr.decoding.greedy import greedy
 from asr.decoding.hypothesis import Hypothesis, TokenPath
 from asr.decoding.joint import joint
@@ -34,7 +34,6 @@ from asr.decoding.rescoring import lm_rescoring, rescoring
 from asr.decoding.resources import NO_RESOURCES, Resources
 from asr.decoding.timing import CtcOnce, timed_hypotheses
 from asr.decoding.wfst import wfst
-from asr.errors import UserError
 
 SEARCHES: dict[str, Search] = {
     "ctc-greedy": greedy,
@@ -109,9 +108,5 @@ def decode(
 
 def _checked(paths: list[TokenPath], row: int) -> list[TokenPath]:
     if not paths or not all(math.isfinite(path.score) for path in paths):
-        raise UserError(
-            f"the model's scores for utterance {row} of the batch are not finite numbers",
-            todo="Look for bad values in its features, or use a checkpoint from before training "
-            "diverged.",
-        )
+        raise scores_not_finite(f"utterance {row} of the batch")
     return paths

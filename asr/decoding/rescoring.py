@@ -17,6 +17,7 @@ from asr.decoding.prefix_beam import prefix_beam
 from asr.text.symbols import SOS_EOS_ID
 
 _PADDING = -100
+_LABELS_AT_ONCE = 1 << 13  # the decoder's output has a score for the whole vocabulary at each
 
 
 def rescoring(
@@ -25,7 +26,7 @@ def rescoring(
     """`attention-rescoring`: sort the CTC prefix beam by CTC and attention together.
 
     A score is `ctc_weight * ctc + (1 - ctc_weight) * attention` and what the first pass fused with
-    CTC; the frames are those of CTC.
+    CTC.
     """
     assert model.decoder is not None
     proposed = prefix_beam(model, encodings, lengths, request)
@@ -84,26 +85,40 @@ def attention_scores(
     encodings: Tensor,
     lengths: Tensor,
     sequences: list[list[list[int]]],
-    sos_eos_id: int = SOS_EOS_ID,
 ) -> list[list[float]]:
-    """Return the decoder's log-probability of each token sequence and eos, in one forward pass.
+    """Return the decoder's log-probability of each token sequence and eos, without a search.
 
     Args:
         decoder: the attention decoder.
         encodings: (B, T', D).
         lengths: (B,), frames that are real, at least one an utterance.
         sequences: any number of token sequences for each utterance; one may be empty.
-        sos_eos_id: id of the symbol that begins and ends a sequence.
     """
     counts = [len(candidates) for candidates in sequences]
-    ends = [sos_eos_id]
+    ends = [SOS_EOS_ID]
     flat = [torch.tensor(ends + tokens + ends) for candidates in sequences for tokens in candidates]
-    device = encodings.device
-    inputs = pad_sequence([tokens[:-1] for tokens in flat], batch_first=True)
-    targets = pad_sequence([tokens[1:] for tokens in flat], True, _PADDING).to(device)
-    rows = torch.arange(len(counts)).repeat_interleave(torch.tensor(counts)).to(device)
+    rows = torch.arange(len(counts)).repeat_interleave(torch.tensor(counts)).to(encodings.device)
+    lengths = lengths.to(encodings.device)
+    size = max(1, _LABELS_AT_ONCE // max(map(len, flat), default=1))
+    scores = [encodings.new_zeros(0)]
+    for first in range(0, len(flat), size):
+        some = rows[first : first + size]
+        part = flat[first : first + size]
+        scores.append(_forced_scores(decoder, encodings[some], lengths[some], part))
+    return [group.tolist() for group in torch.cat(scores).split(counts)]
 
-    logits = decoder(encodings[rows], lengths.to(device)[rows], inputs.to(device))
-    losses = cross_entropy(logits.float().mT, targets, reduction="none", ignore_index=_PADDING)
-    scores = (-losses.sum(dim=1)).split(counts)
-    return [group.tolist() for group in scores]
+
+def _forced_scores(
+    decoder: AttentionDecoder, encodings: Tensor, lengths: Tensor, sequences: list[Tensor]
+) -> Tensor:
+    """Return the log-probability (N,) of sequences that begin and end with eos."""
+    inputs = pad_sequence([tokens[:-1] for tokens in sequences], batch_first=True)
+    targets = pad_sequence([tokens[1:] for tokens in sequences], True, _PADDING)
+    logits = decoder(encodings, lengths, inputs.to(encodings.device))
+    losses = cross_entropy(
+        logits.float().mT,
+        targets.to(encodings.device),
+        reduction="none",
+        ignore_index=_PADDING,
+    )
+    return -losses.sum(dim=1)

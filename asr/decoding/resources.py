@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import torch
@@ -20,6 +20,7 @@ from asr.config.decoding import (
 from asr.decoding.fusion import Fusion, LabelScorer
 from asr.decoding.hotwords import HotwordScorer, load_hotwords
 from asr.errors import UserError
+from asr.files import state_of
 from asr.graphs.folder import DecodingGraph, load_graph
 from asr.k2.library import load_k2
 from asr.k2.rescoring import BackoffModel, load_rescoring_model
@@ -37,16 +38,26 @@ class ResourcePaths:
     hotwords: Path | None = None
     rescoring_ngram: Path | None = None
 
+    def state(self) -> list[tuple[str, str, int, int]]:
+        """Return what tells other or changed files apart: option, path, size, time of change.
+
+        Raises:
+            UserError: one does not exist.
+        """
+        given = {name: path for name, path in asdict(self).items() if path is not None}
+        return [(name, *state_of(path)) for name, path in given.items()]
+
 
 @dataclass(frozen=True)
 class Resources:
-    """Loaded resources; None for what was not given."""
+    """Loaded resources; None for what was not given. `paths` is where they were loaded from."""
 
     ngram: LabelScorer | None = None
     neural: LabelScorer | None = None
     hotwords: HotwordScorer | None = None
     graph: DecodingGraph | None = None
     rescoring: BackoffModel | None = None
+    paths: ResourcePaths = ResourcePaths()
 
     def check(self, method: MethodName) -> None:
         """Refuse a method whose extras, graph or rescoring n-gram were not given, or without k2.
@@ -104,4 +115,5 @@ def load_resources(paths: ResourcePaths, bundle: Bundle, device: torch.device) -
         hotwords=load_hotwords(paths.hotwords, tokenizer) if paths.hotwords else None,
         graph=graph,
         rescoring=rescoring,
+        paths=paths,
     )

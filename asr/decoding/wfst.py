@@ -38,7 +38,6 @@ class _Candidate:
 
     path: LatticePath
     tokens: list[int]
-    frames: list[int]
     acoustic: float
 
     @property
@@ -84,7 +83,7 @@ def decode_utterance(
         return [TokenPath([], float("nan"))]
     candidates = [_candidate(path, scaled) for path in paths]
     found = [
-        TokenPath(c.tokens, score, c.frames, graph.text(c.path.words), complete)
+        TokenPath(c.tokens, score, graph.text(c.path.words), complete)
         for c, score in zip(candidates, _scores(candidates, request, device), strict=True)
     ]
     found.sort(key=lambda path: path.score, reverse=True)
@@ -125,14 +124,12 @@ def _search_lattice(
 
 
 def _candidate(path: LatticePath, scores: np.ndarray) -> _Candidate:
-    """Read tokens and their first frames off the labels of the frames."""
+    """Read the tokens off the labels of the frames."""
     labels = np.asarray(path.frames, dtype=np.int64)
     begins = labels != BLANK_LABEL
     begins[1:] &= labels[1:] != labels[:-1]
     acoustic = float(scores[np.arange(len(labels)), labels - 1].sum(dtype=np.float64))
-    return _Candidate(
-        path, (labels[begins] - 1).tolist(), np.flatnonzero(begins).tolist(), acoustic
-    )
+    return _Candidate(path, (labels[begins] - 1).tolist(), acoustic)
 
 
 def _scores(

@@ -18,12 +18,12 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import kaldifst
 
 from asr.errors import UserError
-from asr.files import PathLike, atomic_writer, read_json, write_json
+from asr.files import PathLike, atomic_writer, disk_errors, read_json, write_json
 from asr.graphs.arcs import MappedGraph, read_const_fst
 from asr.text.lexicon import UNKNOWN_WORD
 from asr.text.tokenizers import Tokenizer
@@ -31,6 +31,7 @@ from asr.text.tokenizers import Tokenizer
 FORMAT_VERSION = 1
 DESCRIPTION_FILE = "graph.json"
 WORDS_FILE, TOKENS_FILE = "words.txt", "tokens.txt"
+_MAKE_AGAIN = "Make the graph again: asr graph --tokenizer BUNDLE/tokenizer."
 
 GraphType = Literal["h", "hl", "hlg"]
 
@@ -83,7 +84,8 @@ def write_graph(
         UserError: the disk is full or may not be written to.
     """
     folder = Path(directory)
-    (folder / DESCRIPTION_FILE).unlink(missing_ok=True)
+    with disk_errors(folder):
+        (folder / DESCRIPTION_FILE).unlink(missing_ok=True)
     for name, content in files.items():
         with atomic_writer(folder / name, "wb") as stream:
             stream.write(content)
@@ -104,7 +106,7 @@ def load_graph(directory: PathLike, tokenizer: Tokenizer[Any]) -> DecodingGraph:
         raise UserError(
             "the graph was made for another tokenizer than the model's",
             where=str(folder),
-            todo="Make it again: asr graph --tokenizer BUNDLE/tokenizer.",
+            todo=_MAKE_AGAIN,
         )
     for name, digest in description["files_sha256"].items():
         _check_file(folder / name, digest)
@@ -133,8 +135,7 @@ def _read_description(folder: Path) -> dict[str, Any]:
         todo = "`asr graph` makes one."
         raise UserError(f"no graph here ({DESCRIPTION_FILE})", where=str(folder), todo=todo)
     description = read_json(source)
-    keys = {"format_version", "type", "tokenizer_fingerprint", "files_sha256"}
-    if not isinstance(description, dict) or not keys <= description.keys():
+    if not isinstance(description, dict) or not isinstance(description.get("format_version"), int):
         raise UserError("is not a graph's description", where=str(source))
     version = description["format_version"]
     if version > FORMAT_VERSION:
@@ -143,6 +144,15 @@ def _read_description(folder: Path) -> dict[str, Any]:
             where=str(source),
             todo="Update this package.",
         )
+    keys = {"type", "tokenizer_fingerprint", "files_sha256"}
+    whole = (
+        keys <= description.keys()
+        and description["type"] in get_args(GraphType)
+        and isinstance(description["files_sha256"], dict)
+        and {graph_file(description["type"]), WORDS_FILE} <= description["files_sha256"].keys()
+    )
+    if not whole:
+        raise UserError("is not a graph's description", where=str(source), todo=_MAKE_AGAIN)
     return description
 
 
@@ -151,6 +161,6 @@ def _check_file(path: Path, digest: str) -> None:
         with open(path, "rb") as stream:
             found = hashlib.file_digest(stream, "sha256").hexdigest()
     except FileNotFoundError as error:
-        raise UserError("the file does not exist", where=str(path)) from error
+        raise UserError("the file does not exist", where=str(path), todo=_MAKE_AGAIN) from error
     if found != digest:
-        raise UserError("is not as it was written", where=str(path), todo="Make the graph again.")
+        raise UserError("is not as it was written", where=str(path), todo=_MAKE_AGAIN)

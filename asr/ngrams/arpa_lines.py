@@ -107,6 +107,8 @@ def _blocks(stream: BinaryIO, path: str) -> Iterator[Block]:
         if b"\0" in read:
             todo = "Give the ARPA file itself, not the binary form of it."
             raise UserError("is not text", where=path, todo=todo)
+        if line == 1 and not rest:
+            read = read.removeprefix(codecs.BOM_UTF8)  # some editors put it before UTF-8
         whole, newline, rest = (rest + read).rpartition(b"\n")
         yield from _split(whole + newline, path, line)
         line += (whole + newline).count(b"\n")

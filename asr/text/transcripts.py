@@ -54,7 +54,7 @@ def read_lines(path: PathLike) -> Iterator[tuple[str, str]]:
     """
     opener = gzip.open if str(path).endswith(".gz") else open
     try:
-        with opener(path, "rt", encoding="utf-8") as stream:
+        with opener(path, "rt", encoding="utf-8-sig") as stream:
             for number, line in enumerate(stream, start=1):
                 if line.strip():
                     yield f"{path}:{number}", line.strip()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 from lhotse.cut import Cut
@@ -135,9 +135,23 @@ class SpeechTask(Task[Batch]):
     def describe_error(self, best_error: float) -> str:
         return f"best greedy dev error rate {100 * best_error:.2f} %"
 
-    def summarise(self, seen: dict[str, float], best_error: float) -> dict[str, float]:
+    def summarise(self, seen: dict[str, float], best_error: float) -> dict[str, Any]:
         hours = seen.get("audio_seconds", 0.0) / 3600
-        return {"audio_hours_seen": round(hours, 3), "best_dev_wer": best_error}
+        return {
+            "audio_hours_seen": round(hours, 3),
+            "utterance_seconds": describe_lengths(judged_cuts(self.train_cuts)),
+            "best_dev_wer": best_error,
+        }
+
+
+def describe_lengths(cuts: Sequence[Cut]) -> dict[str, float]:
+    """Return median, 95th percentile and longest of the durations of cuts, in seconds.
+
+    What the model knows: recordings that are longer are transcribed in windows of such a length.
+    """
+    seconds = np.array([cut.duration for cut in cuts])
+    values = {"median": np.median(seconds), "p95": np.quantile(seconds, 0.95)}
+    return {name: round(float(v), 3) for name, v in {**values, "longest": seconds.max()}.items()}
 
 
 def make_sampler(

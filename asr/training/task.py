@@ -128,7 +128,7 @@ class Task(ABC, Generic[B]):
         """Return the best result on dev in a few words for the log."""
 
     @abstractmethod
-    def summarise(self, seen: dict[str, float], best_error: float) -> dict[str, float]:
+    def summarise(self, seen: dict[str, float], best_error: float) -> dict[str, Any]:
         """Return the task's own lines of `summary.json`."""
 
 

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from asr.decoding.hypothesis import Word
-from asr.text.scripts import join_cjk
+from asr.decoding.long_audio.merging import join_words
 
 LINE_WIDTH = 42
 LINES = 2
@@ -27,11 +27,6 @@ class Caption:
     start: float
     end: float
     lines: list[str]
-
-
-def join_words(words: Sequence[Word]) -> str:
-    """Return the text of words, spaced as the language has it."""
-    return join_cjk(" ".join(word.text for word in words))
 
 
 def captions(words: Sequence[Word]) -> list[Caption]:

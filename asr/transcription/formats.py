@@ -8,7 +8,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from asr.decoding.hypothesis import Word
-from asr.transcription.captions import captions, join_words
+from asr.decoding.long_audio.merging import join_words
+from asr.transcription.captions import captions
 
 PARAGRAPH_PAUSE = 2.0  # seconds
 

@@ -3,33 +3,36 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 
 import numpy as np
 import torch
-from tqdm import tqdm
 
 from asr.config.transcription import TranscriptionOptions
-from asr.data.audio import AudioHeader
+from asr.decoding.long_audio.recordings import AudioFile
+from asr.decoding.long_audio.windows import Window, overlapped_windows
 from asr.errors import UserError
-from asr.transcription.windows import Window, overlapped_windows, read_window
+from asr.progress import progress_bar
 
 _RATE, _CHUNK = 16000, 512  # what the detector takes
 _BLOCK = 60.0  # seconds read at once
 _PADDING = 0.1  # seconds of context left on either side of speech
 
 
-def speech_windows(path: Path, header: AudioHeader, options: TranscriptionOptions) -> list[Window]:
+def speech_windows(file: AudioFile, options: TranscriptionOptions) -> list[Window]:
     """Find the stretches of a recording to decode; none where nobody speaks.
 
     Neighbouring stretches of speech are decoded together as long as they fit into `window` seconds;
     speech without a pause that is longer is cut into overlapped windows.
 
+    Args:
+        file: the recording.
+        options: with `window` and `overlap` set.
+
     Raises:
         UserError: the extra is not installed, or the file cannot be read.
     """
-    duration = header.num_samples / header.sampling_rate
-    speech = list(_speech(path, header, duration, options.min_pause))
+    assert options.window is not None and options.overlap is not None
+    speech = list(_speech(file, options.min_pause))
     return [
         Window(group.start + window.start, group.start + window.end)
         for group in _grouped(speech, options.window)
@@ -47,27 +50,27 @@ def _grouped(speech: Sequence[Window], longest: float) -> list[Window]:
     return groups
 
 
-def _speech(path: Path, header: AudioHeader, duration: float, min_pause: float) -> Iterator[Window]:
+def _speech(file: AudioFile, min_pause: float) -> Iterator[Window]:
     detector = _load_detector(min_pause)
     start: float | None = None
-    for chunk in _chunks(path, header, duration):
+    for chunk in _chunks(file):
         event = detector(torch.from_numpy(chunk))
         if event and "start" in event:
             start = max(event["start"] / _RATE - _PADDING, 0.0)
         elif event and start is not None:
-            yield Window(start, min(event["end"] / _RATE + _PADDING, duration))
+            yield Window(start, min(event["end"] / _RATE + _PADDING, file.duration))
             start = None
     if start is not None:
-        yield Window(start, duration)
+        yield Window(start, file.duration)
 
 
-def _chunks(path: Path, header: AudioHeader, duration: float) -> Iterator[np.ndarray]:
+def _chunks(file: AudioFile) -> Iterator[np.ndarray]:
     """Yield the whole recording as float32 (512,) at 16 kHz, the last chunk padded with zeros."""
     left = np.zeros(0, dtype=np.float32)
-    with tqdm(total=round(duration), desc=f"{path.name}: looking for speech", unit="s") as bar:
-        for number in range(int(np.ceil(duration / _BLOCK))):
-            block = Window(number * _BLOCK, min((number + 1) * _BLOCK, duration))
-            samples = np.concatenate([left, read_window(path, header, block, _RATE)])
+    with progress_bar(round(file.duration), "s", f"{file.path.name}: looking for speech") as bar:
+        for number in range(int(np.ceil(file.duration / _BLOCK))):
+            block = Window(number * _BLOCK, min((number + 1) * _BLOCK, file.duration))
+            samples = np.concatenate([left, file.read(block, _RATE)])
             whole = len(samples) // _CHUNK * _CHUNK
             yield from samples[:whole].reshape(-1, _CHUNK)
             left = samples[whole:]

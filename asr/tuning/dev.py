@@ -11,7 +11,6 @@ from pathlib import Path
 import torch
 from lhotse.cut import Cut
 from torch import Tensor
-from tqdm import tqdm
 
 from asr.bundle import Bundle
 from asr.config.decoding import DecodingOptions
@@ -19,10 +18,11 @@ from asr.config.loading import build
 from asr.config.tokenizer import NormaliserName
 from asr.data.cuts import load_cuts
 from asr.data.feasibility import cut_text
-from asr.data.features import load_features
+from asr.data.features import load_finite_features
 from asr.data.sampling import duration_batches
 from asr.decoding.recognizer import Recognizer
 from asr.decoding.resources import Resources
+from asr.progress import progress_bar
 from asr.scoring.alignment import Unit, align, count_errors, tokenise
 from asr.text.normalise import TextNormaliser
 from asr.tuning.search import Trial
@@ -87,9 +87,9 @@ class DevMeasure:
         recognizer = Recognizer(self.bundle)
         tokenizer = self.bundle.tokenizer
         batches = []
-        with tqdm(total=len(cuts), desc="encoding dev", unit="utt") as bar:
+        with progress_bar(len(cuts), "utt", "encoding dev") as bar:
             for batch in duration_batches(cuts, batch_duration):
-                features = [load_features(cut, recognizer.extractor) for cut in batch]
+                features = [load_finite_features(cut, recognizer.extractor) for cut in batch]
                 encodings, lengths = recognizer.encode(features)
                 texts = [tokenizer.canonical(cut_text(cut)) for cut in batch]
                 references = [self._tokens(text) for text in texts]

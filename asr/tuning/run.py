@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import logging
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
@@ -14,21 +13,18 @@ from typing import Any
 import torch
 
 from asr.bundle import Bundle, load_bundle, save_bundle, save_tuned_options
-from asr.config.decoding import MethodName, check_method
+from asr.config.decoding import DecodingOptions, MethodName, check_method
 from asr.config.tokenizer import NormaliserName
 from asr.config.tuning import grid_around, tunable_options
 from asr.decoding.base import model_parts
 from asr.decoding.resources import ResourcePaths, Resources, load_resources
-from asr.errors import UserError
-from asr.files import append_jsonl, read_jsonl_log, write_text
+from asr.files import append_jsonl, read_jsonl_log, state_of, write_text
 from asr.scoring.alignment import Unit
 from asr.scoring.text_tables import markdown_table
 from asr.training.averaging import candidate_weights, checkpoints_of, read_choices
 from asr.training.experiment import load_experiment
 from asr.tuning.dev import DevMeasure
 from asr.tuning.search import Point, Trial, coordinate_search
-
-logger = logging.getLogger("asr.tuning")
 
 TRIALS, TABLE = "tuning.jsonl", "tuning.md"
 
@@ -70,10 +66,13 @@ class TunedMethod:
     best: Trial
 
 
-def tune(request: TuningRequest) -> list[TunedMethod]:
+def tune(request: TuningRequest, tell: Callable[[str], None]) -> list[TunedMethod]:
     """Choose on dev; write `bundle/`, `tuning.jsonl` (every trial) and `tuning.md`.
 
     A tuning that was killed, or is given more minutes, goes on with the trials it has.
+
+    Args:
+        tell: gets a line for every trial that is measured.
 
     Raises:
         UserError: nothing was trained or chosen yet, or a method cannot be used.
@@ -85,14 +84,13 @@ def tune(request: TuningRequest) -> list[TunedMethod]:
     for name in names:
         resources.check(name)
     deadline = time.monotonic() + 60 * request.minutes
-    bundle, weights = _choose_average(request, bundle, resources, names[0])
+    bundle, weights = _choose_average(request, bundle, resources, names[0], tell)
     measure = _measure_of(request, bundle, resources)
     tuned = []
     for number, name in enumerate(names):
         share = (deadline - time.monotonic()) / (len(names) - number)
-        trials = _Trials(request, weights, str(name), measure.measure)
+        trials = _Trials(request, weights, str(name), measure, tell)
         tuned.append(_tune_method(name, bundle, trials, time.monotonic() + share))
-        logger.info("%s: %s", name, _told(tuned[-1].best))
     save_tuned_options(bundle_folder, {one.method: one.best.options for one in tuned})
     write_text(request.directory / TABLE, _render(request, weights, tuned))
     return tuned
@@ -111,7 +109,11 @@ def _measure_of(request: TuningRequest, bundle: Bundle, resources: Resources) ->
 
 
 def _choose_average(
-    request: TuningRequest, bundle: Bundle, resources: Resources, method: MethodName
+    request: TuningRequest,
+    bundle: Bundle,
+    resources: Resources,
+    method: MethodName,
+    tell: Callable[[str], None],
 ) -> tuple[Bundle, str]:
     """Measure the best averages by `method`; the best becomes the bundle's weights.
 
@@ -130,9 +132,9 @@ def _choose_average(
         if name not in wanted:
             continue
         bundle.model.load_state_dict(weights)
-        measure = _measure_of(request, bundle, resources).measure
-        trial = _Trials(request, name, str(method), measure).measure({})
-        logger.info("weights %s by %s: %s", name, method, _told(trial))
+        tell(f"weights {name}:")
+        measure = _measure_of(request, bundle, resources)
+        trial = _Trials(request, name, str(method), measure, tell).measure({})
         rank = trial.errors, wanted.index(name)
         if best is None or rank < best:
             best, kept, kept_name = rank, weights, name
@@ -158,11 +160,16 @@ class _Trials:
     """Remembers trials, also those of an earlier run with the same model, dev set and resources."""
 
     def __init__(
-        self, request: TuningRequest, weights: str, method: str, run: Callable[[str, Point], Trial]
+        self,
+        request: TuningRequest,
+        weights: str,
+        method: str,
+        dev: DevMeasure,
+        tell: Callable[[str], None],
     ) -> None:
         self.path = request.directory / TRIALS
-        self.method, self.run = method, run
-        self.key = _fingerprint(request, weights)
+        self.method, self.dev, self.tell = method, dev, tell
+        self.key = _fingerprint(request, weights, dev.bundle.config.decoding)
         self.known: dict[str, Trial] = {}
         self.seen: list[Trial] = []
         for row in read_jsonl_log(self.path):
@@ -174,11 +181,11 @@ class _Trials:
         """Return what `options` give; decode only what was not decoded before."""
         name = _named(options)
         if name not in self.known:
-            self.known[name] = self.run(self.method, {**options, "n_best": 1})
+            self.known[name] = self.dev.measure(self.method, {**options, "n_best": 1})
             self.known[name] = Trial(dict(options), *_figures(self.known[name]))
             row = {"key": self.key, "method": self.method, "trial": asdict(self.known[name])}
             append_jsonl(self.path, row)
-            logger.info("%s %s: %s", self.method, name, _told(self.known[name]))
+            self.tell(f"{self.method} {name}: {_told(self.known[name])}")
         trial = self.known[name]
         if trial not in self.seen:
             self.seen.append(trial)
@@ -197,23 +204,16 @@ def _told(trial: Trial) -> str:
     return f"{100 * trial.rate:.2f} % ({trial.errors}/{trial.reference_tokens}) RTF {trial.rtf:.4f}"
 
 
-def _fingerprint(request: TuningRequest, weights: str) -> str:
-    """Return a hash of what a trial's errors depend on beside method and options."""
-    files = [request.dev_cuts, *(path for path in asdict(request.resources).values() if path)]
+def _fingerprint(request: TuningRequest, weights: str, defaults: DecodingOptions) -> str:
+    """Return a hash of what a trial's errors depend on beside method and the options tried."""
     value: dict[str, Any] = {
         "weights": weights,
+        "options": defaults.model_dump(mode="json"),
         "average": (request.directory / "average.json").read_text(encoding="utf-8"),
-        "files": [[str(path), *_state(path)] for path in files],
+        "files": [state_of(request.dev_cuts), *request.resources.state()],
         "counting": [request.max_hours, request.unit, request.normaliser],
     }
     return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()[:16]
-
-
-def _state(path: Path) -> tuple[int, int]:
-    if not path.exists():
-        raise UserError("does not exist", where=str(path))
-    newest = max((p.stat() for p in [path, *path.rglob("*")]), key=lambda stat: stat.st_mtime_ns)
-    return newest.st_size, newest.st_mtime_ns
 
 
 def _render(request: TuningRequest, weights: str, tuned: list[TunedMethod]) -> str:

@@ -18,6 +18,8 @@ train_minutes=60
 dev_minutes=5
 test_minutes=10
 seed=1
+methods="ctc-greedy ctc-prefix-beam ctc-prefix-beam+ngram attention attention-rescoring joint wfst"
+tune_minutes=1
 # shellcheck source=utils/parse_options.sh
 . "$recipe_root/utils/parse_options.sh"
 

@@ -9,8 +9,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
+import torch
 from lhotse import CutSet
 
+from asr.bundle import load_bundle, save_bundle
 from asr.cli.main import main
 from asr.data.cuts import load_cuts
 from asr.data.formats.textgrid import read_textgrid
@@ -126,6 +128,17 @@ def test_what_cannot_be_aligned_is_listed(
     assert align(bundle, tmp_path / "cuts.jsonl", tmp_path / "none") == 2
     assert "no utterance is usable" in capsys.readouterr().err
     assert not (tmp_path / "none" / "alignments.jsonl").exists()
+
+
+def test_a_model_that_diverged_is_one_clear_line(
+    bundle: Path, cuts_path: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    diverged = load_bundle(bundle)
+    weights = {name: value * torch.nan for name, value in diverged.model.state_dict().items()}
+    save_bundle(tmp_path / "bundle", weights, diverged.config, diverged.tokenizer, {})
+    assert align(tmp_path / "bundle", cuts_path, tmp_path / "out") == 2
+    assert "are not finite numbers" in capsys.readouterr().err
+    assert not (tmp_path / "out" / "alignments.jsonl").exists()
 
 
 def test_a_batch_gives_what_each_gives_alone(

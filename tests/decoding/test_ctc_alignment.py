@@ -45,3 +45,17 @@ def test_too_few_frames_give_none() -> None:
         None,
         None,
     ]
+
+
+def test_tokens_without_any_alignment_give_none() -> None:
+    log_probs = random_log_probs(6, 5, seed=2)
+    log_probs[:, 3] = -torch.inf  # never
+    log_probs[:, 4] = torch.nan
+    log_probs[2, [0, 2]] = -torch.inf  # 1 is said in frame 2
+    found = align_tokens(log_probs, [[3], [1, 4], [2], [], [1], [2, 1, 2]])
+    assert [alignment is None for alignment in found] == [True] * 4 + [False] * 2
+    assert found[5] is not None and found[5].starts[1] <= 2 < found[5].ends[1]
+
+
+def test_no_frames_hold_no_tokens() -> None:
+    assert align_tokens(torch.zeros(0, 4), [[], [2]]) == [TokenAlignment([], [], [], 0.0), None]

@@ -32,7 +32,8 @@ def prefix_score(scores: dict[Labels, float], prefix: Labels) -> float:
 def test_scores_are_sums_over_all_alignments() -> None:
     log_probs = random_log_probs(4, 5, VOCAB_SIZE, seed=0, sharpness=2.0)
     expected = [
-        ctc_scores(row[:length]) for row, length in zip(log_probs, LENGTHS.tolist(), strict=True)
+        ctc_scores(row[:length], never=())
+        for row, length in zip(log_probs, LENGTHS.tolist(), strict=True)
     ]
     scorer = CTCPrefixScorer(log_probs.float(), LENGTHS)
     candidates = torch.tensor([[1, 2, 3]]).expand(4, -1)
@@ -61,7 +62,7 @@ def test_hypotheses_and_candidates_are_scored_together() -> None:
     candidates = torch.tensor([[3, 1], [2, 3]])
     found = scorer.prefix_scores(state, candidates).tolist()
     for row, utterance in enumerate((3, 0)):
-        expected = ctc_scores(log_probs[utterance, : LENGTHS[utterance]])
+        expected = ctc_scores(log_probs[utterance, : LENGTHS[utterance]], never=())
         for scores, prefix in zip(found[row], prefixes[row], strict=True):
             longer = [
                 prefix_score(expected, (*prefix, label)) for label in candidates[row].tolist()
@@ -95,7 +96,7 @@ def test_symbols_of_probability_zero() -> None:
         state = state_of(scorer, [prefix] * 4)
         found = scorer.prefix_scores(state, candidates)[:, 0].tolist()
         for row, length in enumerate(LENGTHS.tolist()):
-            expected = ctc_scores(log_probs[row, :length])
+            expected = ctc_scores(log_probs[row, :length], never=())
             longer = [prefix_score(expected, (*prefix, label)) for label in (1, 2, 3)]
             assert found[row] == pytest.approx(longer, abs=1e-6)
             complete = expected.get(prefix, -math.inf)

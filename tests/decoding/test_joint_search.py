@@ -258,6 +258,28 @@ def test_lengths_at_which_nothing_ends_give_no_reason_to_stop() -> None:
     assert len(path.tokens) == 12
 
 
+class LateDecoder(TinyDecoder):
+    """Ends badly before the tenth label, not quite as badly before the first."""
+
+    def step(self, tokens: Tensor, state: tuple[Tensor, ...]) -> tuple[Tensor, tuple[Tensor, ...]]:
+        log_probs = torch.full((len(tokens), VOCAB_SIZE), -1.5 if self.steps < 10 else -40.0)
+        log_probs[:, 1] = {0: -8.0, 10: -0.1}.get(self.steps, -25.0)
+        log_probs[:, 4] = -100.0
+        self.steps += 1
+        return log_probs, state
+
+
+def test_what_ends_badly_at_every_length_does_not_stop_what_grows_well() -> None:
+    decoder = LateDecoder(VOCAB_SIZE, 4, seed=0)
+    ((path,),) = attention_beam_search(
+        decoder,
+        random_encodings(1, 12, 4, seed=0),
+        torch.tensor([12]),
+        SearchRequest(DecodingOptions(beam_size=20), Fusion((), 1.5)),
+    )
+    assert len(path.tokens) == 10
+
+
 def test_end_detection_waits_for_enough_lengths_and_margin() -> None:
     scorer = BigramScorer(VOCAB_SIZE, seed=1)
     eager, patient = steps_of(scorer, end_lengths=1), steps_of(scorer, end_lengths=6)

@@ -199,18 +199,15 @@ def test_the_least_max_active_that_options_allow(tmp_path: Path) -> None:
 
 
 @needs_k2
-def test_extras_count_in_full_beside_attention(tmp_path: Path) -> None:
-    scorer = BigramScorer(6, seed=1)
+def test_extras_of_attention_rescoring_count_in_full(tmp_path: Path) -> None:
+    scorer = BigramScorer(6, seed=2)
     resources = replace(Graph(tmp_path).resources, neural=scorer)
-    scores, options = batch_of_scores(1, 8, seed=5), {"neural_weight": 0.7, "ctc_weight": 0.3}
-    options |= {"beam_size": 10, "n_best": 10, "graph_paths": 10}
-    arguments = (resources, scores, [8])
-    plain = {h.text: h.score for h in run("k2-attention-rescoring", *arguments, **options)[0]}
-    (found,) = run("k2-attention-rescoring+neural", *arguments, **options)
-    assert len(found) == 10
-    for h in found:
-        expected = plain[h.text] + 0.7 * scorer.score(tuple(h.tokens))
-        assert h.score == pytest.approx(expected, abs=1e-4)
+    scores, method = batch_of_scores(1, 8, seed=5), "k2-attention-rescoring"
+    options = {"beam_size": 10, "n_best": 10, "neural_weight": 0.7, "graph_paths": 10}
+    (plain,) = run(method, resources, scores, [8], ctc_weight=0.4, **options)
+    (found,) = run(f"{method}+neural", resources, scores, [8], ctc_weight=0.4, **options)
+    gained = [h.score + 0.7 * scorer.score(tuple(h.tokens)) for h in plain]
+    assert [h.score for h in found] == pytest.approx(sorted(gained, reverse=True), abs=1e-4)
 
 
 @needs_k2

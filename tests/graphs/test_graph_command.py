@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 from pathlib import Path
 
 import kaldifst
@@ -123,6 +124,19 @@ def test_damaged_and_missing_files_are_named(tokenizer, tmp_path) -> None:
 def test_bad_language_models(content, complaint, tokenizer, tmp_path, capsys) -> None:
     (tmp_path / "lm.arpa").write_text(content)
     assert complaint in refused(capsys, tmp_path, "--arpa", str(tmp_path / "lm.arpa"))
+
+
+def test_a_packed_language_model_makes_the_same_graph(tokenizer, tmp_path, capsys) -> None:
+    assert run(tmp_path, "--arpa", str(tmp_path / "lm.arpa")) == 0
+    plain = (tmp_path / "graph" / "HLG.fst").read_bytes()
+    packed = gzip.compress((tmp_path / "lm.arpa").read_bytes())
+    (tmp_path / "lm.arpa.gz").write_bytes(packed)
+    assert run(tmp_path, "--arpa", str(tmp_path / "lm.arpa.gz")) == 0
+    assert (tmp_path / "graph" / "HLG.fst").read_bytes() == plain
+    (tmp_path / "graph" / DESCRIPTION_FILE).unlink()
+    (tmp_path / "lm.arpa.gz").write_bytes(packed[:-8])  # the words are there, the end is not
+    told = refused(capsys, tmp_path, "--arpa", str(tmp_path / "lm.arpa.gz"))
+    assert "lm.arpa.gz: is not a whole gzip file" in told
 
 
 @pytest.mark.parametrize(

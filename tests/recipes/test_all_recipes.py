@@ -8,7 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from asr.config.loading import load_config
+from asr.config.language_model import LmConfig
+from asr.config.loading import load_config, load_config_of
+from asr.lm.saved import make_neural_lm
 from asr.models import AsrModel
 from tests.html_page import Page
 from tests.recipes.conftest import ROOT, copy_recipe
@@ -16,7 +18,8 @@ from tests.recipes.conftest import ROOT, copy_recipe
 RECIPES = sorted(path.parent.name for path in ROOT.glob("egs/*/run.sh"))
 REHEARSED = [name for name in RECIPES if (ROOT / "egs" / name / "local/rehearse.py").exists()]
 GENERATED = {"data", "exp", "results", "rehearsal", "__pycache__"}
-CONFS = sorted(str(path.relative_to(ROOT)) for path in ROOT.glob("egs/*/conf/**/*.yaml"))
+CONFS = sorted(str(path.relative_to(ROOT)) for path in ROOT.glob("egs/*/conf/*.yaml"))
+LM_CONFS = sorted(str(path.relative_to(ROOT)) for path in ROOT.glob("egs/*/conf/lm/*.yaml"))
 COPIED = 20  # lines in a row
 
 
@@ -48,6 +51,12 @@ def test_no_block_is_in_two_files() -> None:
 def test_every_conf_makes_a_model(conf: str) -> None:
     config = load_config(ROOT / conf)
     assert AsrModel(config, vocab_size=100).num_parameters > 0
+
+
+@pytest.mark.parametrize("conf", LM_CONFS)
+def test_every_conf_makes_a_language_model(conf: str) -> None:
+    config = load_config_of(LmConfig, ROOT / conf)
+    assert sum(p.numel() for p in make_neural_lm(config, vocab_size=100).parameters()) > 0
 
 
 @pytest.mark.parametrize("name", RECIPES)

@@ -14,7 +14,7 @@ SMALL = (
     "--train-minutes", "2", "--dev-minutes", "1", "--test-minutes", "1", "--overrides",
     "training.max_epochs=2 training.batch_duration=15.0 encoder_params.encoder_layers=2 "
     "encoder_params.intermediate_ctc_layers=[] "
-    "encoder_params.hidden_size=32 encoder_params.feedforward_size=32",
+    "encoder_params.hidden_size=32 encoder_params.feedforward_size=32", "--tune-minutes", "0",
 )  # fmt: skip
 
 
@@ -34,11 +34,43 @@ def test_english(mini: RecipeCopy) -> None:
     assert (mini.folder / "exp" / "conformer" / "conformer.tar.gz").exists()
 
 
+LM_CONF = """
+base: lm/lstm_small
+language_model_params: {hidden_size: 32, hidden_layers: 1}
+training: {max_epochs: 1}
+"""
+WITH_LANGUAGE = (
+    "ctc-greedy", "ctc-prefix-beam+ngram", "wfst", "lm-rescoring+neural", "joint+ngram+hotwords",
+)  # fmt: skip
+
+
+def test_methods_that_need_language_models_make_them(mini: RecipeCopy) -> None:
+    """After `test_english`: the model is there, what it was decoded with is not."""
+    (mini.root / "lm.yaml").write_text(LM_CONF)
+    (mini.root / "hotwords.txt").write_text("kitchen\nten twenty\t2\n")
+    options = (
+        *SMALL[:-2], "--tune-minutes", "1", "--methods", " ".join(WITH_LANGUAGE),
+        "--lm-config", "lm.yaml", "--hotwords", "hotwords.txt",
+    )  # fmt: skip
+    printed = mini.succeed(*options)
+    assert "stage 4 (training): up to date" in printed
+    chosen = json.loads((mini.folder / "exp/conformer/bundle/tuned.json").read_text())
+    assert set(chosen) == {*WITH_LANGUAGE} - {"ctc-greedy"}
+    assert {row["method"] for row in rows(mini, "test")} >= {*WITH_LANGUAGE}
+    summary = mini.folder / "exp/conformer/decode/test/wfst/summary.json"
+    assert chosen["wfst"].items() <= json.loads(summary.read_text())["options"].items()
+    assert "B-WER" in (mini.folder / "results/test.hotwords.md").read_text()
+    again = mini.succeed(*options)
+    assert again.count("up to date") == again.count("stage ")
+
+
 def test_mandarin(mini: RecipeCopy) -> None:
-    mini.succeed(*SMALL, "--language", "cmn", "--methods", "ctc-greedy", "--features", "on-the-fly")
+    mini.succeed(
+        *SMALL, "--language", "cmn", "--methods", "ctc-greedy wfst", "--features", "on-the-fly"
+    )
     page = (mini.folder / "results" / "cmn" / "test.md").read_text()
     assert "conformer_cmn" in page
-    (row,) = rows(mini, "cmn/test")
-    assert (
-        row["cer"]["reference_tokens"] > row["wer"]["reference_tokens"]
-    )  # no spaces between words
+    found = rows(mini, "cmn/test")
+    assert [row["method"] for row in found] == ["ctc-greedy", "wfst"]
+    for row in found:  # no spaces between words
+        assert row["cer"]["reference_tokens"] > row["wer"]["reference_tokens"]

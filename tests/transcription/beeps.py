@@ -13,6 +13,8 @@ from torch import Tensor
 
 from asr.config.decoding import DecodingOptions
 from asr.decoding.hypothesis import Hypothesis, Word
+from asr.decoding.resources import NO_RESOURCES, Resources
+from asr.models import Chunking
 
 RATE = 8000
 PITCHES = {"do": 500.0, "re": 800.0, "mi": 1300.0, "fa": 2100.0}
@@ -43,6 +45,8 @@ class BeepRecogniser:
     patience: int = 10**9
     method: str = "beeps"
     options: DecodingOptions = field(default_factory=DecodingOptions)
+    resources: Resources = NO_RESOURCES
+    chunking: Chunking | None = None
     batches: list[int] = field(default_factory=list)
 
     def __post_init__(self) -> None:

@@ -8,8 +8,10 @@ import soundfile
 from beeps import RATE, BeepRecogniser, record
 
 from asr.config.transcription import TranscriptionOptions
-from asr.data.audio import read_header, resample
+from asr.data.audio import resample
 from asr.data.synthesis import EspeakSynthesiser
+from asr.decoding.long_audio.recordings import AudioFile
+from asr.decoding.resources import ResourcePaths, Resources
 from asr.errors import UserError
 from asr.transcription.long_audio import transcribe_file
 from asr.transcription.speech import speech_windows
@@ -49,9 +51,29 @@ def test_what_was_decoded_in_another_way_is_not_taken_over(tmp_path: Path) -> No
     record(path, 100.0, seed=3)
     with pytest.raises(KeyboardInterrupt):
         transcribe_file(BeepRecogniser(patience=8), path, OPTIONS, journal)  # type: ignore[arg-type]
-    other = BeepRecogniser(method="other")
-    transcribe_file(other, path, OPTIONS, journal)  # type: ignore[arg-type]
-    assert sum(other.batches) == 13
+    hotwords = tmp_path / "hotwords"
+    hotwords.write_text("do\n")
+    with_hotwords = Resources(paths=ResourcePaths(hotwords=hotwords))
+    for other in (BeepRecogniser(method="other"), BeepRecogniser(resources=with_hotwords)):
+        kept = journal.read_text()
+        transcribe_file(other, path, OPTIONS, journal)  # type: ignore[arg-type]
+        assert sum(other.batches) == 13
+        assert not journal.exists()
+        journal.write_text(kept)
+
+
+def test_another_list_of_hotwords_is_not_taken_over(tmp_path: Path) -> None:
+    path, journal, hotwords = (tmp_path / name for name in ("a.wav", ".a.partial", "hotwords.txt"))
+    record(path, 100.0, seed=3)
+    hotwords.write_text("low\n")
+    resources = Resources(paths=ResourcePaths(hotwords=hotwords))
+    first = BeepRecogniser(patience=8, resources=resources)
+    with pytest.raises(KeyboardInterrupt):
+        transcribe_file(first, path, OPTIONS, journal)  # type: ignore[arg-type]
+    hotwords.write_text("low\nhigh\n")
+    again = BeepRecogniser(resources=resources)
+    transcribe_file(again, path, OPTIONS, journal)  # type: ignore[arg-type]
+    assert sum(again.batches) == 13
 
 
 def test_silence_has_no_words(tmp_path: Path) -> None:
@@ -83,7 +105,7 @@ def test_voice_activity_finds_speech(tmp_path: Path) -> None:
     soundfile.write(path, np.concatenate([silence, speech, silence, speech]), RATE)
     length = len(speech) / RATE
     options = TranscriptionOptions(segmentation="vad", window=8.0, overlap=1.0)
-    found = speech_windows(path, read_header(path), options)
+    found = speech_windows(AudioFile.open(path), options)
     assert [window.start for window in found] == pytest.approx([5.0, 10.0 + length], abs=0.5)
     assert [window.end for window in found] == pytest.approx(
         [5.0 + length, 10.0 + 2 * length], abs=0.6

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -53,14 +54,30 @@ def test_the_choice_has_the_fewest_errors_of_all_trials(tuned: Path) -> None:
     assert all(f"## {method}\n" in table for method in METHODS)
 
 
-def test_run_again_it_decodes_nothing(tone_corpus: ToneCorpus, tuned: Path) -> None:
+def test_run_again_it_decodes_only_what_is_missing_and_tells_it(
+    tone_corpus: ToneCorpus, tuned: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     log = tuned / "tuning.jsonl"
-    before = log.read_text()
-    with log.open("a") as stream:
-        stream.write('{"key": "cut sh')  # as a kill leaves it
+    *kept, last = log.read_text().splitlines(keepends=True)
+    log.write_text("".join(kept) + last[: len(last) // 2])  # as a kill leaves it
     assert tune(tone_corpus, tuned, "--averages", "2") == 0
-    assert log.read_text().startswith(before)
-    assert len(read_jsonl_log(log)) == len(before.splitlines())
+    assert log.read_text().startswith("".join(kept))
+    assert len(read_jsonl_log(log)) == len(kept) + 1
+    (told,) = [line for line in capsys.readouterr().err.splitlines() if "RTF" in line]
+    assert told.startswith(METHODS[-1])
+
+
+def test_other_decoding_options_in_the_conf_are_decoded_anew(
+    tone_corpus: ToneCorpus, tuned: Path, tmp_path: Path
+) -> None:
+    directory = tmp_path / "tones"
+    shutil.copytree(tuned, directory)
+    config = directory / "bundle" / "config.yaml"
+    assert "blank_skip: 0.999" in config.read_text()
+    config.write_text(config.read_text().replace("blank_skip: 0.999", "blank_skip: 0.5"))
+    before = len(read_jsonl_log(tuned / "tuning.jsonl"))
+    assert tune(tone_corpus, directory, "--averages", "1", methods=("ctc-prefix-beam",)) == 0
+    assert len(read_jsonl_log(directory / "tuning.jsonl")) > before
 
 
 def test_decoding_uses_the_choice_and_set_goes_over_it(
@@ -83,7 +100,7 @@ def test_other_weights_forget_the_choice(tone_corpus: ToneCorpus, tuned: Path) -
 @pytest.mark.parametrize(
     ("more", "methods", "told"),
     [
-        (["--minutes", "0"], METHODS, "--minutes: must be above 0"),
+        (["--minutes", "0"], METHODS, "'--minutes': '0' is no number above 0"),
         ([], ("joynt",), "no decoding method 'joynt'"),
         ([], ("ctc-prefix-beam+ngram",), "--ngram"),
     ],

@@ -23,3 +23,11 @@ def test_what_costs_time_comes_last() -> None:
 
 def test_the_configured_value_is_among_those_tried() -> None:
     assert 0.35 in grid_around("ctc_weight", DecodingOptions(ctc_weight=0.35))
+
+
+def test_no_beam_is_tried_that_is_too_small_for_the_n_best_list() -> None:
+    options = DecodingOptions(n_best=6)
+    values = grid_around("beam_size", options)
+    assert values == [10, 20, 40]
+    for value in values:
+        DecodingOptions(n_best=6, beam_size=value)

@@ -93,17 +93,24 @@ class Ended:
             latest = torch.cat([self.latest[utterances, 1:], scores.amax(1, keepdim=True)], dim=1)
             self.latest[utterances] = latest
 
-    def hopeless(self, utterances: Tensor, margin: float) -> Tensor:
-        """Tell where the last hypotheses to end are all far worse than the best, (A,).
+    def hopeless(self, utterances: Tensor, growing: Tensor, margin: float) -> Tensor:
+        """Tell where all that came lately is far worse than the best that has ended, (A,).
 
         The end detection of Watanabe et al. 2017, equation 50: at each of the last L lengths some
-        hypothesis ended, none within `margin` of the best of all lengths. False where L is 0.
+        hypothesis ended, none within `margin` of the best of all lengths. Beyond that, none that
+        grows may be within `margin`: in a wide beam hypotheses end at every length, all of them
+        badly before the words are over. False where L is 0.
+
+        Args:
+            utterances: (A,).
+            growing: (A,), the best score of those that grow.
+            margin: natural log.
         """
         if not self.latest.size(1):
             return torch.zeros_like(utterances, dtype=torch.bool)
-        latest = self.latest[utterances]
-        far = latest < self.scores[utterances, :1] - margin
-        return (far & (latest > NEVER)).all(dim=1)
+        latest, least = self.latest[utterances], self.scores[utterances, 0] - margin
+        far = (latest < least[:, None]) & (latest > NEVER)
+        return far.all(dim=1) & (growing < least)
 
     def paths(self) -> list[list[TokenPath]]:
         """Turn the hypotheses into lists, without sos."""

@@ -9,9 +9,9 @@ import torch
 from torch import Tensor
 
 from asr.decoding.base import AttentionDecoder, SearchRequest
-from asr.decoding.ctc_prefix_score import CTCPrefixScorer, CTCPrefixState
 from asr.decoding.fusion import Fusion
 from asr.decoding.label_search.coverage import Coverage
+from asr.decoding.label_search.ctc import CtcTerm
 from asr.text.symbols import BLANK_ID, SOS_EOS_ID
 
 
@@ -21,7 +21,7 @@ class States:
 
     decoder: Any
     fusion: Any
-    prefix: CTCPrefixState | None
+    ctc: Any
     attended: Tensor | None  # (N, T'), attention to the encodings summed over the labels
 
 
@@ -30,17 +30,17 @@ class Scorers:
     """The decoder, what is fused with it, and CTC.
 
     Attributes:
-        decoder: the attention decoder; its weight is `1 - ctc_weight`.
+        decoder: the attention decoder.
+        decoder_weight: of its log-probabilities.
         fusion: extras and the length bonus.
-        ctc: None where its weight is 0.
-        ctc_weight: of the CTC prefix scores.
+        ctc: what CTC adds; None where it has no say.
         coverage: None where its weight is 0.
     """
 
     decoder: AttentionDecoder
+    decoder_weight: float
     fusion: Fusion
-    ctc: CTCPrefixScorer | None = None
-    ctc_weight: float = 0.0
+    ctc: CtcTerm | None = None
     coverage: Coverage | None = None
 
     @classmethod
@@ -48,15 +48,15 @@ class Scorers:
         cls,
         decoder: AttentionDecoder,
         request: SearchRequest,
-        ctc: CTCPrefixScorer | None = None,
-        ctc_weight: float = 0.0,
+        ctc: CtcTerm | None = None,
+        decoder_weight: float = 1.0,
     ) -> Scorers:
         """Take fusion and coverage from what the search is asked for."""
         options = request.options
         coverage = None
         if options.coverage_weight:
             coverage = Coverage(options.coverage_weight, options.coverage_threshold)
-        return cls(decoder, request.fusion or Fusion(()), ctc, ctc_weight, coverage)
+        return cls(decoder, decoder_weight, request.fusion or Fusion(()), ctc, coverage)
 
     def initial_states(self, encodings: Tensor, lengths: Tensor, beam_size: int) -> States:
         """Return the states of `beam_size` empty hypotheses for each utterance (B, T', D)."""
@@ -67,7 +67,7 @@ class Scorers:
         return States(
             decoder=decoder,
             fusion=self.fusion.initial_state(len(rows), encodings.device),
-            prefix=self.ctc.initial_state(beam_size) if self.ctc else None,
+            ctc=self.ctc.initial_state(beam_size) if self.ctc else None,
             attended=torch.zeros(shape, device=encodings.device) if self.coverage else None,
         )
 
@@ -91,7 +91,7 @@ class Scorers:
             coverage_gains = self.coverage.gains(states.attended, attended)
             following = replace(states, decoder=decoder, attended=attended)
 
-        decoder_gains = (1 - self.ctc_weight) * log_probs.float()
+        decoder_gains = self.decoder_weight * log_probs.float()
         gains = decoder_gains + self.fusion.gains(states.fusion, None)
         gains[:, SOS_EOS_ID] = decoder_gains[:, SOS_EOS_ID] + self.fusion.final_gains(states.fusion)
         gains[:, BLANK_ID] = -torch.inf
@@ -99,26 +99,16 @@ class Scorers:
             gains += coverage_gains[:, None]
         return gains, following
 
-    def prefix_scores(self, states: States, candidates: Tensor) -> Tensor:
-        """Return the weighted CTC score of each candidate (A, M) after each hypothesis, (A, K, M).
-
-        That of eos is the score of the hypothesis as a whole transcript.
-        """
-        assert self.ctc is not None and states.prefix is not None
-        scores = self.ctc.prefix_scores(states.prefix, candidates)
-        complete = states.prefix.complete.view(*scores.shape[:2], 1)
-        return self.ctc_weight * torch.where(candidates[:, None] == SOS_EOS_ID, complete, scores)
-
     def select(self, states: States, rows: Tensor, labels: Tensor) -> States:
         """Return the states of M hypotheses: m is row `rows[m]` with the label `labels[m]` added.
 
         The decoder takes the label in its next step.
         """
-        prefix, attended = states.prefix, states.attended
+        attended = states.attended
         return States(
             decoder=self.decoder.select(states.decoder, rows),
             fusion=self.fusion.advance(states.fusion, rows, labels),
-            prefix=self.ctc.advance(prefix, rows, labels) if self.ctc and prefix else None,
+            ctc=self.ctc.advance(states.ctc, rows, labels) if self.ctc else None,
             attended=attended[rows] if attended is not None else None,
         )
 

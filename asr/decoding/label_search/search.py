@@ -60,7 +60,7 @@ def label_search(
             `end_margin` count here.
 
     Returns:
-        For each utterance up to `n_best` paths, best first, without frames.
+        For each utterance up to `n_best` paths, best first.
     """
     lengths = lengths.to(encodings.device)
     states = scorers.initial_states(encodings, lengths, options.beam_size)
@@ -90,14 +90,14 @@ def _continue(
         labels = torch.arange(vocab_size, device=gains.device).expand(num_utterances, -1)
         return _Continuations(labels, scores, scores)
 
-    # With CTC's weight at 1 the decoder has no say in what is promising.
-    size = vocab_size if scorers.ctc_weight == 1 else min(num_candidates + 1, vocab_size)
+    # A decoder without weight has no say in what is promising.
+    size = vocab_size if scorers.decoder_weight == 0 else min(num_candidates + 1, vocab_size)
     promise = (growing.totals.float()[:, :, None] + gains).amax(dim=1)
     promise[:, SOS_EOS_ID] = torch.inf
     labels = promise.topk(size, dim=1).indices
     chosen = gains.gather(2, labels[:, None].expand(-1, gains.size(1), -1))
     scores = growing.scores[:, :, None] + chosen
-    return _Continuations(labels, scores + scorers.prefix_scores(states, labels), scores)
+    return _Continuations(labels, scores + scorers.ctc.scores(states.ctc, labels), scores)
 
 
 def _best(continuations: _Continuations, beam_size: int) -> _Choice:
@@ -166,5 +166,5 @@ def _going(
     reach = (totals + still_to_gain).masked_fill(totals == NEVER, NEVER).amax(dim=1)
     may_win = reach > ended.scores[utterances, -1]
     may_rise = (still_to_gain > 0).any(dim=1)
-    given_up = may_rise & ended.hopeless(utterances, end_margin)
+    given_up = may_rise & ended.hopeless(utterances, totals.amax(dim=1), end_margin)
     return (may_win & ~given_up).nonzero()[:, 0]

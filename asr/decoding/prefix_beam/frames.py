@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from asr.decoding.prefix_beam.step import NEVER, Frame, token_codes
+from asr.text.symbols import BLANK_ID, SOS_EOS_ID
 
 _BLOCK_FRAMES = 64
 _BLOCK_SCORES = 1 << 20  # of all utterances and symbols; bounds the memory of a block
@@ -21,14 +22,10 @@ class FrameChoice:
     Attributes:
         candidates: symbols a frame that prefixes are extended by.
         blank_skip: frames whose blank is more probable than this are taken as blank.
-        blank_id: id of the blank symbol.
-        forbidden: symbols that prefixes are never extended by.
     """
 
     candidates: int
     blank_skip: float
-    blank_id: int
-    forbidden: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -59,11 +56,11 @@ def keep_frames(
         log_probs: (B, T, V).
         lengths: (B,), frames that are real.
         starts_in_gap: (B,), frames were left out just before the first.
-        choice: `blank_skip` and `blank_id` count.
+        choice: `blank_skip` counts.
     """
     frames = torch.arange(log_probs.size(1), device=log_probs.device)
     real = frames < lengths[:, None]
-    blank = log_probs[:, :, choice.blank_id].double()
+    blank = log_probs[:, :, BLANK_ID].double()
     skipped = real & (blank.exp() > choice.blank_skip)
     kept = real & ~skipped
     counts = kept.sum(dim=1)
@@ -87,13 +84,11 @@ class Block:
 
     Attributes:
         frames: one a step, each of as many leading utterances as have it.
-        places: (C, B), each frame's number in the piece.
         best_scores: (B,), sum of each frame's greatest log-probability, which the search leaves
             out so that an hour's scores keep their precision.
     """
 
     frames: list[Frame]
-    places: Tensor
     best_scores: Tensor
 
 
@@ -146,12 +141,10 @@ def _block(
     in_use = torch.arange(rows.numel(), device=scores.device) < going_on_device
     best_scores = best[:, :, 0].double().masked_fill(~in_use, 0.0).sum(dim=0)
 
-    blank = scores[:, :, choice.blank_id, None] - best
-    forbidden = top.indices == choice.blank_id
-    for token in choice.forbidden:
-        forbidden |= top.indices == token
-    top_scores = (top.values - best).masked_fill(forbidden, NEVER)
-    top_tokens = torch.cat([torch.full_like(places[:, :, None], choice.blank_id), top.indices], 2)
+    blank = scores[:, :, BLANK_ID, None] - best
+    is_label = (top.indices != BLANK_ID) & (top.indices != SOS_EOS_ID)
+    top_scores = (top.values - best).masked_fill(~is_label, NEVER)
+    top_tokens = torch.cat([torch.full_like(places[:, :, None], BLANK_ID), top.indices], 2)
     top_scores = torch.cat([blank, top_scores], dim=2)
     columns = (scores, best, blank, top_scores, top_tokens, token_codes(top_tokens))
     each = zip(*(column.unbind(0) for column in columns), strict=True)
@@ -160,4 +153,4 @@ def _block(
         Frame._make([*(tensor[:size] for tensor in tensors), gap[:size] if has_gap else None])
         for size, tensors, (gap, has_gap) in zip(going, each, gaps, strict=True)
     ]
-    return Block(frames, places, best_scores)
+    return Block(frames, best_scores)

@@ -10,12 +10,10 @@ from itertools import groupby
 
 import numpy as np
 import torch
-from torch import Tensor
 
 from asr.decoding.prefix_beam.step import Step
 
 _NO_TOKEN = -1
-Labels = tuple[list[int], list[int]]  # tokens, and the frame of each
 
 
 @dataclass(slots=True, eq=False)
@@ -24,7 +22,6 @@ class _Segment:
 
     before: _Segment | None
     tokens: array[int]
-    frames: array[int]
 
 
 class History:
@@ -37,7 +34,7 @@ class History:
     """
 
     def __init__(self, beam_size: int) -> None:
-        self._root = _Segment(None, array("i"), array("i"))
+        self._root = _Segment(None, array("i"))
         self._entries = [self._root] * beam_size
 
     @property
@@ -45,7 +42,7 @@ class History:
         """How many labels can change no more."""
         return len(self._root.tokens)
 
-    def extend(self, sources: list[int], labels: list[Labels]) -> None:
+    def extend(self, sources: list[int], labels: list[list[int]]) -> None:
         """Take a block of frames.
 
         Args:
@@ -54,7 +51,7 @@ class History:
         """
         before = [self._entries[source] for source in sources]
         self._entries = [
-            _Segment(segment, *(array("i", part) for part in emitted)) if emitted[0] else segment
+            _Segment(segment, array("i", emitted)) if emitted else segment
             for segment, emitted in zip(before, labels, strict=True)
         ]
         self._join_segments()
@@ -69,7 +66,6 @@ class History:
                 if id(segment) not in now_in:
                     if entries_behind[id(last)] == entries_behind[id(segment)]:
                         last.tokens += segment.tokens
-                        last.frames += segment.frames
                         now_in[id(segment)] = last
                     else:
                         segment.before = last
@@ -77,13 +73,12 @@ class History:
                 last = now_in[id(segment)]
         self._entries = [now_in.get(id(entry), entry) for entry in self._entries]
 
-    def labels(self, entry: int) -> Labels:
-        """Return all tokens of an entry, and the frame of each."""
-        tokens, frames = array("i"), array("i")
+    def labels(self, entry: int) -> list[int]:
+        """Return all labels of an entry."""
+        labels = array("i")
         for segment in _chain(self._entries[entry]):
-            tokens += segment.tokens
-            frames += segment.frames
-        return tokens.tolist(), frames.tolist()
+            labels += segment.tokens
+        return labels.tolist()
 
 
 def _chain(segment: _Segment) -> list[_Segment]:
@@ -95,15 +90,12 @@ def _chain(segment: _Segment) -> list[_Segment]:
     return chain[::-1]
 
 
-def trace_back(
-    steps: list[Step], frame_numbers: Tensor
-) -> Iterator[tuple[list[int], list[Labels]]]:
+def trace_back(steps: list[Step]) -> Iterator[tuple[list[int], list[list[int]]]]:
     """Read what each entry emitted in a block of frames off the back-pointers.
 
     Args:
         steps: one a frame; the later ones may be of fewer utterances than the first ones, the
             leading ones.
-        frame_numbers: (C, B), of the utterances of the first step.
 
     Yields:
         for each utterance what `History.extend` takes.
@@ -124,7 +116,7 @@ def trace_back(
             moving = sources[t][moving]
         entry[:size] = moving
         stop -= len(group)
-    yield from _split(emitted, entry.reshape(batch_size, beam_size) - rows, frame_numbers)
+    yield from _split(emitted, entry.reshape(batch_size, beam_size) - rows)
 
 
 def _runs_of_one_size(steps: list[Step]) -> list[list[Step]]:
@@ -132,32 +124,19 @@ def _runs_of_one_size(steps: list[Step]) -> list[list[Step]]:
 
 
 def _back_pointers(steps: list[Step]) -> tuple[np.ndarray, np.ndarray]:
-    """Return where the best evidence of each entry comes from, and the label that begins there.
-
-    A prefix often enters the beam with little probability, long before its last label is spoken:
-    the label begins where what arrives outweighs what the prefix had.
-
-    Returns:
-        the entry before the frame and the label or `_NO_TOKEN`, both (C, B, K).
-    """
+    """Return the entry before each frame and the label added or `_NO_TOKEN`, both (C, B, K)."""
     step = Step(*(torch.stack(column) for column in zip(*steps, strict=True)))
-    had = torch.logaddexp(step.staying_blank, step.staying_label)
-    begins_anew = (step.arriving > had).gather(2, step.source) & ~step.is_new
-    source = torch.where(begins_anew, step.parent_entry.gather(2, step.source), step.source)
-    token = step.token.masked_fill(~(step.is_new | begins_anew), _NO_TOKEN)
-    return source.cpu().numpy(), token.cpu().numpy()
+    token = step.token.masked_fill(~step.is_new, _NO_TOKEN)
+    return step.source.cpu().numpy(), token.cpu().numpy()
 
 
-def _split(
-    emitted: np.ndarray, sources: np.ndarray, frame_numbers: Tensor
-) -> Iterator[tuple[list[int], list[Labels]]]:
+def _split(emitted: np.ndarray, sources: np.ndarray) -> Iterator[tuple[list[int], list[list[int]]]]:
     """Hand out labels by frame (C, B * K) and sources (B, K) utterance by utterance."""
     batch_size, beam_size = sources.shape
     entry, step = (emitted.T != _NO_TOKEN).nonzero()
     tokens = emitted[step, entry].tolist()
-    frames = frame_numbers.cpu().numpy()[step, entry // beam_size].tolist()
     ends = np.bincount(entry, minlength=emitted.shape[1]).cumsum().tolist()
     bounds = list(zip([0, *ends[:-1]], ends, strict=True))
-    labels = [(tokens[start:stop], frames[start:stop]) for start, stop in bounds]
+    labels = [tokens[start:stop] for start, stop in bounds]
     for row in range(batch_size):
         yield sources[row].tolist(), labels[row * beam_size : (row + 1) * beam_size]

@@ -12,7 +12,6 @@ from asr.decoding.prefix_beam.frames import Block, FrameChoice, blocks, keep_fra
 from asr.decoding.prefix_beam.fused import FusedBeams
 from asr.decoding.prefix_beam.history import History, trace_back
 from asr.decoding.prefix_beam.step import NEVER, Beam, Step, advance, initial_beam
-from asr.text.symbols import BLANK_ID, SOS_EOS_ID
 
 
 def prefix_beam(
@@ -37,7 +36,6 @@ def ctc_prefix_beam_search(
     fusion: Fusion | None = None,
     candidates: int | None = None,
     blank_skip: float = 1.0,
-    blank_id: int = BLANK_ID,
 ) -> list[list[TokenPath]]:
     """Search whole utterances; see `PrefixBeamSearch`.
 
@@ -48,7 +46,6 @@ def ctc_prefix_beam_search(
         fusion: what is added to CTC's scores.
         candidates: symbols a frame that prefixes are extended by.
         blank_skip: frames whose blank is more probable than this are taken as blank.
-        blank_id: id of the blank symbol.
 
     Returns:
         For each utterance up to `beam_size` distinct paths, best first.
@@ -59,7 +56,6 @@ def ctc_prefix_beam_search(
         fusion=fusion,
         candidates=candidates,
         blank_skip=blank_skip,
-        blank_id=blank_id,
         dtype=torch.promote_types(log_probs.dtype, torch.float),
         device=log_probs.device,
     )
@@ -70,16 +66,15 @@ def ctc_prefix_beam_search(
 class PrefixBeamSearch:
     """Searches for the label sequences of the highest CTC probability, in pieces of any size.
 
-    Without fusion only the `beam_size + 1` best symbols of a frame are tried as extensions. That
-    loses nothing: of the symbols better than any other, each but the prefix's own last label leads
-    from the same prefix to a better entry (blank to the prefix itself), and so fills the beam
-    without it. With fusion a symbol may be worth more than CTC says: `candidates` are tried, and
-    `<sos/eos>` never is.
+    Without fusion only the `beam_size + 2` best symbols of a frame are tried as extensions. That
+    loses nothing: of the symbols better than any other, each but the prefix's own last label and
+    `<sos/eos>`, which is never a label, leads from the same prefix to a better entry (blank to the
+    prefix itself), and so fills the beam without it. With fusion a symbol may be worth more than
+    CTC says: `candidates` are tried.
 
     A frame whose blank is more probable than `blank_skip` is taken as blank: alignments with a
     label in it are dropped, no prefix grows or repeats its last label there. Everything else is
-    exact: blank's probability is counted, and an equal label after the frame is a new one. Frames
-    of the result count all frames.
+    exact: blank's probability is counted, and an equal label after the frame is a new one.
 
     Memory holds the labels of the entries, and back-pointers of a bounded number of frames.
 
@@ -88,10 +83,8 @@ class PrefixBeamSearch:
         beam_size: prefixes kept for each utterance (K).
         fusion: what is added to CTC's scores; it ranks prefixes together with them.
         candidates: symbols a frame that prefixes are extended by with fusion; at least
-            `beam_size + 1` are without it. None: `2 * beam_size`.
+            `beam_size + 2` are without it. None: `2 * beam_size`.
         blank_skip: a probability; 1.0 leaves no frame out.
-        blank_id: id of the blank symbol.
-        sos_eos_id: id of the symbol that begins and ends a sequence.
         dtype: of the scores.
         device: of the log-probabilities.
     """
@@ -104,24 +97,20 @@ class PrefixBeamSearch:
         fusion: Fusion | None = None,
         candidates: int | None = None,
         blank_skip: float = 1.0,
-        blank_id: int = BLANK_ID,
-        sos_eos_id: int = SOS_EOS_ID,
         dtype: torch.dtype = torch.float,
         device: torch.device | str = "cpu",
     ) -> None:
         device = torch.device(device)
         if fusion is None:
-            self._choice = FrameChoice(beam_size + 1, blank_skip, blank_id)
+            self._choice = FrameChoice(beam_size + 2, blank_skip)
             self._fused = None
         else:
-            candidates = candidates or 2 * beam_size
-            self._choice = FrameChoice(candidates, blank_skip, blank_id, (sos_eos_id,))
+            self._choice = FrameChoice(candidates or 2 * beam_size, blank_skip)
             self._fused = FusedBeams(fusion, batch_size, beam_size, device)
-        self._beam = initial_beam(batch_size, beam_size, blank_id, dtype, device)
+        self._beam = initial_beam(batch_size, beam_size, dtype, device)
         self._histories = [History(beam_size) for _ in range(batch_size)]
         # What all entries of an utterance have in common: (B,), in double precision.
         self._base = torch.zeros(batch_size, dtype=torch.double, device=device)
-        self._num_frames = torch.zeros(batch_size, dtype=torch.long, device=device)
         self._in_gap = torch.zeros(batch_size, dtype=torch.bool, device=device)
 
     @torch.inference_mode()
@@ -147,7 +136,6 @@ class PrefixBeamSearch:
             self._fused.reorder(inverse)
         self._beam = beam.rows(inverse)
         self._base += kept.skipped_score
-        self._num_frames += lengths
         self._in_gap = kept.ends_in_gap
 
     def _take(self, beam: Beam, block: Block) -> tuple[Beam, list[Step]]:
@@ -170,9 +158,7 @@ class PrefixBeamSearch:
     def _remember(self, steps: list[Step], block: Block, order: Tensor) -> None:
         rows = order[: block.best_scores.size(0)]
         self._base[rows] += block.best_scores
-        frame_numbers = self._num_frames[rows] + block.places
-        traced = trace_back(steps, frame_numbers)
-        for row, (sources, labels) in zip(rows.tolist(), traced, strict=True):
+        for row, (sources, labels) in zip(rows.tolist(), trace_back(steps), strict=True):
             self._histories[row].extend(sources, labels)
 
     @property
@@ -190,8 +176,7 @@ class PrefixBeamSearch:
         Returns:
             For each utterance distinct paths, best first. A score is the logarithm of the summed
             probability of all alignments that stayed within the beam, and what the labels and
-            their end gain by fusion. A token's frame is the one where most of its prefix's
-            probability came in.
+            their end gain by fusion.
         """
         fused = self._beam.fused.double()
         if self._fused:
@@ -204,14 +189,9 @@ class PrefixBeamSearch:
         )
         return [
             [
-                _path(history, *entry)
-                for entry in list(zip(*rows, strict=True))[:n_best]
-                if entry[0] != NEVER
+                TokenPath(history.labels(entry), score, fused=gained)
+                for score, gained, entry in list(zip(*rows, strict=True))[:n_best]
+                if score != NEVER
             ]
             for history, *rows in columns
         ]
-
-
-def _path(history: History, score: float, fused: float, entry: int) -> TokenPath:
-    tokens, frames = history.labels(entry)
-    return TokenPath(tokens, score, frames, fused=fused)

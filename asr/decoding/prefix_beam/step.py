@@ -16,6 +16,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from asr.text.symbols import BLANK_ID
+
 NEVER = float("-inf")
 _ROOT_HASH = 0x51_7C_C1_B7_27_22_0A_95
 _NO_HASH = -1
@@ -54,20 +56,14 @@ class Frame(NamedTuple):
 
 
 class Step(NamedTuple):
-    """Where each entry comes from, and what it was before it arrived there; all (B, K)."""
+    """Where each entry comes from; all (B, K)."""
 
     source: Tensor  # entry of the beam before the frame
     token: Tensor  # the prefix's last label
     is_new: Tensor  # the prefix is the source's and one more label
-    parent_entry: Tensor  # by entry before the frame: the one that it is an extension of
-    arriving: Tensor  # by entry before the frame: what flows in from there
-    staying_blank: Tensor  # by entry before the frame: what it has without that, ending in blank
-    staying_label: Tensor  # ... and ending in its last label
 
 
-def initial_beam(
-    batch_size: int, beam_size: int, blank_id: int, dtype: torch.dtype, device: torch.device
-) -> Beam:
+def initial_beam(batch_size: int, beam_size: int, dtype: torch.dtype, device: torch.device) -> Beam:
     """Return the beam before any frame: the empty prefix, and entries without mass."""
     blank = torch.full((batch_size, beam_size), NEVER, dtype=dtype, device=device)
     blank[:, 0] = 0.0
@@ -77,7 +73,7 @@ def initial_beam(
         label=torch.full_like(blank, NEVER),
         total=blank,
         fused=torch.zeros_like(blank),
-        last=torch.full_like(hashes, blank_id),
+        last=torch.full_like(hashes, BLANK_ID),
         hash=hashes,
         parent=torch.full_like(hashes, _NO_HASH),
     )
@@ -106,10 +102,9 @@ def advance(beam: Beam, frame: Frame, gains: Tensor | None = None) -> tuple[Beam
             label=beam.label.masked_fill(frame.after_gap, NEVER),
         )
     own = frame.scores.gather(1, beam.last) - frame.best
-    from_i, arriving, parent_entry = _arrivals(beam, own)
+    from_i, arriving = _arrivals(beam, own)
     stay_blank = beam.total + frame.blank
-    own_label = beam.label + own
-    stay_label = torch.logaddexp(own_label, arriving)
+    stay_label = torch.logaddexp(beam.label + own, arriving)
 
     reached = _extend(beam, frame, from_i)
     reached[:, :, 0] = torch.logaddexp(stay_blank, stay_label)
@@ -132,11 +127,10 @@ def advance(beam: Beam, frame: Frame, gains: Tensor | None = None) -> tuple[Beam
         hash=torch.where(is_new, grown_hash, source_hash),
         parent=parent.masked_fill(best == NEVER, _NO_HASH),
     )
-    step = Step(source, token, is_new, parent_entry, arriving, stay_blank, own_label)
-    return advanced, step
+    return advanced, Step(source, token, is_new)
 
 
-def _arrivals(beam: Beam, own: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+def _arrivals(beam: Beam, own: Tensor) -> tuple[Tensor, Tensor]:
     """Find what flows from one entry of the beam into another.
 
     Args:
@@ -145,14 +139,13 @@ def _arrivals(beam: Beam, own: Tensor) -> tuple[Tensor, Tensor, Tensor]:
 
     Returns:
         whether entry j is entry i and one more label (B, Kj, Ki), which holds for one i at most as
-        prefixes are distinct; what arrives at j in this frame (B, K); and the i it comes from.
+        prefixes are distinct; and what arrives at j in this frame (B, K).
     """
     from_i = beam.parent[:, :, None] == beam.hash[:, None, :]
     # A label equal to the one before it begins only after a blank.
     repeats = beam.last[:, :, None] == beam.last[:, None, :]
     leaving = torch.where(repeats, beam.blank[:, None, :], beam.total[:, None, :])
-    leaving, parent_entry = leaving.masked_fill(~from_i, NEVER).max(dim=2)
-    return from_i, leaving + own, parent_entry
+    return from_i, leaving.masked_fill(~from_i, NEVER).amax(dim=2) + own
 
 
 def _extend(beam: Beam, frame: Frame, from_i: Tensor) -> Tensor:

@@ -113,6 +113,11 @@ def _read_tables(options: ReportOptions) -> list[ResultsTable]:
     if unknown:
         todo = did_you_mean(unknown[0], (table.split for table in tables))
         raise UserError(f"--cuts names the split '{unknown[0]}'", where=str(folder), todo=todo)
+    for split, path in options.cuts.items():
+        if not path.is_file():
+            raise UserError(
+                "the file does not exist", where=str(path), todo=f"Mend --cuts {split}=…"
+            )
     return sorted(tables, key=lambda table: (table.split != options.choose_on, table.split))
 
 

@@ -5,7 +5,7 @@ import random
 import pytest
 
 from asr.decoding.hypothesis import Word
-from asr.transcription.merging import merge_words
+from asr.decoding.long_audio.merging import merge_words
 
 
 def words(*timed: tuple[str, float]) -> list[Word]:

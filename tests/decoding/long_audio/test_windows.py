@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 import soundfile
 
-from asr.data.audio import read_audio, read_header
-from asr.transcription.windows import Window, overlapped_windows, read_window
+from asr.data.audio import read_audio
+from asr.decoding.long_audio.recordings import AudioFile
+from asr.decoding.long_audio.windows import Window, overlapped_windows
 
 
 @pytest.mark.parametrize("duration", [0.01, 5.0, 20.0, 20.01, 36.0, 52.1, 7200.0])
@@ -29,10 +30,10 @@ def test_a_window_is_the_same_stretch_of_the_resampled_file(rate: int, tmp_path:
     path = tmp_path / "noise.wav"
     soundfile.write(path, noise, rate, subtype="FLOAT")
     whole = read_audio(path, 16000)
-    header = read_header(path)
-    end = header.num_samples / rate
+    file = AudioFile.open(path)
+    end = file.duration
     for start, stop in [(0.0, 1.0), (0.7313, 2.2), (1.999, end), (0.0, end)]:
-        part = read_window(path, header, Window(start, stop), 16000)
+        part = file.read(Window(start, stop), 16000)
         first = round(start * 16000)
         expected = whole[first : first + round(stop * 16000) - first]
         assert abs(len(part) - len(expected)) <= 1

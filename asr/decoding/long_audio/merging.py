@@ -13,9 +13,15 @@ from collections.abc import Sequence
 import kaldialign
 
 from asr.decoding.hypothesis import Word
+from asr.text.scripts import join_cjk
 
 _SAME_TIME = 0.4  # seconds that the middles of the same word may lie apart
 _NOTHING = "\0"
+
+
+def join_words(words: Sequence[Word]) -> str:
+    """Return the text of words, spaced as the language has it."""
+    return join_cjk(" ".join(word.text for word in words))
 
 
 def merge_words(

@@ -4,13 +4,9 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 
-from asr.data.audio import AudioHeader, read_part, resample
-
-_MARGIN = 0.1  # seconds on either side that resampling needs
 _STRETCH = 0.2  # seconds over which loudness is measured
 
 
@@ -54,23 +50,3 @@ def quietest(samples: np.ndarray, rate: int, start: float, end: float) -> float:
     energy = np.cumsum(np.concatenate([[0.0], part**2]))
     first = int((energy[size:] - energy[:-size]).argmin())
     return start + (first + size / 2) / rate
-
-
-def read_window(path: Path, header: AudioHeader, window: Window, target_rate: int) -> np.ndarray:
-    """Read a window as mono float32 (N,) at `target_rate`, as if the whole file had been resampled.
-
-    Raises:
-        UserError: the file cannot be read.
-    """
-    if header.sampling_rate == target_rate:
-        start = round(window.start * target_rate)
-        return read_part(path, target_rate, start, round(window.end * target_rate) - start)
-    # Both ends lie where a sample of either rate does.
-    step = header.sampling_rate // math.gcd(header.sampling_rate, target_rate)
-    first = max(math.floor((window.start - _MARGIN) * header.sampling_rate / step), 0) * step
-    last = min(math.ceil((window.end + _MARGIN) * header.sampling_rate), header.num_samples)
-    raw = read_part(path, header.sampling_rate, first, last - first)
-    samples = resample(raw, header.sampling_rate, target_rate)
-    offset = first // step * (target_rate // math.gcd(header.sampling_rate, target_rate))
-    begin = round(window.start * target_rate) - offset
-    return samples[begin : round(window.end * target_rate) - offset]

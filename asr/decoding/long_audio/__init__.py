@@ -1,0 +1,1 @@
+"""Recordings longer than what a model was trained on: overlapped windows, their words merged."""

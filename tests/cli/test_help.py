@@ -1,0 +1,42 @@
+"""What `--help` says of every command and option."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import click
+import pytest
+
+from asr.cli.main import COMMANDS, cli, main
+
+
+def leaves(name: str, command: click.Command) -> Iterator[tuple[str, click.Command]]:
+    """Yield a command, or those of a group, with the words that call it."""
+    if not isinstance(command, click.Group):
+        yield name, command
+        return
+    for inner, found in command.commands.items():
+        yield from leaves(f"{name} {inner}", found)
+
+
+def of_name(name: str) -> list[tuple[str, click.Command]]:
+    command = cli.get_command(click.Context(cli), name)
+    assert command is not None
+    return list(leaves(name, command))
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_option_is_a_sentence_with_its_default(
+    name: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for words, command in of_name(name):
+        assert main([*words.split(), "--help"]) == 0
+        told = " ".join(capsys.readouterr().out.split())
+        assert command.help and command.help.strip().endswith((".", "…."))
+        for option in command.params:
+            if not isinstance(option, click.Option):
+                continue
+            assert option.help and option.help.endswith("."), f"{words} {option.opts}"
+            default = option.to_info_dict()["default"]
+            if default not in (None, False, ()) and not option.multiple:
+                assert f"[default: {default}" in told, f"{words} {option.opts}"
