@@ -13,7 +13,7 @@ from asr.graphs.arcs import Arcs
 from asr.k2.epsilons import without_epsilons
 from asr.k2.library import load_k2
 
-MAX_CTC_ARCS = 50_000_000  # V * V; about a gigabyte
+MAX_ARCS = 50_000_000  # of a graph; about a gigabyte
 
 
 @lru_cache(maxsize=4)
@@ -26,7 +26,7 @@ def ctc_topology(vocab_size: int, device: torch.device) -> Any:
         UserError: k2 is missing, or the vocabulary is too large for it.
     """
     k2 = load_k2("the CTC topology")
-    if vocab_size**2 > MAX_CTC_ARCS:
+    if vocab_size**2 > MAX_ARCS:
         raise UserError(
             f"the CTC topology of {vocab_size} symbols is too large for k2",
             todo="Use a method that is not named k2-ctc, or a smaller vocabulary.",

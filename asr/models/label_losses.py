@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any, ClassVar
 
@@ -9,6 +10,8 @@ import torch
 from torch import Tensor, nn
 
 from asr.config.decoders import CTCLossParams, LfMmiLossParams
+from asr.errors import UserError
+from asr.k2.graphs import MAX_ARCS
 from asr.k2.lattices import Beams
 from asr.k2.library import load_k2
 from asr.k2.losses import ctc_loss as k2_ctc_loss
@@ -49,6 +52,12 @@ class LfMmiLoss(nn.Module):
 
     def __init__(self, params: LfMmiLossParams, vocab_size: int) -> None:
         super().__init__()
+        if 2 * vocab_size**2 > MAX_ARCS:
+            raise UserError(
+                f"LfMmiLoss compares with too much for k2 with {vocab_size} tokens",
+                where="loss",
+                todo=f"Use at most {math.isqrt(MAX_ARCS // 2)} tokens, or CTCLoss.",
+            )
         self.params = params
         self.ctc = _ctc(params)
         self.register_buffer("bigram", torch.zeros(vocab_size, vocab_size))

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from asr.config.decoders import CTCLossParams, LfMmiLossParams
 from asr.config.loading import parse_config
+from asr.errors import UserError
 from asr.k2.losses import ctc_loss as k2_ctc_loss
 from asr.models import AsrModel
 from asr.models.label_losses import LfMmiLoss, make_label_loss
@@ -153,3 +154,8 @@ def test_a_model_learns_with_lf_mmi() -> None:
 def test_the_loss_is_chosen_by_the_configuration() -> None:
     assert make_label_loss(CTCLossParams(), 5).name == "ctc"
     assert make_label_loss(LfMmiLossParams(), 5).name == "mmi"
+
+
+def test_lf_mmi_of_a_vocabulary_too_large_for_its_graph() -> None:
+    with pytest.raises(UserError, match=r"with 5001 tokens\. Use at most 5000 tokens, or CTCLoss"):
+        LfMmiLoss(LfMmiLossParams(), 5001)
