@@ -170,39 +170,58 @@ def check_method(name: str, parts: Collection[str]) -> MethodName:
 class DecodingOptions(Params):
     """What a user may turn when decoding; a method ignores what it has no use for.
 
-    `beam_size`: hypotheses kept for each utterance during the search; `attention-rescoring`
-    rescores that many. It and `joint` sort by `ctc_weight * ctc + (1 - ctc_weight) * attention`,
-    both natural log-probabilities, and `lm-rescoring` by CTC and its extras. What extras say is
-    added with their weights. `frame_candidates` and `blank_skip` are of all methods that begin
-    with the CTC prefix beam.
+    `joint` and `attention-rescoring` score by `ctc_weight * ctc + (1 - ctc_weight) * attention`,
+    both natural log-probabilities; what extras say is added with their weights. docs/decoding.md
+    says which options are of which methods, and when to turn them.
     """
 
-    beam_size: int = Field(10, ge=1, le=1000)
-    n_best: int = Field(1, ge=1, description="hypotheses returned; ctc-greedy has only one")
-    ctc_weight: float = Field(0.5, ge=0, le=1, description="attention-rescoring, joint")
-    label_candidates: int = Field(
-        40,
+    beam_size: int = Field(
+        10,
         ge=1,
-        description="joint, attention+hotwords: labels tried next in an utterance, the best by the "
-        "decoder and the extras; with the size of the vocabulary nothing is left out",
+        le=1000,
+        description="hypotheses kept for each utterance in the search, and rescored by "
+        "lm-rescoring, attention-rescoring and k2-attention-rescoring",
+    )
+    n_best: int = Field(1, ge=1, description="hypotheses returned; ctc-greedy has only one")
+    ctc_weight: float = Field(
+        0.5,
+        ge=0,
+        le=1,
+        description="joint, attention-rescoring, k2-attention-rescoring: CTC's share beside the "
+        "attention decoder",
     )
     length_bonus: float = Field(
         0.0,
         allow_inf_nan=False,
-        description="added to the score for every label, by all beam searches",
+        description="all but ctc-greedy: added to the score for every label",
+    )
+    ngram_weight: float = Field(
+        0.3, ge=0, allow_inf_nan=False, description="…+ngram: multiplies the model's scores"
+    )
+    neural_weight: float = Field(
+        0.3, ge=0, allow_inf_nan=False, description="…+neural: multiplies the model's scores"
+    )
+    hotword_weight: float = Field(
+        1.0, ge=0, allow_inf_nan=False, description="…+hotwords: multiplies the phrases' weights"
     )
     frame_candidates: int | None = Field(
         None,
         ge=1,
-        description="ctc-prefix-beam, …-rescoring: symbols tried in a frame when something is "
-        "added to CTC's scores; null: 2 * beam_size",
+        description="ctc-prefix-beam, attention-rescoring: symbols tried in a frame when something "
+        "is added to CTC's scores; null: 2 * beam_size",
     )
     blank_skip: float = Field(
         0.999,
         gt=0,
         le=1,
-        description="ctc-prefix-beam, …-rescoring: frames whose blank is more probable than this "
-        "are taken as blank; 1.0: none",
+        description="ctc-prefix-beam, lm-rescoring, attention-rescoring: frames whose blank is "
+        "more probable than this are taken as blank; 1.0: none",
+    )
+    label_candidates: int = Field(
+        40,
+        ge=1,
+        description="joint, attention+hotwords: labels tried next in an utterance, the best by the "
+        "decoder and the extras; with the size of the vocabulary nothing is left out",
     )
     max_length_ratio: float = Field(
         1.0,
@@ -236,10 +255,17 @@ class DecodingOptions(Params):
         allow_inf_nan=False,
         description="attention, joint: hopeless is this far below the best that has ended",
     )
-    ngram_weight: float = Field(0.3, ge=0, allow_inf_nan=False, description="…+ngram")
-    neural_weight: float = Field(0.3, ge=0, allow_inf_nan=False, description="…+neural")
-    hotword_weight: float = Field(
-        1.0, ge=0, allow_inf_nan=False, description="…+hotwords: multiplies the phrases' weights"
+    acoustic_scale: float = Field(
+        1.0,
+        gt=0,
+        le=100,
+        description="all with a graph: multiplies CTC's log-probabilities in the search",
+    )
+    graph_weight: float = Field(
+        1.0,
+        ge=0,
+        le=100,
+        description="all with a graph: multiplies the graph's scores within the lattice",
     )
     graph_beam: float = Field(
         16.0,
@@ -252,18 +278,6 @@ class DecodingOptions(Params):
     )
     max_active: int = Field(
         7000, ge=20, description="wfst, k2-…: most states of the graph in a frame"
-    )
-    acoustic_scale: float = Field(
-        1.0,
-        gt=0,
-        le=100,
-        description="wfst, k2-hlg…: multiplies CTC's log-probabilities in the search",
-    )
-    wfst_lm_weight: float = Field(
-        1.0,
-        ge=0,
-        le=100,
-        description="wfst, k2-hlg…: multiplies the graph's scores within the lattice",
     )
     graph_paths: int = Field(
         100, ge=1, le=10000, description="wfst+…, k2-…: hypotheses of the lattice scored anew"

@@ -31,6 +31,7 @@ from asr.text.symbols import BLANK_ID
 _IMPOSSIBLE_LABEL = -1e6
 _IMPOSSIBLE = -1e30
 _LEAST_REAL = -5e5
+_SCORES_AT_ONCE = 1 << 22  # of labels in frames, 8 bytes each
 
 
 @dataclass(frozen=True)
@@ -91,13 +92,19 @@ class CTCPrefixScorer:
         Returns:
             (A, K, M), double precision; -inf where no alignment gives the prefix.
         """
-        num_utterances = len(candidates)
-        shape = (num_utterances, -1, self._blank.size(1))
-        utterances = state.utterance.view(num_utterances, -1)[:, :1].expand(candidates.shape)
-        probs = self._label_scores(utterances, candidates).exp_()  # (A, M, T)
+        num_utterances, num_frames = len(candidates), self._blank.size(1)
+        utterances = state.utterance.view(num_utterances, -1)[:, :1]
         top = state.total.amax(dim=1, keepdim=True)  # (N, 1)
-        total = (state.total[:, :-1] - top).exp_()
-        scores = torch.bmm(total.view(shape), probs.mT)
+        total = (state.total[:, :-1] - top).exp_().view(num_utterances, -1, num_frames)
+        at_once = max(1, _SCORES_AT_ONCE // max(1, num_utterances * num_frames))
+        scores = torch.cat(
+            [
+                # (A, K, T) by (A, T, m)
+                torch.bmm(total, self._label_scores(utterances.expand_as(some), some).exp_().mT)
+                for some in candidates.split(at_once, dim=1)
+            ],
+            dim=2,
+        )
 
         blank = (state.blank[:, :-1] - top).exp_()
         of_last = self._label_scores(state.utterance, state.last).exp_()

@@ -3,8 +3,8 @@
 | method | lattice | score of a hypothesis, on its best alignment |
 |---|---|---|
 | `k2-ctc` | of CTC | ctc |
-| `k2-hlg` | of a graph | `acoustic_scale * ctc + wfst_lm_weight * graph` |
-| `k2-hlg-rescoring` | of a graph | `acoustic_scale * ctc + wfst_lm_weight * rescoring n-gram` |
+| `k2-hlg` | of a graph | `acoustic_scale * ctc + graph_weight * graph` |
+| `k2-hlg-rescoring` | of a graph | `acoustic_scale * ctc + graph_weight * rescoring n-gram` |
 | `k2-attention-rescoring` | of a graph | `ctc_weight` times k2-hlg's, and the rest attention |
 
 Extras score the best hypotheses of the lattice anew. As with `wfst`, `+ngram` takes the place of
@@ -113,7 +113,7 @@ def _load_graph(path: Path, device: torch.device) -> Any:
 
 def _weigh_graph(lattices: Any, request: SearchRequest) -> Any:
     """Weigh what the graph said, or put the rescoring model in its place."""
-    weight = request.options.wfst_lm_weight
+    weight = request.options.graph_weight
     if request.rescoring is not None:
         return rescore(lattices, request.rescoring, weight)
     graph_scores = weight * lattices.graph_scores

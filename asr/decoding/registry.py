@@ -8,7 +8,7 @@
 | `attention` | the tokens and eos by the decoder; hotwords as far as CTC has heard them |
 | `joint` | `ctc_weight * ctc + (1 - ctc_weight) * attention`, all CTC alignments |
 | `attention-rescoring` | `ctc_weight * ctc + (1 - ctc_weight) * attention` |
-| `wfst` | `acoustic_scale * ctc + wfst_lm_weight * graph`, both of the best alignment |
+| `wfst` | `acoustic_scale * ctc + graph_weight * graph`, both of the best alignment |
 | `k2-ctc` | the best CTC alignment of the tokens |
 | `k2-hlg`, `k2-hlg-rescoring`, `k2-attention-rescoring` | see `asr.decoding.k2_lattices` |
 

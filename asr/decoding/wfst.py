@@ -2,7 +2,7 @@
 
 The best path alone comes from kaldi-decoder's `FasterDecoder`. N-best lists and everything that
 scores anew come from a lattice (`asr.graphs.search`): its word sequences, each on its best
-alignment, are scored by `acoustic_scale * ctc + wfst_lm_weight * graph` and what extras add, and
+alignment, are scored by `acoustic_scale * ctc + graph_weight * graph` and what extras add, and
 sorted. With `+ngram` the given model takes the place of the graph's: the graph's costs count in the
 search only.
 
@@ -77,7 +77,7 @@ def decode_utterance(
     if not np.isfinite(log_probs).all():
         return [TokenPath([], float("nan"))]
     scaled = np.ascontiguousarray(log_probs * options.acoustic_scale, dtype=np.float32)
-    plain = options.n_best == 1 and options.wfst_lm_weight == 1 and request.fusion is None
+    plain = options.n_best == 1 and options.graph_weight == 1 and request.fusion is None
     paths, complete = (_search_best if plain else _search_lattice)(scaled, graph, request)
     if not paths:
         return [TokenPath([], float("nan"))]
@@ -120,7 +120,7 @@ def _search_lattice(
         lattice, complete = search_lattice(graph.arcs, scores, limits)
         if complete:
             break
-    return (best_paths(lattice, count, options.wfst_lm_weight) if lattice else []), complete
+    return (best_paths(lattice, count, options.graph_weight) if lattice else []), complete
 
 
 def _candidate(path: LatticePath, scores: np.ndarray) -> _Candidate:

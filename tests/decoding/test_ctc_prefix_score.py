@@ -133,3 +133,13 @@ def test_two_thousand_frames_in_single_precision(sharpness: float) -> None:
         state = scorer.advance(state, torch.tensor([0]), torch.tensor([label]))
     assert found == pytest.approx(prefixes, abs=1e-4, rel=0)
     assert float(state.complete) == pytest.approx(complete, abs=1e-4, rel=0)
+
+
+def test_many_candidates_are_scored_a_part_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    log_probs, lengths = random_log_probs(2, 6, 40, seed=4), torch.tensor([6, 4])
+    scorer = CTCPrefixScorer(log_probs, lengths)
+    state = scorer.advance(scorer.initial_state(2), torch.tensor([0, 1, 2, 3]), torch.arange(2, 6))
+    candidates = torch.arange(40).expand(2, -1)
+    whole = scorer.prefix_scores(state, candidates)
+    monkeypatch.setattr("asr.decoding.ctc_prefix_score._SCORES_AT_ONCE", 100)
+    assert torch.allclose(scorer.prefix_scores(state, candidates), whole)

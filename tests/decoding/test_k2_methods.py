@@ -134,7 +134,7 @@ def test_k2_and_kaldi_decoder_agree_on_the_same_graph(
 ) -> None:
     resources = Graph(tmp_path, kind=kind).resources
     scores, lengths = batch_of_scores(6, 12, seed=3), [12, 11, 12, 7, 9, 5]
-    options = {"n_best": n_best, "wfst_lm_weight": lm_weight, **EVERYTHING}
+    options = {"n_best": n_best, "graph_weight": lm_weight, **EVERYTHING}
     ours = run("k2-hlg", resources, scores, lengths, **options)
     theirs = run("wfst", resources, scores, lengths, **options)
     for k2_paths, kaldi_paths in zip(ours, theirs, strict=True):
@@ -156,7 +156,7 @@ def test_rescoring_puts_the_other_model_in_the_place_of_the_graphs(
 ) -> None:
     graph = Graph(tmp_path, seed)
     scores = batch_of_scores(2, 6, seed)
-    options = {"wfst_lm_weight": lm_weight, **EVERYTHING}
+    options = {"graph_weight": lm_weight, **EVERYTHING}
     found = run("k2-hlg-rescoring", graph.resources, scores, [6, 5], **options)
     for row, (hypotheses, length) in enumerate(zip(found, [6, 5], strict=True)):
         expected = sentence_scores(

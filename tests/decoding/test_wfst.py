@@ -196,7 +196,7 @@ def test_acoustic_scale_and_lm_weight_are_two_ways_to_say_the_same(graphs) -> No
     batch = encodings(6, 30, seed=6, sharpness=1.0)
     wide = {"graph_beam": 500.0, "lattice_beam": 500.0}
     scaled = run(graphs["hlg"], batch, [30] * 6, acoustic_scale=0.5, **wide)
-    weighted = run(graphs["hlg"], batch, [30] * 6, wfst_lm_weight=2.0, **wide)
+    weighted = run(graphs["hlg"], batch, [30] * 6, graph_weight=2.0, **wide)
     for (one,), (two,) in zip(scaled, weighted, strict=True):
         assert one.text == two.text
         assert 2.0 * one.score == pytest.approx(two.score, abs=1e-3)
@@ -206,7 +206,7 @@ def test_acoustic_scale_and_lm_weight_are_two_ways_to_say_the_same(graphs) -> No
 def test_extras_score_the_list_anew_and_ngram_takes_the_graphs_place(extras, graphs) -> None:
     scores = encodings(12, seed=7, sharpness=1.0).log_softmax(-1).numpy()
     options = DecodingOptions(
-        n_best=10, graph_beam=500.0, lattice_beam=500.0, graph_paths=10_000, wfst_lm_weight=0.5
+        n_best=10, graph_beam=500.0, lattice_beam=500.0, graph_paths=10_000, graph_weight=0.5
     )
     fusion = Fusion([(LikesLateLetters(), 0.7)])
     everything = options.model_copy(update={"n_best": 10_000})
@@ -235,7 +235,7 @@ def test_noise_stays_within_its_limits(n_best, graphs) -> None:
         {"lattice_beam": -1.0},
         {"max_active": 0},
         {"acoustic_scale": 0.0},
-        {"wfst_lm_weight": -0.1},
+        {"graph_weight": -0.1},
         {"graph_paths": 0},
     ],
 )

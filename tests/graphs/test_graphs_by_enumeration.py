@@ -86,7 +86,7 @@ def test_hlg_adds_the_language_model(seed, lm_weight, tmp_path) -> None:
     expected = expected_scores(
         WORDS, tokenizer, log_probs, lambda chosen: lm_weight * lm_score(ngrams, chosen)
     )
-    options = {"wfst_lm_weight": lm_weight, **EVERYTHING}
+    options = {"graph_weight": lm_weight, **EVERYTHING}
     assert_same(decode_with(graph, log_probs, **options), expected)
     assert_same(decode_with(graph, log_probs, n_best=20, **options), expected)
 
