@@ -11,7 +11,7 @@ from typing import NoReturn
 
 from asr.data.tables import TableRow, write_table
 from asr.errors import UserError, tell_mistake
-from asr.files import disk_errors
+from asr.files import check_writable, disk_errors
 
 
 def run_script(main: Callable[[], None]) -> NoReturn:
@@ -54,13 +54,9 @@ def make_output_folder(path: Path) -> None:
     Raises:
         UserError: there is a file at `path` or above it, or the folder may not be written to.
     """
-    try:
-        with disk_errors(path):
-            path.mkdir(parents=True, exist_ok=True)
-    except (FileExistsError, NotADirectoryError) as error:
-        raise UserError(
-            "is not a folder", where=str(error.filename), todo="Choose another --output-dir."
-        ) from error
+    check_writable(path)
+    with disk_errors(path):
+        path.mkdir(parents=True, exist_ok=True)
 
 
 def run_prepare_tables(

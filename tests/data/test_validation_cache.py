@@ -5,6 +5,7 @@ from __future__ import annotations
 import multiprocessing
 import os
 import signal
+import time
 from pathlib import Path
 from typing import Any
 
@@ -55,6 +56,15 @@ def test_only_mended_files_are_decoded_again(data: Path, decoded: list[str]) -> 
     assert decoded == ["xxx.wav"]
 
 
+def wait_for_rows(data: Path, number: int) -> None:
+    """Wait until the journal holds `number` lines: the files are decoded ahead of its writing."""
+    for _ in range(1000):
+        journals = list((data / "train").glob("*"))
+        if journals and len(journals[0].read_text().splitlines()) >= number:
+            return
+        time.sleep(0.01)
+
+
 def run_and_die(data: Path) -> None:
     """Be killed, beyond any handler, while the file number `KILLED_AT` is decoded."""
     check, calls = audio_checks.check_audio, []
@@ -62,6 +72,7 @@ def run_and_die(data: Path) -> None:
     def check_or_die(*arguments: Any) -> audio_checks.AudioCheck:
         calls.append(arguments)
         if len(calls) == KILLED_AT:
+            wait_for_rows(data, KILLED_AT // 16 * 16)
             os.kill(os.getpid(), signal.SIGKILL)
         return check(*arguments)
 

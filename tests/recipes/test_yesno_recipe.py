@@ -48,7 +48,7 @@ def finished(yesno: RecipeCopy, corpus: Path) -> str:
 def test_the_table(yesno: RecipeCopy, finished: str) -> None:
     rows = json.loads((yesno.folder / "results" / "test.json").read_text())["rows"]
     assert {row["method"] for row in rows} == {
-        "ctc-greedy", "ctc-prefix-beam", "attention", "attention-rescoring",
+        "ctc-greedy", "ctc-prefix-beam", "attention", "attention-rescoring", "joint",
     }  # fmt: skip
     for row in rows:
         assert row["wer"]["reference_tokens"] == 240
