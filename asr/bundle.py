@@ -25,13 +25,12 @@ from asr.config.decoding import DecodingOptions
 from asr.config.loading import build, parse_config
 from asr.config.schema import ExperimentConfig
 from asr.errors import UserError
-from asr.files import PathLike, disk_errors, read_json, write_json
+from asr.files import PathLike, disk_errors, read_description, read_json, write_json
 from asr.models import AsrModel
 from asr.saved_models import (
     CONFIG_FILE,
     TOKENIZER_FOLDER,
     load_weights,
-    read_description,
     write_model_folder,
 )
 from asr.text.tokenizers import Tokenizer, load_tokenizer

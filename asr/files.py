@@ -148,10 +148,22 @@ def write_jsonl(path: PathLike, rows: Iterable[dict[str, Any]]) -> None:
 def append_jsonl(path: PathLike, row: dict[str, Any]) -> None:
     """Add a line to a log of JSON objects; a line that a kill cut short is dropped first."""
     with disk_errors(path), open(path, "a+b") as stream:
-        stream.seek(0)
-        content = stream.read()
-        stream.truncate(content.rfind(b"\n") + 1)
+        _drop_last_fragment(stream)
         stream.write(json.dumps(row, ensure_ascii=False).encode() + b"\n")
+
+
+def _drop_last_fragment(stream: IO[bytes]) -> None:
+    """Cut a file behind its last end of line, reading no more of it than that takes."""
+    end = stream.seek(0, os.SEEK_END)
+    while end:
+        start = max(end - 4096, 0)
+        stream.seek(start)
+        found = stream.read(end - start).rfind(b"\n")
+        if found >= 0:
+            end = start + found + 1
+            break
+        end = start
+    stream.truncate(end)
 
 
 def state_of(path: Path) -> tuple[str, int, int]:
@@ -172,8 +184,9 @@ def read_jsonl_log(path: PathLike) -> list[dict[str, Any]]:
     """Return the objects of a log, without a last line that a kill cut short."""
     if not Path(path).exists():
         return []
-    text = Path(path).read_text(encoding="utf-8")
-    return [json.loads(line) for line in text[: text.rfind("\n") + 1].splitlines()]
+    # Not splitlines(): strings within may hold what Unicode counts as ends of lines.
+    *lines, _fragment = Path(path).read_bytes().split(b"\n")
+    return [json.loads(line) for line in lines]
 
 
 def read_json(path: PathLike) -> Any:
@@ -190,6 +203,34 @@ def read_json(path: PathLike) -> Any:
         raise UserError(f"not valid JSON ({error})", where=str(path)) from error
     except IsADirectoryError as error:
         raise UserError("is a folder, not a file", where=str(path)) from error
+
+
+def read_description(path: PathLike, what: str, format_version: int, todo: str) -> dict[str, Any]:
+    """Read the JSON file that says what its folder holds and in which format.
+
+    Args:
+        what: is described: `bundle`.
+        format_version: the newest that this toolkit reads.
+        todo: what to do where there is none.
+
+    Raises:
+        UserError: it is missing, is something else, or is of a newer format.
+    """
+    source = Path(path)
+    if not source.exists():
+        missing = f"no {what} here ({source.name} is missing)"
+        raise UserError(missing, where=str(source.parent), todo=todo)
+    description = read_json(source)
+    if not isinstance(description, dict) or not isinstance(description.get("format_version"), int):
+        raise UserError(f"is not a {what}'s description", where=str(source))
+    version = description["format_version"]
+    if version > format_version:
+        raise UserError(
+            f"the {what} has format {version}, this toolkit reads up to {format_version}",
+            where=str(source),
+            todo="Update the toolkit.",
+        )
+    return description
 
 
 def read_jsonl(path: PathLike) -> Iterator[dict[str, Any]]:

@@ -14,7 +14,7 @@ from asr import __version__
 from asr.config.base import Params
 from asr.config.loading import dump_config
 from asr.errors import UserError
-from asr.files import disk_errors, read_json, write_json, write_text
+from asr.files import disk_errors, write_json, write_text
 from asr.tensors import load_tensors, save_tensors
 from asr.text.tokenizers import Tokenizer
 
@@ -49,35 +49,6 @@ def write_model_folder(
             "provenance": provenance,
         },
     )
-
-
-def read_description(
-    description_file: Path, what: str, format_version: int, todo: str
-) -> dict[str, Any]:
-    """Read the description of a saved model.
-
-    Args:
-        what: is saved there: `bundle`.
-        format_version: the newest that this toolkit reads.
-        todo: what to do where there is none.
-
-    Raises:
-        UserError: it is missing, is something else, or is of a newer format.
-    """
-    if not description_file.exists():
-        missing = f"no {what} here ({description_file.name} is missing)"
-        raise UserError(missing, where=str(description_file.parent), todo=todo)
-    description = read_json(description_file)
-    if not isinstance(description, dict) or not isinstance(description.get("format_version"), int):
-        raise UserError(f"is not a {what}'s description", where=str(description_file))
-    version = description["format_version"]
-    if version > format_version:
-        raise UserError(
-            f"the {what} has format {version}, this toolkit reads up to {format_version}",
-            where=str(description_file),
-            todo="Update the toolkit.",
-        )
-    return description
 
 
 def load_weights(model: nn.Module, folder: Path) -> None:

@@ -23,7 +23,7 @@ from typing import Any, Literal, get_args
 import kaldifst
 
 from asr.errors import UserError
-from asr.files import PathLike, atomic_writer, disk_errors, read_json, write_json
+from asr.files import PathLike, atomic_writer, disk_errors, read_description, write_json
 from asr.graphs.arcs import MappedGraph, read_const_fst
 from asr.text.lexicon import UNKNOWN_WORD
 from asr.text.tokenizers import Tokenizer
@@ -131,19 +131,7 @@ def graph_file(kind: GraphType) -> str:
 
 def _read_description(folder: Path) -> dict[str, Any]:
     source = folder / DESCRIPTION_FILE
-    if not source.exists():
-        todo = "`asr graph` makes one."
-        raise UserError(f"no graph here ({DESCRIPTION_FILE})", where=str(folder), todo=todo)
-    description = read_json(source)
-    if not isinstance(description, dict) or not isinstance(description.get("format_version"), int):
-        raise UserError("is not a graph's description", where=str(source))
-    version = description["format_version"]
-    if version > FORMAT_VERSION:
-        raise UserError(
-            f"made by a newer version (format {version}, this one reads up to {FORMAT_VERSION})",
-            where=str(source),
-            todo="Update this package.",
-        )
+    description = read_description(source, "graph", FORMAT_VERSION, "`asr graph` makes one.")
     keys = {"type", "tokenizer_fingerprint", "files_sha256"}
     whole = (
         keys <= description.keys()

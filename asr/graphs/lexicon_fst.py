@@ -7,7 +7,6 @@ off. They are removed when the graph is finished.
 
 from __future__ import annotations
 
-import math
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -168,8 +167,3 @@ def _spell_freely(
             graph.arc(joints.begin[False], letters, label, unknown, cost)
         if not begins:
             graph.arc(letters, letters, label, EPSILON, cost)
-
-
-def uniform_cost(tokenizer: Tokenizer[Any]) -> float:
-    """The cost of a token when all are equally probable."""
-    return math.log(tokenizer.vocab_size - len(SPECIAL_TOKENS))

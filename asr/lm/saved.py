@@ -18,7 +18,7 @@ from torch import Tensor
 from asr.config.language_model import LmConfig, LstmLmParams, TransformerLmParams
 from asr.config.loading import load_config_of
 from asr.errors import UserError
-from asr.files import PathLike
+from asr.files import PathLike, read_description
 from asr.lm.lstm import LstmLm
 from asr.lm.neural import NeuralLm
 from asr.lm.scorer import NeuralLmScorer
@@ -27,7 +27,6 @@ from asr.saved_models import (
     CONFIG_FILE,
     TOKENIZER_FOLDER,
     load_weights,
-    read_description,
     write_model_folder,
 )
 from asr.text.tokenizers import Tokenizer, load_tokenizer

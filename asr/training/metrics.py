@@ -6,11 +6,10 @@ import json
 import logging
 import math
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from asr.files import disk_errors, write_jsonl
+from asr.files import disk_errors, read_jsonl_log, write_jsonl
 from asr.training.state import Counters
 from asr.training.tensorboard import ScalarBoard
 
@@ -50,7 +49,7 @@ class MetricsLog:
         self.path = directory / "metrics.jsonl"
         last = {"train": counters.step, "dev": counters.validated_step}
         if self.path.exists():
-            rows = list(_whole_lines(self.path))
+            rows = read_jsonl_log(self.path)
             write_jsonl(self.path, (row for row in rows if row["step"] <= last[row["kind"]]))
         with disk_errors(self.path):
             # Unbuffered: closing has nothing left to write.
@@ -80,14 +79,6 @@ class MetricsLog:
 
 def _finite_or_none(value: Any) -> Any:
     return None if isinstance(value, float) and not math.isfinite(value) else value
-
-
-def _whole_lines(path: Path) -> Iterator[dict[str, Any]]:
-    """The lines of a file whose last one a kill may have cut short."""
-    text = path.read_text(encoding="utf-8")
-    for line in text[: text.rfind("\n") + 1].splitlines():
-        row: dict[str, Any] = json.loads(line)
-        yield row
 
 
 class Progress:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 import torch
@@ -15,6 +15,7 @@ from asr.progress import progress_bar
 
 _RATE, _CHUNK = 16000, 512  # what the detector takes
 _BLOCK = 60.0  # seconds read at once
+_Detector = Callable[[torch.Tensor], dict[str, float] | None]
 _PADDING = 0.1  # seconds of context left on either side of speech
 
 
@@ -79,7 +80,8 @@ def _chunks(file: AudioFile) -> Iterator[np.ndarray]:
         yield np.pad(left, (0, _CHUNK - left.size))
 
 
-def _load_detector(min_pause: float):  # type: ignore[no-untyped-def] # the extra has no types
+def _load_detector(min_pause: float) -> _Detector:
+    """Load the detector: samples (512,) -> sample number of a `start` or an `end`, or None."""
     try:
         from silero_vad import VADIterator, load_silero_vad
     except ImportError as error:
@@ -88,9 +90,10 @@ def _load_detector(min_pause: float):  # type: ignore[no-untyped-def] # the extr
             todo="Install the extra: pip install 'asr-toolkit[vad]', or use windows.",
         ) from error
     with torch.inference_mode():
-        return VADIterator(
+        detector: _Detector = VADIterator(
             load_silero_vad(),
             sampling_rate=_RATE,
             min_silence_duration_ms=round(min_pause * 1000),
             speech_pad_ms=0,
         )
+    return detector

@@ -8,7 +8,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-import torch
 from lhotse.cut import Cut
 from torch import Tensor
 
@@ -109,8 +108,3 @@ def draw_cuts(cuts: list[Cut], max_hours: float) -> list[Cut]:
         drawn.append(cut)
         seconds += cut.duration
     return drawn
-
-
-def device_of(bundle: Bundle) -> torch.device:
-    """Return the device a bundle's model is on."""
-    return next(bundle.model.parameters()).device

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 
 import kaldifst
 import numpy as np
@@ -22,9 +23,10 @@ from graph_reference import (
 
 from asr.config.tokenizer import CharTokenizerParams
 from asr.graphs.arcs import Arcs
-from asr.graphs.lexicon_fst import LabelTable, lexicon_fst, uniform_cost
+from asr.graphs.lexicon_fst import LabelTable, lexicon_fst
 from asr.graphs.topology import token_loop, with_ctc
 from asr.text.lexicon import Lexicon, spell_words
+from asr.text.symbols import SPECIAL_TOKENS
 from asr.text.tokenizers import CharTokenizer, Tokenizer
 
 WORDS = ["a", "ab", "b", "aab"]
@@ -169,7 +171,7 @@ def test_other_words_are_spelled_at_their_cost(tmp_path) -> None:
     tokenizer = make_tokenizer(tmp_path, ["ab a"])
     ngrams = random_bigrams(["a", "<unk>"], seed=2)
     arpa = write_arpa(tmp_path / "lm.arpa", ngrams)
-    cost = uniform_cost(tokenizer)
+    cost = math.log(len(tokenizer.tokens) - len(SPECIAL_TOKENS))
     graph = make_graph(tmp_path, tokenizer, kind="hlg", arpa=arpa, unknown_cost=cost)
     log_probs = random_scores(5, tokenizer.vocab_size, seed=2)
     best: dict[str, float] = {}

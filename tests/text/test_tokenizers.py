@@ -316,7 +316,7 @@ def edit_description(directory: Path, **changes) -> None:
 def test_tokenizer_of_a_newer_version_is_refused(tmp_path):
     train("CharTokenizer", ENGLISH).save(tmp_path)
     edit_description(tmp_path, format_version=FORMAT_VERSION + 1, kind="NewTokenizer")
-    with pytest.raises(UserError, match=r"tokenizer\.json: made by a newer version"):
+    with pytest.raises(UserError, match=r"tokenizer\.json: the tokenizer has format"):
         load_tokenizer(tmp_path)
 
 
@@ -327,7 +327,7 @@ def test_tokenizer_of_a_newer_version_is_refused(tmp_path):
         ({"params": {"min_counts": 1}}, r"params\.min_counts: unknown key"),
         ({"params": {"min_count": "two"}}, r"params\.min_count"),
         ({"params": None}, "params: must hold keys"),
-        ({"format_version": None}, "not a tokenizer's description"),
+        ({"format_version": None}, "is not a tokenizer's description"),
     ],
 )
 def test_damaged_description_is_one_clear_error(changes, message, tmp_path):
@@ -342,7 +342,7 @@ def test_damaged_description_is_one_clear_error(changes, message, tmp_path):
     [
         ("tokenizer.json", None, "no tokenizer here"),
         ("tokenizer.json", b"{", "not valid JSON"),
-        ("tokenizer.json", b"[]", "not a tokenizer's description"),
+        ("tokenizer.json", b"[]", "is not a tokenizer's description"),
         ("tokens.txt", None, "does not exist"),
         ("tokens.txt", b"", r"tokens\.txt:1: expected"),
         ("tokens.txt", b"<blk> 0\n<sos/eos> 1\n<unk> 2\na 4\n", r"tokens\.txt:4: expected"),

@@ -10,7 +10,7 @@ from asr.config.base import Params
 from asr.config.loading import build
 from asr.config.tokenizer import TOKENIZERS
 from asr.errors import UserError, did_you_mean
-from asr.files import PathLike, read_json
+from asr.files import PathLike, read_description, read_json
 from asr.text.tokenizers.base import (
     DESCRIPTION_FILE,
     FORMAT_VERSION,
@@ -67,7 +67,9 @@ def load_tokenizer(directory: PathLike) -> Tokenizer[Any]:
             was made by a newer version.
     """
     folder = Path(directory)
-    description = _read_description(folder)
+    description = read_description(
+        folder / DESCRIPTION_FILE, "tokenizer", FORMAT_VERSION, "`asr tokenizer` makes one."
+    )
     source = str(folder / DESCRIPTION_FILE)
     kind = str(description.get("kind"))
     cls = _find_class(kind, source)
@@ -85,25 +87,6 @@ def _find_class(name: str, source: str) -> type[Tokenizer[Any]]:
     if name not in _CLASSES:
         raise UserError(f"no tokenizer '{name}'", where=source, todo=did_you_mean(name, _CLASSES))
     return _CLASSES[name]
-
-
-def _read_description(folder: Path) -> dict[str, Any]:
-    """Read `tokenizer.json`, refusing formats this version does not know."""
-    path = folder / DESCRIPTION_FILE
-    if not path.exists():
-        todo = "`asr tokenizer` makes one."
-        raise UserError(f"no tokenizer here ({DESCRIPTION_FILE})", where=str(folder), todo=todo)
-    description = read_json(path)
-    if not isinstance(description, dict) or not isinstance(description.get("format_version"), int):
-        raise UserError("not a tokenizer's description", where=str(path))
-    version = description["format_version"]
-    if version > FORMAT_VERSION:
-        raise UserError(
-            f"made by a newer version (format {version}, this one reads up to {FORMAT_VERSION})",
-            where=str(path),
-            todo="Update this package.",
-        )
-    return description
 
 
 def _read_tokens(path: Path) -> list[str]:
