@@ -29,7 +29,7 @@ from asr.decoding.rescoring import attention_scores, weigh_attention
 from asr.graphs.arcs import Arcs
 from asr.graphs.folder import graph_file
 from asr.k2.graphs import ctc_topology, graph_from_arcs
-from asr.k2.lattices import Beams, make_lattices, to_arrays
+from asr.k2.lattices import Beams, make_bounded_lattices, to_arrays
 from asr.k2.library import outside_inference_mode
 from asr.k2.nbest import LatticePath, best_paths
 from asr.k2.rescoring import rescore
@@ -52,11 +52,11 @@ def k2_ctc(
     log_probs = model.ctc_log_probs(encodings).clone()
     log_probs[:, :, SOS_EOS_ID] = -torch.inf  # never a label
     topology = ctc_topology(log_probs.size(2), log_probs.device)
-    lattices = make_lattices(topology, log_probs, lengths, _beams(request.options))
-    found = [
-        _Found(best_paths(lattice, _num_candidates(request)))
-        for lattice in to_arrays(lattices, with_words=False)
-    ]
+    found = [_Found([]) for _ in lengths]
+    beams = _beams(request.options)
+    for rows, lattices in make_bounded_lattices(topology, log_probs, lengths, beams):
+        for row, lattice in zip(rows, to_arrays(lattices, with_words=False), strict=True):
+            found[row] = _Found(best_paths(lattice, _num_candidates(request)))
     return [_with_extras(one, request, encodings.device) for one in found]
 
 
@@ -96,12 +96,13 @@ def _search_graph(
         rows = [row for row, one in enumerate(found) if not one.paths]
         if not rows:
             break
-        lattices = make_lattices(
+        groups = make_bounded_lattices(
             k2_graph, log_probs[rows], lengths[rows], _beams(options), allow_partial=not complete
         )
-        lattices = _weigh_graph(lattices, request)
-        for row, lattice in zip(rows, to_arrays(lattices, graph.has_words), strict=True):
-            found[row] = _Found(best_paths(lattice, limit), complete)
+        for chosen, lattices in groups:
+            weighed = _weigh_graph(lattices, request)
+            for place, lattice in zip(chosen, to_arrays(weighed, graph.has_words), strict=True):
+                found[rows[place]] = _Found(best_paths(lattice, limit), complete)
     return found
 
 

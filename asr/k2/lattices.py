@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -12,6 +12,9 @@ from torch import Tensor
 
 from asr.k2.library import load_k2
 from asr.k2.nbest import Lattice
+
+MOST_ARCS = 6_000  # a frame
+_NARROWER, _NARROWEST, _FEWEST_STATES = 0.7, 0.5, 20
 
 
 @dataclass(frozen=True)
@@ -29,6 +32,12 @@ class Beams:
     lattice: float = 8.0
     max_active: int = 10_000
     min_active: int = 30
+
+    def narrower(self) -> Beams:
+        """Return beams of smaller lattices; with fewer states once all paths are about as good."""
+        if self.lattice > _NARROWEST:
+            return replace(self, lattice=self.lattice * _NARROWER)
+        return replace(self, max_active=max(self.max_active // 2, _FEWEST_STATES))
 
 
 def make_lattices(
@@ -53,13 +62,47 @@ def make_lattices(
         dense,
         search_beam=beams.search,
         output_beam=beams.lattice,
-        min_active_states=beams.min_active,
+        min_active_states=min(beams.min_active, beams.max_active - 1),  # k2 wants it less
         max_active_states=beams.max_active,
         frame_idx_name="frame",
         allow_partial=allow_partial,
     )
     lattices.symbols = lattices.labels + 1
     return lattices
+
+
+def make_bounded_lattices(
+    graph: Any, log_probs: Tensor, lengths: Tensor, beams: Beams, allow_partial: bool = False
+) -> Iterator[tuple[list[int], Any]]:
+    """Yield the lattices of `make_lattices` in groups, each with its rows of the batch.
+
+    Where all symbols are about equally probable a lattice holds most of the graph in every frame.
+    An utterance whose lattice has more than `MOST_ARCS` arcs a frame is searched again with a
+    narrower `lattice` beam, then with fewer states, whatever else is in the batch.
+    """
+    k2 = load_k2("a lattice")
+    rows = list(range(len(lengths)))
+    while rows:
+        lattices = make_lattices(graph, log_probs[rows], lengths[rows], beams, allow_partial)
+        arcs = np.diff(_first_arcs(lattices))
+        fits = arcs <= MOST_ARCS * lengths[rows].cpu().numpy()
+        if beams.max_active <= _FEWEST_STATES or fits.all():
+            yield rows, lattices
+            return
+        if fits.any():
+            some = torch.from_numpy(np.flatnonzero(fits).astype(np.int32))
+            chosen = k2.index_fsa(lattices, some.to(lattices.device))
+            yield [row for row, one_fits in zip(rows, fits, strict=True) if one_fits], chosen
+        rows = [row for row, one_fits in zip(rows, fits, strict=True) if not one_fits]
+        beams = beams.narrower()
+
+
+def _first_arcs(lattices: Any) -> np.ndarray:
+    """Return where the arcs of each lattice begin, (B + 1,)."""
+    shape = lattices.arcs.shape()
+    states = shape.row_splits(1).cpu().numpy()
+    first: np.ndarray = shape.row_splits(2).cpu().numpy()[states]
+    return first
 
 
 def _segments(lengths: Tensor) -> Tensor:
@@ -84,7 +127,7 @@ def to_arrays(lattices: Any, with_words: bool) -> Iterator[Lattice]:
     to_end = lattices.get_backward_scores(use_double_scores=True, log_semiring=False).cpu().numpy()
     shape = lattices.arcs.shape()
     states = shape.row_splits(1).tolist()
-    first_arcs = shape.row_splits(2).cpu().numpy()[states].tolist()
+    first_arcs = _first_arcs(lattices).tolist()
     for row in range(len(states) - 1):
         some = slice(first_arcs[row], first_arcs[row + 1])
         yield Lattice(

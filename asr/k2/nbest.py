@@ -7,13 +7,14 @@ import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from itertools import count, islice
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from asr.text.symbols import BLANK_ID
 
 EPSILON = -1
+_MOST_STEPS = 500_000  # of the search, some seconds
 
 
 @dataclass(frozen=True)
@@ -65,116 +66,122 @@ class LatticePath:
 def best_paths(lattice: Lattice, limit: int) -> list[LatticePath]:
     """Return the `limit` best distinct hypotheses, best first; fewer where there are no more.
 
-    They differ in their words, or in their tokens where the lattice has no words. The search
-    extends prefixes of hypotheses, the one with the best completion first: A* with the exact
-    distance to the end, which meets whole hypotheses in the order of their scores.
+    They differ in their words, or in their tokens where the lattice has no words. A best-first
+    search over (state, last symbol, words so far) with the exact score of the rest: the first time
+    that these are reached is on their best alignment, and whole hypotheses come out in order. It
+    ends early, with fewer of them, when it takes too many steps.
     """
     if not len(lattice.best_to_end) or lattice.best_to_end[0] == -math.inf:
         return []
     return list(islice(_Search(lattice).hypotheses(), limit))
 
 
-# Where an alignment of a prefix stands: the state, and the symbol of the frame before, which says
-# whether the same symbol once more is a repetition.
-_Place = tuple[int, int]
-# The best alignment to a place: score, graph score, and (token, frame, those before) of its tokens.
-_Alignment = tuple[float, float, Any]
-_Places = dict[_Place, _Alignment]
-_Prefix = tuple[int, ...]
+class _Step(NamedTuple):
+    """A partial alignment; a heap's least is the one with the best completion.
+
+    Attributes:
+        negated: the score of its best completion.
+        order: of its making, so that nothing behind is compared.
+        state, last, said: where it stands: the state, the symbol of the frame before, which tells
+            whether the same symbol once more is a repetition, and the number of its words.
+        score, graph_score: of the alignment so far.
+        tokens: (token, frame, those before).
+    """
+
+    negated: float
+    order: int
+    state: int
+    last: int
+    said: int
+    score: float
+    graph_score: float
+    tokens: Any
 
 
 class _Search:
     def __init__(self, lattice: Lattice) -> None:
-        # Lists: the search looks at single arcs, for which arrays are slow.
+        self.lattice = lattice
         states = np.arange(len(lattice.best_to_end) + 1)
-        self.first_arc: list[int] = np.searchsorted(lattice.source, states).tolist()
-        self.arcs = list(
-            zip(
-                lattice.target.tolist(),
-                lattice.symbol.tolist(),
-                lattice.frame.tolist(),
-                lattice.score.tolist(),
-                lattice.graph_score.tolist(),
-                strict=True,
-            )
-        )
-        self.words = lattice.words
-        self.best_to_end: list[float] = lattice.best_to_end.tolist()
+        self.first_arc = np.searchsorted(lattice.source, states)
+        # Sequences as chains: the one before, and the last word or token; the first is empty.
+        self.chain: list[tuple[int, int]] = [(-1, EPSILON)]
+        self.longer: dict[tuple[int, int], int] = {}
 
     def hypotheses(self) -> Iterator[LatticePath]:
         """Yield the lattice's hypotheses, best first."""
-        order = count()  # keeps the agenda from comparing what cannot be compared
-        start: _Places = {(0, BLANK_ID): (0.0, 0.0, None)}
-        # (negated score of the best completion, order, prefix, its places, its alignment if whole)
-        agenda: list[tuple[float, int, _Prefix, _Places, _Alignment | None]] = [
-            (-self.best_to_end[0], next(order), (), start, None)
-        ]
-        met: set[_Prefix] = set()  # an arc of two words may repeat what two arcs have said
-        while agenda:
-            _, _, prefix, places, whole = heapq.heappop(agenda)
-            if whole is not None:
-                if prefix not in met:
-                    met.add(prefix)
-                    yield self._path(prefix, whole)
+        order = count()
+        start = float(self.lattice.best_to_end[0])
+        heap = [_Step(-start, next(order), 0, BLANK_ID, 0, 0.0, 0.0, None)]
+        reached: set[tuple[int, int, int]] = set()
+        found: set[int] = set()  # an end may be reached after different symbols
+        end = len(self.lattice.best_to_end) - 1
+        while heap and len(reached) < _MOST_STEPS:
+            step = heapq.heappop(heap)
+            place = (step.state, step.last, step.said)
+            if place in reached:
                 continue
-            end, longer = self._extend(places)
-            if end is not None:
-                heapq.heappush(agenda, (-end[0], next(order), prefix, {}, end))
-            for said, reached in longer.items():
-                bound = max(best[0] + self.best_to_end[s] for (s, _), best in reached.items())
-                heapq.heappush(agenda, (-bound, next(order), prefix + said, reached, None))
-
-    def _extend(self, places: _Places) -> tuple[_Alignment | None, dict[_Prefix, _Places]]:
-        """Follow a prefix's alignments until they end or say more.
-
-        Returns:
-            the best that ends, and by what is said next, the places right after it.
-        """
-        places = dict(places)
-        waiting = list(places)
-        heapq.heapify(waiting)  # by state, so that all ways to a place are known when it is left
-        longer: dict[_Prefix, _Places] = {}
-        end: _Alignment | None = None
-        while waiting:
-            place = heapq.heappop(waiting)
-            here = places[place]
-            if place[0] == len(self.best_to_end) - 1 and (end is None or here[0] > end[0]):
-                end = here
-            for said, following, alignment in self._leave(place, here):
-                known = longer.setdefault(said, {}) if said else places
-                if following not in known:
-                    if not said:
-                        heapq.heappush(waiting, following)
-                    known[following] = alignment
-                elif alignment[0] > known[following][0]:
-                    known[following] = alignment
-        return end, longer
-
-    def _leave(
-        self, place: _Place, here: _Alignment
-    ) -> Iterator[tuple[_Prefix, _Place, _Alignment]]:
-        """Yield what each arc says, where it leads, and the alignment to there."""
-        state, last = place
-        score, graph_score, tokens = here
-        for arc in range(self.first_arc[state], self.first_arc[state + 1]):
-            target, symbol, frame, gain, graph_gain = self.arcs[arc]
-            if self.best_to_end[target] == -math.inf:
+            reached.add(place)
+            if step.state == end:
+                if step.said not in found:
+                    found.add(step.said)
+                    yield self._path(step)
                 continue
-            begins = symbol not in (EPSILON, BLANK_ID, last)
-            said = ((symbol,) if begins else ()) if self.words is None else self.words.get(arc, ())
-            alignment = (
-                score + gain,
-                graph_score + graph_gain,
-                (symbol, frame, tokens) if begins else tokens,
+            for longer in self._leave(step, order):
+                if (longer.state, longer.last, longer.said) not in reached:
+                    heapq.heappush(heap, longer)
+
+    def _leave(self, step: _Step, order: Iterator[int]) -> Iterator[_Step]:
+        """Yield the step along each arc that leads to the end."""
+        lattice, first = self.lattice, int(self.first_arc[step.state])
+        arcs = slice(first, int(self.first_arc[step.state + 1]))
+        targets = lattice.target[arcs]
+        columns = (
+            targets,
+            lattice.symbol[arcs],
+            lattice.frame[arcs],
+            lattice.score[arcs],
+            lattice.graph_score[arcs],
+            lattice.best_to_end[targets],
+        )
+        rows = zip(*(column.tolist() for column in columns), strict=True)
+        for arc, (target, symbol, frame, gain, graph_gain, rest) in enumerate(rows, start=first):
+            if rest == -math.inf:
+                continue
+            begins = symbol not in (EPSILON, BLANK_ID, step.last)
+            words = (
+                ((symbol,) if begins else ())
+                if lattice.words is None
+                else lattice.words.get(arc, ())
             )
-            yield said, (target, last if symbol == EPSILON else symbol), alignment
+            score = step.score + gain
+            yield _Step(
+                -(score + rest),
+                next(order),
+                target,
+                step.last if symbol == EPSILON else symbol,
+                self._said(step.said, words),
+                score,
+                step.graph_score + graph_gain,
+                (symbol, frame, step.tokens) if begins else step.tokens,
+            )
 
-    def _path(self, prefix: _Prefix, whole: _Alignment) -> LatticePath:
-        score, graph_score, linked = whole
-        tokens, frames = [], []
+    def _said(self, before: int, words: tuple[int, ...]) -> int:
+        """Return the number of a sequence with more words behind it."""
+        for word in words:
+            link = (before, word)
+            before = self.longer.setdefault(link, len(self.chain))
+            if before == len(self.chain):
+                self.chain.append(link)
+        return before
+
+    def _path(self, step: _Step) -> LatticePath:
+        tokens, frames, linked = [], [], step.tokens
         while linked is not None:
             token, frame, linked = linked
             tokens.append(token)
             frames.append(frame)
-        words = [] if self.words is None else list(prefix)
-        return LatticePath(words, tokens[::-1], frames[::-1], score, graph_score)
+        words, said = [], step.said if self.lattice.words is not None else 0
+        while said:
+            said, word = self.chain[said]
+            words.append(word)
+        return LatticePath(words[::-1], tokens[::-1], frames[::-1], step.score, step.graph_score)

@@ -22,6 +22,7 @@ from asr.decoding.registry import decode
 from asr.decoding.rescoring import attention_scores
 from asr.decoding.resources import Resources
 from asr.errors import UserError
+from asr.k2.nbest import Lattice, LatticePath, best_paths
 from asr.k2.rescoring import load_rescoring_model
 from tests.graphs.graph_reference import (
     EVERYTHING,
@@ -190,6 +191,14 @@ def test_attention_rescoring_weighs_graph_and_decoder(ctc_weight: float, tmp_pat
 
 
 @needs_k2
+def test_the_least_max_active_that_options_allow(tmp_path: Path) -> None:
+    (found,) = run(
+        "k2-hlg", Graph(tmp_path).resources, batch_of_scores(1, 8, 1), [8], max_active=20
+    )
+    assert found
+
+
+@needs_k2
 def test_extras_of_attention_rescoring_count_in_full(tmp_path: Path) -> None:
     scorer = BigramScorer(6, seed=2)
     resources = replace(Graph(tmp_path).resources, neural=scorer)
@@ -218,6 +227,32 @@ def test_extras_sort_the_list_anew(tmp_path: Path) -> None:
         tokens = tuple(h.tokens)
         expected = alignments[tokens] + 0.7 * scorer.score(tokens)
         assert h.score == pytest.approx(expected, abs=1e-4)
+
+
+@needs_k2
+def test_lattices_of_noise_are_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """They get narrower, whatever else is in the batch, and keep the best."""
+    resources = Graph(tmp_path).resources
+    scores, lengths = batch_of_scores(3, 40, seed=3), [40, 40, 40]
+    scores[1] = 0.01 * scores[1] - math.log(scores.size(2))
+    sizes: list[int] = []
+
+    def measured(lattice: Lattice, limit: int) -> list[LatticePath]:
+        sizes.append(len(lattice.source))
+        return best_paths(lattice, limit)
+
+    monkeypatch.setattr("asr.decoding.k2_lattices.best_paths", measured)
+    wide = run("k2-hlg", resources, scores, lengths, n_best=5)
+    assert max(sizes) > 40 * 100
+    sizes.clear()
+    monkeypatch.setattr("asr.k2.lattices.MOST_ARCS", 40)
+    narrow = run("k2-hlg", resources, scores, lengths, n_best=5)
+    assert max(sizes) <= 40 * 40
+    for ours, theirs in zip((narrow[0], narrow[2]), (wide[0], wide[2]), strict=True):
+        assert [h.score for h in ours] == pytest.approx([h.score for h in theirs])
+    for row in range(3):
+        alone = run("k2-hlg", resources, scores[row : row + 1], [40], n_best=5)
+        assert alone[0] == narrow[row]
 
 
 @needs_k2
