@@ -41,7 +41,7 @@ from torch import Tensor
 from torchaudio.models.decoder import ctc_decoder
 
 from asr.config.decoding import DecodingOptions
-from asr.decoding.prefix_beam import PrefixBeamSearch, ctc_prefix_beam_search
+from asr.decoding.searches.prefix_beam import PrefixBeamSearch, ctc_prefix_beam_search
 
 BATCH, BEAM, FRAMES = 16, 10, 250
 VOCABULARIES = (500, 4_200)

@@ -12,8 +12,8 @@ from asr.bundle import Bundle
 from asr.data.dataset import collate_features
 from asr.data.feasibility import cut_text
 from asr.data.features import FbankExtractor, load_finite_features
-from asr.decoding.alignment import align_tokens
 from asr.decoding.base import scores_not_finite
+from asr.decoding.forced_alignment import align_tokens
 from asr.decoding.hypothesis import Hypothesis
 from asr.decoding.timing import place_in_time, spell_words
 from asr.devices import memory_errors

@@ -10,7 +10,7 @@
 | `attention-rescoring` | `ctc_weight * ctc + (1 - ctc_weight) * attention` |
 | `wfst` | `acoustic_scale * ctc + graph_weight * graph`, both of the best alignment |
 | `k2-ctc` | the best CTC alignment of the tokens |
-| `k2-hlg`, `k2-hlg-rescoring`, `k2-attention-rescoring` | see `asr.decoding.k2_lattices` |
+| `k2-hlg`, `k2-hlg-rescoring`, `k2-attention-rescoring` | see `asr.decoding.searches.k2_lattices` |
 
 What extras and `length_bonus` add comes on top, and in `attention` and `joint` coverage.
 """
@@ -23,17 +23,17 @@ import torch
 from torch import Tensor
 
 from asr.config.decoding import METHODS, DecodingOptions, check_method
-from asr.decoding.attention import attention
 from asr.decoding.base import DecodableModel, Search, SearchRequest, model_parts, scores_not_finite
-from asr.decoding.greedy import greedy
 from asr.decoding.hypothesis import Hypothesis, TokenPath
-from asr.decoding.joint import joint
-from asr.decoding.k2_lattices import k2_attention_rescoring, k2_ctc, k2_hlg
-from asr.decoding.prefix_beam import prefix_beam
-from asr.decoding.rescoring import lm_rescoring, rescoring
 from asr.decoding.resources import NO_RESOURCES, Resources
+from asr.decoding.searches.attention import attention
+from asr.decoding.searches.greedy import greedy
+from asr.decoding.searches.joint import joint
+from asr.decoding.searches.k2_lattices import k2_attention_rescoring, k2_ctc, k2_hlg
+from asr.decoding.searches.prefix_beam import prefix_beam
+from asr.decoding.searches.rescoring import lm_rescoring, rescoring
+from asr.decoding.searches.wfst import wfst
 from asr.decoding.timing import CtcOnce, timed_hypotheses
-from asr.decoding.wfst import wfst
 
 SEARCHES: dict[str, Search] = {
     "ctc-greedy": greedy,

@@ -18,7 +18,7 @@ from asr.config.decoding import (
     MethodName,
 )
 from asr.decoding.fusion import Fusion, LabelScorer
-from asr.decoding.hotwords import HotwordScorer, load_hotwords
+from asr.decoding.hotwords.scorer import HotwordScorer, load_hotwords
 from asr.errors import UserError
 from asr.files import state_of
 from asr.graphs.folder import DecodingGraph, load_graph

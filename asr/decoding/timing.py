@@ -20,8 +20,8 @@ from typing import Any
 from torch import Tensor
 
 from asr.data.formats.ctm import CtmWord
-from asr.decoding.alignment import TokenAlignment, align_tokens
 from asr.decoding.base import AttentionDecoder, DecodableModel
+from asr.decoding.forced_alignment import TokenAlignment, align_tokens
 from asr.decoding.hypothesis import Hypothesis, TokenPath, Word
 from asr.text.scripts import split_words
 from asr.text.tokenizers import Tokenizer

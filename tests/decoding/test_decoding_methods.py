@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import pytest
 import torch
-from decoding_reference import TinyModel, random_encodings
 from pydantic import ValidationError
 from torch import Tensor
 
@@ -15,13 +14,14 @@ from asr.config.decoding import (
     check_method,
     usable_methods,
 )
-from asr.decoding.attention import attention_beam_search
 from asr.decoding.base import SearchRequest
 from asr.decoding.hypothesis import Hypothesis
 from asr.decoding.registry import SEARCHES, decode
-from asr.decoding.rescoring import attention_scores
+from asr.decoding.searches.attention import attention_beam_search
+from asr.decoding.searches.rescoring import attention_scores
 from asr.errors import UserError
 from asr.models.decoders import TransformerDecoder
+from tests.decoding.decoding_reference import TinyModel, random_encodings
 
 NAMES = ["ctc-greedy", "ctc-prefix-beam", "attention", "joint", "attention-rescoring"]
 SIZE = 8

@@ -4,9 +4,9 @@ import itertools
 
 import pytest
 import torch
-from decoding_reference import BigramScorer
 
 from asr.decoding.fusion import NO_LABEL, Fusion, score_sequences
+from tests.decoding.decoding_reference import BigramScorer
 
 CPU = torch.device("cpu")
 

@@ -6,7 +6,6 @@ import math
 
 import pytest
 import torch
-from decoding_reference import TinyModel, random_encodings
 
 from asr.config.decoding import (
     ATTENTION_DECODER,
@@ -15,11 +14,12 @@ from asr.config.decoding import (
     usable_methods,
 )
 from asr.config.tokenizer import CharTokenizerParams
-from asr.decoding.alignment import align_tokens
+from asr.decoding.forced_alignment import align_tokens
 from asr.decoding.hypothesis import Hypothesis, TokenPath, Word
 from asr.decoding.registry import decode
 from asr.decoding.timing import spell_words, timed_hypotheses
 from asr.text.tokenizers import train_tokenizer
+from tests.decoding.decoding_reference import TinyModel, random_encodings
 
 OPTIONS = DecodingOptions(beam_size=4, n_best=3)
 LENGTHS = [10, 7, 1, 0]

@@ -17,7 +17,7 @@ from asr.config.decoding import DecodingOptions
 from asr.config.tokenizer import TOKENIZERS
 from asr.decoding.base import SearchRequest
 from asr.decoding.hypothesis import TokenPath
-from asr.decoding.wfst import decode_utterance
+from asr.decoding.searches.wfst import decode_utterance
 from asr.graphs.build import GraphRequest, build_graph
 from asr.graphs.folder import DecodingGraph, load_graph
 from asr.text.symbols import SPECIAL_TOKENS
