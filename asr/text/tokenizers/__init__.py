@@ -10,7 +10,7 @@ from asr.config.base import Params
 from asr.config.loading import build
 from asr.config.tokenizer import TOKENIZERS
 from asr.errors import UserError, did_you_mean
-from asr.files import PathLike, read_description, read_json
+from asr.files import PathLike, read_description
 from asr.text.tokenizers.base import (
     DESCRIPTION_FILE,
     FORMAT_VERSION,
