@@ -9,7 +9,7 @@ import torch
 
 from asr.config.encoders import ConformerEncoderParams, EncoderParams, TransformerEncoderParams
 from asr.models import Chunking
-from asr.models.encoders import ENCODER_CLASSES, Encoder
+from asr.models.encoders import ENCODER_CLASSES, Encoder, split_state, stack_states
 
 NUM_FEATURES = 20
 POSITIONS = ("absolute", "relative", "rotary")
@@ -158,3 +158,46 @@ def test_output_lengths_are_exact(factor: int) -> None:
         lengths = torch.tensor([num_frames])
         encodings, encoded_lengths = encoder(torch.randn(1, num_frames, NUM_FEATURES), lengths)
         assert encodings.size(1) == encoded_lengths.item() == encoder.output_lengths(lengths).item()
+
+
+@pytest.mark.parametrize("position", POSITIONS)
+@pytest.mark.parametrize(("kind", "extra"), KINDS)
+@pytest.mark.parametrize("left_chunks", [-1, 0, 2])
+def test_streams_of_different_pasts_step_as_one_batch(
+    kind: str, extra: dict, position: str, left_chunks: int
+) -> None:
+    """Streams join a batch at any time, leave it, and get what they get alone."""
+    encoder = make_encoder(kind, position, **extra)
+    chunking = Chunking(3, left_chunks)
+    features = torch.randn(4, 10 * 12, NUM_FEATURES)
+    alone = [stream(encoder, row[None], chunking) for row in features]
+    states = [encoder.initial_state(1, chunking) for _ in features]
+    given = [0] * len(features)
+    rng = random.Random(f"{kind}{position}{left_chunks}")
+    for _ in range(10):
+        rows = sorted(rng.sample(range(4), rng.randint(1, 4)))
+        rows = [row for row in rows if given[row] < 10]
+        if not rows:
+            continue
+        chunks = torch.stack([features[row, given[row] * 12 :][:12] for row in rows])
+        with torch.no_grad():
+            output, state = encoder.step(chunks, stack_states([states[row] for row in rows]))
+        for row, encodings, following in zip(rows, output, split_state(state), strict=True):
+            expected = alone[row][0, given[row] * 3 :][:3]
+            torch.testing.assert_close(encodings, expected, atol=1e-5, rtol=1e-5)
+            states[row] = following
+            given[row] += 1
+    for state, chunks_given in zip(states, given, strict=True):
+        kept = state.blocks[0].keys_values[0]
+        assert kept.size(2) == 3 * (
+            chunks_given if left_chunks < 0 else min(chunks_given, left_chunks)
+        )
+        assert kept.untyped_storage().nbytes() == kept.nbytes  # and not those of the batch
+
+
+def test_states_of_different_left_contexts_do_not_stack() -> None:
+    encoder = make_encoder("TransformerEncoder", "absolute")
+    with pytest.raises(ValueError, match="left contexts"):
+        stack_states([encoder.initial_state(1, Chunking(4, left)) for left in (1, 2)])
+    with pytest.raises(ValueError, match="one or more"):
+        stack_states([])

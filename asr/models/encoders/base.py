@@ -10,34 +10,10 @@ from torch import Tensor, nn
 
 from asr.config.encoders import EncoderParams
 from asr.models.chunking import Chunking, attention_mask, padding_mask, trained_chunking
+from asr.models.encoders.state import BlockCache, EncoderState
 from asr.models.layers.attention import KeysValues, MultiHeadAttention
 from asr.models.layers.positions import Rotation, relative_distances, sinusoids
 from asr.models.layers.subsampling import Conv2dSubsampling
-
-
-@dataclass(frozen=True)
-class BlockCache:
-    """One block's past: keys and values (B, H, L, head size), convolution input (B, left, D)."""
-
-    keys_values: KeysValues
-    convolution: Tensor | None
-
-
-@dataclass(frozen=True)
-class EncoderState:
-    """Everything a stream remembers between two chunks.
-
-    Attributes:
-        subsampling: the last input frames of each subsampling layer.
-        blocks: each block's cache.
-        offset: (B,) encoder frames given out so far.
-        left_context: encoder frames of keys and values to keep; -1 keeps all.
-    """
-
-    subsampling: list[Tensor]
-    blocks: list[BlockCache]
-    offset: Tensor
-    left_context: int
 
 
 @dataclass(frozen=True)
@@ -169,7 +145,7 @@ class BlockEncoder(Encoder):
                 for block in self.blocks
             ],
             offset=torch.zeros(batch_size, dtype=torch.long, device=like.device),
-            left_context=chunking.left_context if chunking else -1,
+            left_contexts=(chunking.left_context if chunking else -1,) * len(self.blocks),
         )
 
     def step(
@@ -185,10 +161,11 @@ class BlockEncoder(Encoder):
         view = self._view(positions, num_cached + num_frames, x, mask, padding, None)
         x = self._embed(x, positions)
         caches = []
-        for block, cache in zip(self.blocks, state.blocks, strict=True):
+        for block, cache, left in zip(self.blocks, state.blocks, state.left_contexts, strict=True):
             x, cache = block(x, view, cache)
-            caches.append(_trim(cache, state.left_context))
-        following = EncoderState(subsampling, caches, state.offset + num_frames, state.left_context)
+            caches.append(cache.trimmed(left))
+        offset = state.offset + num_frames
+        following = EncoderState(subsampling, caches, offset, state.left_contexts)
         return self.norm(x), following
 
     def _step_mask(
@@ -253,11 +230,3 @@ def attend(
         values = torch.cat([cache.keys_values[1], values], dim=2)
     attended = attention(x, (keys, values), view.mask, view.rotation, view.distances)
     return attended, None if cache is None else (keys, values)
-
-
-def _trim(cache: BlockCache, left_context: int) -> BlockCache:
-    if left_context < 0:
-        return cache
-    keys, values = cache.keys_values
-    start = max(keys.size(2) - left_context, 0)
-    return BlockCache((keys[:, :, start:], values[:, :, start:]), cache.convolution)
