@@ -11,10 +11,10 @@ from lhotse import MonoCut, Recording, SupervisionSegment
 from lhotse.audio import AudioSource
 from lhotse.utils import compute_num_samples, fastcopy
 
-from asr.data.audio import Downmix
-from asr.data.manifests import Manifests, audio_path, is_one_file
-from asr.data.reasons import Reason
-from asr.data.rejections import Rejection
+from asr.data.audio.cuts import Downmix
+from asr.data.faults.reasons import Reason
+from asr.data.faults.rejections import Rejection
+from asr.data.manifests.files import Manifests, audio_path, is_one_file
 from asr.data.validation.audio_checks import AudioCheck, Segment
 from asr.text.scripts import space_scripts
 
@@ -77,7 +77,7 @@ class Utterance:
         return [self.recording.channel_ids.index(channel) for channel in self.channels]
 
     def fingerprint(self) -> dict[str, Any]:
-        """Return what tells it from the utterances of other splits, for `asr.data.splits`."""
+        """Return what tells it from the utterances of other splits, for `validation.splits`."""
         speaker = self.supervision.speaker
         return {"id": self.id, "speaker": speaker, "recording": self.path, "audio": self.audio_key}
 
