@@ -6,14 +6,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import soundfile
 import torch
 from lhotse import CutSet, Recording
 from torchaudio.compliance.kaldi import fbank
 
-from asr.config.augmentation import SpeedPerturb
 from asr.config.features import FbankParams
-from asr.data.augmentation.speed import speed_copies
 from asr.data.features.fbank import FbankExtractor, num_frames
 from asr.data.features.loading import load_features
 from asr.data.features.statistics import compute_statistics
@@ -121,23 +118,3 @@ def test_statistics_of_a_bin_that_never_varies(tmp_path: Path) -> None:
 def test_no_statistics_of_nothing() -> None:
     with pytest.raises(UserError, match="no frames"):
         compute_statistics([], FbankExtractor(FbankParams()), max_utterances=1, seed=0)
-
-
-def test_speed_copies(tmp_path: Path) -> None:
-    cuts = CutSet.from_cuts([noise_cut(tmp_path / "a.wav"), noise_cut(tmp_path / "bb.wav", 2.0)])
-    copies = speed_copies(cuts, SpeedPerturb(factors=[0.9, 1.0, 1.1]))
-    assert [(cut.id, cut.custom["source_id"]) for cut in copies] == [
-        (f"{name}{suffix}", name) for name in ("a", "bb") for suffix in ("_sp0.9", "", "_sp1.1")
-    ]
-    assert [cut.num_samples for cut in copies][:3] == [17778, 16000, 14545]
-    assert all(cut.load_audio().shape == (1, cut.num_samples) for cut in copies)
-    assert all(cut.custom is None for cut in cuts)
-
-
-def test_a_faster_copy_sounds_higher(tmp_path: Path) -> None:
-    seconds = np.arange(16000) / 16000
-    soundfile.write(tmp_path / "a.wav", 0.3 * np.sin(2 * np.pi * 1000 * seconds), 16000)
-    cut = Recording.from_file(tmp_path / "a.wav").to_cut()
-    (fast,) = speed_copies([cut], SpeedPerturb(factors=[2.0]))
-    spectrum = np.abs(np.fft.rfft(fast.load_audio()[0]))
-    assert np.argmax(spectrum) / len(spectrum) * 8000 == pytest.approx(2000, abs=10)
