@@ -10,8 +10,8 @@ from typing import Literal
 
 from asr.data.faults.rejections import Rejection, nothing_usable, write_rejections
 from asr.data.layouts import Layout, find_layout, read_parts
+from asr.data.splits.holding_out import hold_out_speakers, hold_out_utterances
 from asr.data.tables.rows import TableRow, unlisted_path, write_table
-from asr.data.tables.splitting import hold_out_speakers, hold_out_utterances
 from asr.errors import UserError
 
 SplitBy = Literal["speaker", "utterance"]

@@ -9,13 +9,13 @@ from pathlib import Path
 from asr.data.faults.reasons import Reason
 from asr.data.faults.rejections import Rejection, count_reasons, nothing_usable, write_rejections
 from asr.data.manifests.files import read_manifests
+from asr.data.splits.comparison import FINGERPRINTS
 from asr.data.validation.audio_cache import check_files
 from asr.data.validation.neighbours import duplicate_audio, overlapping_segments
 from asr.data.validation.options import CtcRule, ValidationOptions
 from asr.data.validation.page import render_page
 from asr.data.validation.report import ValidationReport
 from asr.data.validation.rules import Judge
-from asr.data.validation.splits import FINGERPRINTS
 from asr.data.validation.utterance import Utterance, link
 from asr.errors import UserError
 from asr.files import PathLike, write_json, write_jsonl, write_text

@@ -77,7 +77,7 @@ class Utterance:
         return [self.recording.channel_ids.index(channel) for channel in self.channels]
 
     def fingerprint(self) -> dict[str, Any]:
-        """Return what tells it from the utterances of other splits, for `validation.splits`."""
+        """Return what tells it from the utterances of other splits, for `asr.data.splits`."""
         speaker = self.supervision.speaker
         return {"id": self.id, "speaker": speaker, "recording": self.path, "audio": self.audio_key}
 
