@@ -47,6 +47,15 @@ class EncoderState:
     offset: Tensor
     left_contexts: tuple[int, ...]
 
+    @property
+    def nbytes(self) -> int:
+        """Memory of its tensors."""
+        kept = [*self.subsampling, self.offset]
+        for block in self.blocks:
+            kept += block.keys_values
+            kept += [] if block.convolution is None else [block.convolution]
+        return sum(tensor.nbytes for tensor in kept)
+
 
 def stack_states(states: Sequence[EncoderState]) -> EncoderState:
     """Join streams, whatever their pasts, into one batch for `Encoder.step`.
