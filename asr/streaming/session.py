@@ -148,16 +148,18 @@ class StreamingSession:
         with self._lock:
             if self._ended:
                 return not self.finished
-            return self._frames.num_ready >= self._recognizer.chunk_features
+            return self._frames.num_ready >= self._recognizer.window_features
 
     def take_window(self) -> tuple[np.ndarray | None, bool]:
-        """Return the samples of the next chunk's frames, and whether nothing comes after it.
+        """Return the samples of the next chunk and its look-ahead, and whether it is the last.
 
         None where no frame is left.
         """
+        wanted = self._recognizer.window_features
         with self._lock:
-            count = min(self._frames.num_ready, self._recognizer.chunk_features)
-            window = self._frames.take(count) if count else None
+            count = min(self._frames.num_ready, wanted)
+            done = min(count, self._recognizer.chunk_features)
+            window = self._frames.take(count, done) if count else None
             return window, self._ended and not self._frames.num_ready
 
     def extend(self, encodings: Tensor, log_probs: Tensor, best_symbols: list[int]) -> None:
