@@ -172,4 +172,4 @@ class StreamingRecognizer:
         for (session, reason), final in zip(ending, finals, strict=True):
             session.end_segment(reason, final, self.passes.first_hypothesis(session.segment))
             if session in finishing:
-                session.complete()
+                session.complete(final)

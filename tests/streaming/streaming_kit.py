@@ -13,6 +13,7 @@ import yaml
 from asr.bundle import Bundle
 from asr.config.loading import parse_config
 from asr.config.tokenizer import CharTokenizerParams
+from asr.data.features import FbankExtractor
 from asr.decoding.hypothesis import Hypothesis
 from asr.decoding.recognizer import Recognizer
 from asr.models import AsrModel
@@ -42,6 +43,7 @@ def random_bundle(kind: str = "conformer", decoder: bool = True, seed: int = 0) 
     """Return a model of 8 kHz speech that says something of anything, different for each seed."""
     torch.manual_seed(seed)
     data = yaml.safe_load(CONF)
+    data.pop("optimizer_params")  # YAML reads its numbers as text
     own = dict(ENCODERS[kind])
     data["encoder"] = own.pop("encoder")
     data["encoder_params"].pop("kernel_size")
@@ -52,11 +54,22 @@ def random_bundle(kind: str = "conformer", decoder: bool = True, seed: int = 0) 
     tokenizer = CharTokenizer.train(list(TONES), CharTokenizerParams())
     config = parse_config(data, "the tests")
     model = AsrModel(config, tokenizer.vocab_size).eval()
-    with torch.no_grad():
-        for parameter in model.parameters():  # at their initial values they hear nothing
-            parameter.add_(torch.randn_like(parameter) * 0.15)
-        model.normaliser.set_statistics(torch.tensor(-6.0), torch.tensor(3.0))
+    _make_lively(model, FbankExtractor(config.features_params).extract(speech(8 * RATE, seed)))
     return Bundle(model, config, tokenizer)
+
+
+@torch.no_grad()
+def _make_lively(model: AsrModel, features: torch.Tensor) -> None:
+    """Let a model with random weights say different labels, and blank between them."""
+    for parameter in model.parameters():
+        parameter.add_(torch.randn_like(parameter) * 0.1)
+    model.normaliser.set_statistics(features.mean(dim=0), features.std(dim=0))
+    encodings = model.encode(features[None], torch.tensor([len(features)]))[0][0]
+    logits = model.ctc.output(encodings)
+    scale = 3.0 / logits.std(dim=0)
+    model.ctc.output.weight.mul_(scale[:, None])
+    model.ctc.output.bias.sub_(logits.mean(dim=0)).mul_(scale)
+    model.ctc.output.bias[0] += 3.0
 
 
 def speech(num_samples: int, seed: int) -> np.ndarray:
