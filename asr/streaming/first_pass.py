@@ -35,7 +35,13 @@ class SegmentSearch:
 
 
 class FirstPass(ABC):
-    """Searches of any number of segments, advanced together."""
+    """Searches of any number of segments, advanced together.
+
+    Attributes:
+        num_places: segments that memory is held for beside what `start` gave.
+    """
+
+    num_places = 0
 
     @abstractmethod
     def start(self) -> SegmentSearch:
@@ -111,7 +117,6 @@ class PrefixBeamPass(FirstPass):
         self._fusion = fusion
         self._stability = stability
         self._search: PrefixBeamSearch | None = None
-        self._num_places = 0
         self._free: deque[int] = deque()
 
     def start(self) -> SegmentSearch:
@@ -122,8 +127,8 @@ class PrefixBeamPass(FirstPass):
     ) -> None:
         places = self._places(searches, log_probs)
         assert self._search is not None
-        scores = log_probs.new_zeros(self._num_places, *log_probs.shape[1:])
-        counts = lengths.new_zeros(self._num_places)
+        scores = log_probs.new_zeros(self.num_places, *log_probs.shape[1:])
+        counts = lengths.new_zeros(self.num_places)
         scores[places], counts[places] = log_probs, lengths
         self._search.advance(scores, counts)
         n_best = self._search.best(None if self._stability < 1.0 else 1, places)
@@ -157,16 +162,16 @@ class PrefixBeamPass(FirstPass):
                 weakref.finalize(search, self._free.append, place)
             assert self._search is not None
             begins = set(chosen)
-            self._search.rearrange([None if n in begins else n for n in range(self._num_places)])
+            self._search.rearrange([None if n in begins else n for n in range(self.num_places)])
         return [_place(search) for search in searches]
 
     def _grow(self, log_probs: Tensor) -> range:
         """Make as many places again; return the new ones."""
-        before = self._num_places
-        self._num_places = max(2 * before, _FEWEST_PLACES)
+        before = self.num_places
+        self.num_places = max(2 * before, _FEWEST_PLACES)
         if self._search is None:
             self._search = PrefixBeamSearch(
-                self._num_places,
+                self.num_places,
                 self._options.beam_size,
                 fusion=self._fusion,
                 candidates=self._options.frame_candidates,
@@ -174,8 +179,8 @@ class PrefixBeamPass(FirstPass):
                 device=log_probs.device,
             )
         else:
-            self._search.rearrange([*range(before), *[None] * (self._num_places - before)])
-        return range(before, self._num_places)
+            self._search.rearrange([*range(before), *[None] * (self.num_places - before)])
+        return range(before, self.num_places)
 
 
 def _place(search: SegmentSearch) -> int:

@@ -75,6 +75,11 @@ class Passes:
         """Begin the search of a segment."""
         return self._first.start()
 
+    @property
+    def num_places(self) -> int:
+        """Segments that the first pass holds memory for."""
+        return self._first.num_places
+
     def advance(
         self, searches: Sequence[SegmentSearch], log_probs: Tensor, lengths: Tensor
     ) -> None:

@@ -96,7 +96,7 @@ class StreamingRecognizer:
         Raises:
             UserError: audio of this rate cannot be resampled while it arrives.
         """
-        rate = sampling_rate or self.extractor.params.sampling_rate
+        rate = self.extractor.params.sampling_rate if sampling_rate is None else sampling_rate
         with torch.inference_mode():
             state = self.bundle.model.encoder.initial_state(1, self.chunking)
         return StreamingSession(self, rate, StreamState(state))

@@ -21,9 +21,11 @@ from asr.streaming import StreamingRecognizer, StreamingSession
 from asr.text.tokenizers.char import CharTokenizer
 from tests.tone_corpus import CONF, RATE, TONES, speak
 
+STREAMING = ("transformer", "conformer", "conformer-lookahead", "chunk-flow")
 ENCODERS: dict[str, dict[str, Any]] = {
     "transformer": {"encoder": "TransformerEncoder", "position": "relative"},
     "conformer": {"encoder": "ConformerEncoder", "position": "rotary", "kernel_size": 7},
+    "whole": {"encoder": "ConformerEncoder", "kernel_size": 7, "chunking": {"mode": "full"}},
     "conformer-lookahead": {
         "encoder": "ConformerEncoder",
         "position": "relative",
