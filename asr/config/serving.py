@@ -5,6 +5,7 @@ from __future__ import annotations
 from pydantic import Field, model_validator
 
 from asr.config.base import Params
+from asr.config.streaming import StreamingOptions
 
 
 class ServingOptions(Params):
@@ -20,7 +21,8 @@ class ServingOptions(Params):
         default=[], description="other names that clients may ask for, such as whisper-1"
     )
     allowed_origins: list[str] = Field(
-        default=[], description="browsers' pages elsewhere that may use the server: https://a.example"
+        default=[],
+        description="browsers' pages elsewhere that may use the server: https://a.example",
     )
     max_sessions: int = Field(
         64, ge=1, le=10_000, description="live sessions at once; more are refused"
@@ -64,6 +66,9 @@ class ServingOptions(Params):
     max_waiting_uploads: int = Field(
         4, ge=0, le=1000, description="files that wait for a process; more are refused"
     )
+    max_receive_seconds: float = Field(
+        600.0, gt=0, le=86400, description="how long a file may take to arrive"
+    )
     max_upload_bytes: int = Field(512 << 20, ge=1024, description="of a file")
     max_upload_seconds: float = Field(4 * 3600.0, gt=0, description="of a file's audio")
     compute_threads: int = Field(
@@ -75,3 +80,12 @@ class ServingOptions(Params):
         if len(set(self.model_aliases)) < len(self.model_aliases):
             raise ValueError("model_aliases holds a name twice")
         return self
+
+
+class ServerConfig(Params):
+    """The conf file of `asr serve`."""
+
+    serving: ServingOptions = Field(ServingOptions(), description="limits")
+    streaming: StreamingOptions = Field(
+        StreamingOptions(), description="how live sessions are recognised"
+    )

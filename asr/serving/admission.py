@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from urllib.parse import urlsplit
 
-from asr.serving.errors import Refused
+from asr.serving.errors import RefusedError
 
 
 class BurstLimit:
@@ -28,13 +28,13 @@ class BurstLimit:
         """Take a token.
 
         Raises:
-            Refused: `burst`, there is none.
+            RefusedError: `burst`, there is none.
         """
         now = self._clock()
         self._tokens = min(self._burst, self._tokens + (now - self._last) * self._rate)
         self._last = now
         if self._tokens < 1:
-            raise Refused("burst", "Too many connections at once; try again in a few seconds.")
+            raise RefusedError("burst", "Too many connections at once; try again in a few seconds.")
         self._tokens -= 1
 
 
@@ -42,13 +42,15 @@ def check_origin(headers: Mapping[str, str], allowed: Sequence[str]) -> None:
     """Refuse browsers' pages of other hosts; what is no browser sends no origin.
 
     Raises:
-        Refused: `origin`.
+        RefusedError: `origin`.
     """
     origin = headers.get("origin")
     if origin is None or origin in allowed:
         return
     if urlsplit(origin).netloc != headers.get("host"):
-        raise Refused("origin", "Pages of this origin may not use the server (allowed_origins).")
+        raise RefusedError(
+            "origin", "Pages of this origin may not use the server (allowed_origins)."
+        )
 
 
 class Places:
@@ -63,10 +65,10 @@ class Places:
         """Hold a place.
 
         Raises:
-            Refused: there is none, with the code given.
+            RefusedError: there is none, with the code given.
         """
         if self.taken >= self._limit:
-            raise Refused(self._code, self._message)
+            raise RefusedError(self._code, self._message)
         self.taken += 1
         try:
             yield
@@ -90,7 +92,7 @@ class Stopping:
         """Refuse new work once a stop was announced.
 
         Raises:
-            Refused: `draining`.
+            RefusedError: `draining`.
         """
         if self.announced.is_set():
-            raise Refused("draining", "The server is stopping; try another one.")
+            raise RefusedError("draining", "The server is stopping; try another one.")

@@ -19,10 +19,10 @@ from typing import Any
 import numpy as np
 import torch
 
-from asr.serving.errors import Refused
+from asr.serving.errors import RefusedError
+from asr.serving.messages import done_message, final_message, partial_message
 from asr.serving.metrics import Metrics
 from asr.serving.outbox import Outbox
-from asr.serving.messages import done_message, final_message, partial_message
 from asr.streaming import Partial, Segment, StreamingRecognizer, StreamingSession
 
 _log = logging.getLogger(__name__)
@@ -187,7 +187,7 @@ class Engine:
             self._metrics.compute_seconds.inc(time.perf_counter() - begin)
 
     def _wait(self, running: int) -> bool:
-        """Wait for work, not at all after a round that ran chunks; False when it is time to stop."""
+        """Wait for work, not at all after a round with chunks; False when it is time to stop."""
         with self._changed:
             while not (self._stopping or self._pending or running):
                 self._changed.wait()
@@ -274,7 +274,7 @@ class Engine:
             for session in failed:
                 session.work.discarded = True
                 session.work.inbox.clear()
-        failure = Refused("internal", "The model failed; see the server's log.").event()
+        failure = RefusedError("internal", "The model failed; see the server's log.").event()
         self._send({session: _Result(messages=[failure]) for session in failed})
 
 

@@ -44,12 +44,13 @@ MEANINGS: dict[str, Meaning] = {
     "model_not_found": Meaning(None, 404),
     "not_found": Meaning(None, 404),
     "method_not_allowed": Meaning(None, 405),
+    "upload_timeout": Meaning(None, 408),
     "upload_too_large": Meaning(None, 413),
     "audio_too_long": Meaning(None, 413),
 }
 
 
-class Refused(Exception):
+class RefusedError(Exception):
     """A client is told no.
 
     Args:

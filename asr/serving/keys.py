@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from asr.errors import UserError
-from asr.serving.errors import Refused
+from asr.serving.errors import RefusedError
 
 VARIABLE = "ASR_API_KEYS"
 SUBPROTOCOL = "asr.v1"
@@ -31,16 +31,18 @@ class ApiKeys:
         """Let a client pass.
 
         Raises:
-            Refused: `key_missing` or `key_wrong`.
+            RefusedError: `key_missing` or `key_wrong`.
         """
         if not self._keys:
             return
         if not key:
-            raise Refused("key_missing", "This server wants an API key (Authorization: Bearer).")
+            raise RefusedError(
+                "key_missing", "This server wants an API key (Authorization: Bearer)."
+            )
         given = key.encode("utf-8", "surrogateescape")
         # All of them, so that the time taken does not tell which one came near.
         if sum([hmac.compare_digest(given, known) for known in self._keys]) == 0:
-            raise Refused("key_wrong", "The server does not know this API key.")
+            raise RefusedError("key_wrong", "The server does not know this API key.")
 
 
 def load_keys(path: Path | None, environment: Mapping[str, str] = os.environ) -> ApiKeys:
@@ -55,7 +57,9 @@ def load_keys(path: Path | None, environment: Mapping[str, str] = os.environ) ->
     try:
         lines = path.read_text(encoding="utf-8").splitlines()
     except (OSError, UnicodeDecodeError) as error:
-        raise UserError(f"the file of API keys cannot be read ({error})", where=str(path)) from error
+        raise UserError(
+            f"the file of API keys cannot be read ({error})", where=str(path)
+        ) from error
     keys = [line.strip() for line in lines]
     found = [key for key in keys if key and not key.startswith("#")]
     if not found:

@@ -15,7 +15,7 @@ from asr.config.serving import ServingOptions
 from asr.errors import UserError
 from asr.serving.admission import BurstLimit, Places, Stopping, check_origin
 from asr.serving.engine import Engine, LiveSession
-from asr.serving.errors import STOPPED, TOO_BIG, Refused
+from asr.serving.errors import STOPPED, TOO_BIG, RefusedError
 from asr.serving.keys import SUBPROTOCOL, ApiKeys, key_of
 from asr.serving.messages import Start, check_finish, parse_start, read_samples, write
 from asr.serving.metrics import Metrics
@@ -59,7 +59,7 @@ class LiveSessions:
         try:
             check_origin(socket.headers, self.options.allowed_origins)
             self._burst.take()
-        except Refused as refusal:
+        except RefusedError as refusal:
             self._metrics.refused.labels(refusal.code).inc()
             await _deny(socket, refusal)
             return
@@ -74,7 +74,7 @@ class LiveSessions:
                     await self._session(socket)
                 finally:
                     self._metrics.sessions.dec()
-        except Refused as refusal:
+        except RefusedError as refusal:
             self._metrics.refused.labels(refusal.code).inc()
             await _refuse(socket, refusal)
         except WebSocketDisconnect as gone:
@@ -83,7 +83,7 @@ class LiveSessions:
         except Exception:
             _log.exception("a live session failed")
             self._metrics.ended.labels("internal").inc()
-            await _refuse(socket, Refused("internal", "The server failed; see its log."))
+            await _refuse(socket, RefusedError("internal", "The server failed; see its log."))
 
     def announce_stop(self) -> None:
         """Tell the clients of all sessions how long they may go on."""
@@ -116,7 +116,7 @@ class LiveSessions:
                 message = await socket.receive()
         except TimeoutError:
             seconds = f"{self.options.start_seconds:g}"
-            raise Refused("start_timeout", f"No start message within {seconds} s.") from None
+            raise RefusedError("start_timeout", f"No start message within {seconds} s.") from None
         if message["type"] == "websocket.disconnect":
             raise WebSocketDisconnect(message["code"])
         text: str | None = message.get("text")
@@ -124,11 +124,11 @@ class LiveSessions:
 
     def _open(self, start: Start) -> LiveSession:
         if start.hotwords:
-            raise Refused("bad_start", "This server takes no hotwords from its clients.")
+            raise RefusedError("bad_start", "This server takes no hotwords from its clients.")
         try:
             return self.engine.open(start.sampling_rate, start.partials)
         except UserError as error:
-            raise Refused("bad_start", f"sampling_rate: {error.what}.") from error
+            raise RefusedError("bad_start", f"sampling_rate: {error.what}.") from error
 
     def _ready(self, conversation: _Conversation) -> dict[str, Any]:
         return {
@@ -170,7 +170,7 @@ class _Conversation:
         """Converse until `done` was sent and the connection closed.
 
         Raises:
-            Refused: the client is told why it went no further.
+            RefusedError: the client is told why it went no further.
             WebSocketDisconnect: the client has gone.
         """
         self._reader = asyncio.create_task(self._read())
@@ -193,14 +193,14 @@ class _Conversation:
             raise complaint
         await self._socket.close(STOPPED if self.ended else 1000)
 
-    async def _why_the_audio_ended(self) -> Refused | None:
+    async def _why_the_audio_ended(self) -> RefusedError | None:
         assert self._reader is not None
         try:
             await self._reader
         except asyncio.CancelledError:
             if not self.ended:
                 raise
-        except Refused as refusal:
+        except RefusedError as refusal:
             if refusal.code != "session_too_long":
                 raise
             return refusal
@@ -213,14 +213,14 @@ class _Conversation:
         except TimeoutError:
             if len(self.live.outbox):
                 raise _slow_reader(self._options.flush_seconds) from None
-            raise Refused("internal", "The last results took too long.") from None
+            raise RefusedError("internal", "The last results took too long.") from None
 
     async def _read(self) -> None:
         """Hand audio over until the client says that it ends."""
         limit = self._options.max_session_seconds
         clock = asyncio.get_running_loop().time
         latest = clock() + limit
-        too_long = Refused("session_too_long", f"A session may last {limit:g} s.")
+        too_long = RefusedError("session_too_long", f"A session may last {limit:g} s.")
         while True:
             until = min(clock() + self._options.idle_seconds, latest)
             try:
@@ -230,7 +230,7 @@ class _Conversation:
                 if until == latest:
                     raise too_long from None
                 seconds = f"{self._options.idle_seconds:g}"
-                raise Refused("idle", f"No audio came for {seconds} s.") from None
+                raise RefusedError("idle", f"No audio came for {seconds} s.") from None
             if message["type"] == "websocket.disconnect":
                 raise WebSocketDisconnect(message["code"])
             if message.get("text") is not None:
@@ -246,7 +246,7 @@ class _Conversation:
         while True:
             message = await self.live.outbox.get()
             if message["type"] == "error":
-                raise Refused(message["code"], message["message"])
+                raise RefusedError(message["code"], message["message"])
             try:
                 async with asyncio.timeout(self._options.send_seconds):
                     await self._socket.send_text(write(message))
@@ -256,11 +256,11 @@ class _Conversation:
                 return
 
 
-def _slow_reader(seconds: float) -> Refused:
-    return Refused("slow_reader", f"The client took no results for {seconds:g} s.")
+def _slow_reader(seconds: float) -> RefusedError:
+    return RefusedError("slow_reader", f"The client took no results for {seconds:g} s.")
 
 
-async def _deny(socket: WebSocket, refusal: Refused) -> None:
+async def _deny(socket: WebSocket, refusal: RefusedError) -> None:
     """Answer a handshake by HTTP."""
     assert refusal.meaning.status is not None
     answer = JSONResponse(refusal.body(), refusal.meaning.status, refusal.headers())
@@ -268,7 +268,7 @@ async def _deny(socket: WebSocket, refusal: Refused) -> None:
         await socket.send_denial_response(answer)
 
 
-async def _refuse(socket: WebSocket, refusal: Refused) -> None:
+async def _refuse(socket: WebSocket, refusal: RefusedError) -> None:
     """Send the error and close; a client that does not read is closed without it."""
     assert refusal.meaning.close is not None
     with contextlib.suppress(WebSocketDisconnect, RuntimeError):

@@ -11,10 +11,10 @@ from pydantic import Field, ValidationError, field_validator
 
 from asr.config.base import Params
 from asr.decoding.hypothesis import Hypothesis, Word
-from asr.serving.errors import Refused
+from asr.serving.errors import RefusedError
 from asr.streaming import Partial, Segment
 
-_TYPES = {"s16le": np.dtype("<i2"), "f32le": np.dtype("<f4")}
+_TYPES: dict[str, np.dtype[Any]] = {"s16le": np.dtype("<i2"), "f32le": np.dtype("<f4")}
 _LONGEST_PHRASE = 100  # characters
 
 
@@ -39,46 +39,48 @@ def parse_start(text: str | None) -> Start:
     """Read a client's first message; None stands for a binary one.
 
     Raises:
-        Refused: `bad_start`, which says what is wrong with it.
+        RefusedError: `bad_start`, which says what is wrong with it.
     """
     if text is None:
-        raise Refused("bad_start", "The first message must be JSON of type start, not audio.")
+        raise RefusedError("bad_start", "The first message must be JSON of type start, not audio.")
     try:
         return Start.model_validate_json(text)
     except ValidationError as error:
         first = error.errors(include_input=False, include_url=False)[0]
         key = ".".join(map(str, first["loc"]))
         what = f"{key}: {first['msg']}" if key else first["msg"]
-        raise Refused("bad_start", f"The start message is not valid: {what[:300]}.") from error
+        raise RefusedError("bad_start", f"The start message is not valid: {what[:300]}.") from error
 
 
 def check_finish(text: str) -> None:
     """Read a text message that comes after the start: only `finish` may.
 
     Raises:
-        Refused: `bad_message`.
+        RefusedError: `bad_message`.
     """
     try:
         message = json.loads(text)
     except (json.JSONDecodeError, RecursionError) as error:
-        raise Refused("bad_message", "A text message must be JSON.") from error
+        raise RefusedError("bad_message", "A text message must be JSON.") from error
     if message != {"type": "finish"}:
-        raise Refused("bad_message", 'After the start, the only text message is {"type":"finish"}.')
+        raise RefusedError(
+            "bad_message", 'After the start, the only text message is {"type":"finish"}.'
+        )
 
 
 def read_samples(data: bytes, encoding: str) -> np.ndarray:
     """Turn a binary message into samples (N,): int16, or float32.
 
     Raises:
-        Refused: `bad_audio`: half a sample, or values that are no numbers.
+        RefusedError: `bad_audio`: half a sample, or values that are no numbers.
     """
     kind = _TYPES[encoding]
     if len(data) % kind.itemsize:
         what = f"A message of {len(data)} bytes does not hold whole {encoding} samples."
-        raise Refused("bad_audio", what)
+        raise RefusedError("bad_audio", what)
     samples = np.frombuffer(data, kind)
     if kind.kind == "f" and not np.isfinite(samples).all():
-        raise Refused("bad_audio", "The audio holds values that are no numbers.")
+        raise RefusedError("bad_audio", "The audio holds values that are no numbers.")
     return samples
 
 

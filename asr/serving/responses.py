@@ -13,6 +13,7 @@ from asr.transcription.captions import grouped_words
 from asr.transcription.formats import Transcript, as_srt, as_text, as_vtt
 
 ResponseFormat = Literal["json", "text", "srt", "vtt", "verbose_json"]
+Granularity = Literal["word", "segment"]
 RESPONSE_FORMATS: tuple[str, ...] = get_args(ResponseFormat)
 MEDIA_TYPES = {
     "json": "application/json",

@@ -21,11 +21,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from asr.errors import UserError
-from asr.serving.errors import Refused
+from asr.serving.errors import RefusedError
 
 if TYPE_CHECKING:
+    from asr.bundle import Bundle
     from asr.decoding.recognizer import Recognizer
-    from asr.decoding.resources import ResourcePaths
+    from asr.decoding.resources import ResourcePaths, Resources
 
 _log = logging.getLogger(__name__)
 _NICE = 10  # live sessions go first
@@ -62,14 +63,22 @@ class FileDecoder:
         import torch
 
         from asr.bundle import load_bundle
-        from asr.decoding.recognizer import Recognizer
         from asr.decoding.resources import load_resources
         from asr.devices import pick_device
 
         torch.set_num_threads(self.threads)
         device = pick_device(self.device)
         bundle = load_bundle(self.bundle, device)
-        resources = load_resources(self.resources, bundle, device)
+        return self.recognizer(bundle, load_resources(self.resources, bundle, device))
+
+    def recognizer(self, bundle: Bundle, resources: Resources) -> Recognizer:
+        """Return what decodes with a loaded model.
+
+        Raises:
+            UserError: the model or the resources lack what the method needs.
+        """
+        from asr.decoding.recognizer import Recognizer
+
         return Recognizer(bundle, self.method, resources=resources, overrides=self.overrides)
 
 
@@ -100,7 +109,7 @@ class UploadPool:
         """Return the transcript of a file, as `asr.serving.responses.render` writes it.
 
         Raises:
-            Refused: `not_audio`, `audio_too_long`, or `internal` when the process died.
+            RefusedError: `not_audio`, `audio_too_long`, or `internal` when the process died.
         """
         executor = self._executor
         try:
@@ -112,9 +121,9 @@ class UploadPool:
             _log.error("a process that transcribes files died; the next file gets a new one")
             if self._executor is executor:
                 self._executor = self._new_executor()
-            raise Refused("internal", "The server failed at this file.") from error
+            raise RefusedError("internal", "The server failed at this file.") from error
         if answer.code is not None:
-            raise Refused(answer.code, answer.message)
+            raise RefusedError(answer.code, answer.message)
         return answer.body
 
     def stop(self) -> None:
