@@ -30,15 +30,13 @@ export class Microphone {
     if (!window.isSecureContext || !navigator.mediaDevices) throw new Trouble("insecure");
     const context = new AudioContext();
     try {
-      const [stream] = await Promise.all([
-        navigator.mediaDevices.getUserMedia({ audio: AUDIO }),
-        context.audioWorklet.addModule(new URL("pcm_worklet.js", import.meta.url)),
-      ]);
+      await context.audioWorklet.addModule(new URL("pcm_worklet.js", import.meta.url));
+      const stream = await listen();
       await context.resume();
       return new Microphone(context, stream);
     } catch (error) {
       context.close();
-      throw new Trouble(REASONS[error.name] ?? "microphone_failed", error.message);
+      throw error instanceof Trouble ? error : new Trouble("microphone_failed", error.message);
     }
   }
 
@@ -90,5 +88,13 @@ export class Microphone {
     this.context.onstatechange = null;
     for (const track of this.stream.getTracks()) track.stop();
     this.context.close();
+  }
+}
+
+async function listen() {
+  try {
+    return await navigator.mediaDevices.getUserMedia({ audio: AUDIO });
+  } catch (error) {
+    throw new Trouble(REASONS[error.name] ?? "microphone_failed", error.message);
   }
 }

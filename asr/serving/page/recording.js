@@ -46,8 +46,12 @@ export class Recording {
     );
   }
 
-  /** End the audio; the rest of the text still comes. */
+  /** End the audio; the rest of the text still comes, unless the audio had ended before. */
   stop() {
+    if (this.tape.isComplete) {
+      this.cancel();
+      return;
+    }
     this.view.state("finishing");
     this.source.stop();
   }
@@ -65,13 +69,13 @@ export class Recording {
   #connect() {
     this.#origin = Math.max(this.#unfinished, this.tape.start);
     this.#sent = this.#origin;
-    if (!this.tape.isComplete) this.view.state("connecting");
+    this.view.state("connecting");
     this.#session = new Session(
       { samplingRate: this.rate, ...this.settings },
       {
         onReady: (message) => {
           this.wasReady = true;
-          this.view.state(this.tape.isComplete ? "finishing" : "on");
+          this.view.state("on");
           this.view.ready(message);
           this.#pump();
         },
@@ -149,7 +153,7 @@ export class Recording {
   #retry(message) {
     const seconds = PAUSES[Math.min(this.#tries, PAUSES.length - 1)];
     this.#tries += 1;
-    if (!this.tape.isComplete) this.view.state("waiting");
+    this.view.state("waiting");
     const text = `The text is kept; a new session begins in ${seconds} s.`;
     this.view.message({ ...message, text, passes: true });
     this.#timer = setTimeout(() => this.#connect(), 1000 * seconds);
