@@ -13,6 +13,7 @@ import logging
 import threading
 import time
 from collections import deque
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -23,6 +24,7 @@ from asr.serving.errors import RefusedError
 from asr.serving.messages import done_message, final_message, partial_message
 from asr.serving.metrics import Metrics
 from asr.serving.outbox import Outbox
+from asr.serving.recognizers import Recognizers
 from asr.streaming import Partial, Segment, StreamingRecognizer, StreamingSession
 
 _log = logging.getLogger(__name__)
@@ -37,7 +39,14 @@ class LiveSession:
         received: seconds of audio handed over so far.
     """
 
-    def __init__(self, engine: Engine, stream: StreamingSession, partials: bool) -> None:
+    def __init__(
+        self,
+        engine: Engine,
+        recognizer: StreamingRecognizer,
+        stream: StreamingSession,
+        partials: bool,
+    ) -> None:
+        self.recognizer = recognizer
         self.sampling_rate = stream.sampling_rate
         self.partials = partials
         self.outbox = Outbox()
@@ -99,7 +108,7 @@ class Engine:
     """Runs a recogniser in a thread of its own for any number of sessions.
 
     Args:
-        recognizer: used by the worker thread only, but for new sessions.
+        recognizers: used by the worker thread only, but for new sessions.
         metrics: counts what is done.
         queue_seconds: audio of a session that may wait before its client is slowed down.
         threads: that the model may compute with.
@@ -107,13 +116,13 @@ class Engine:
 
     def __init__(
         self,
-        recognizer: StreamingRecognizer,
+        recognizers: Recognizers,
         metrics: Metrics,
         queue_seconds: float,
         threads: int,
     ) -> None:
         self.queue_seconds = queue_seconds
-        self._recognizer = recognizer
+        self._recognizers = recognizers
         self._metrics = metrics
         self._threads = threads
         self._changed = threading.Condition()
@@ -126,7 +135,7 @@ class Engine:
     @property
     def chunk_seconds(self) -> float:
         """Audio that is decoded at once."""
-        return self._recognizer.chunk_seconds
+        return self._recognizers.default.chunk_seconds
 
     @property
     def alive(self) -> bool:
@@ -147,13 +156,16 @@ class Engine:
         if self._thread is not None:
             await asyncio.to_thread(self._thread.join, _JOIN_SECONDS)
 
-    def open(self, sampling_rate: int, partials: bool = True) -> LiveSession:
+    async def open(
+        self, sampling_rate: int, hotwords: Sequence[str] = (), partials: bool = True
+    ) -> LiveSession:
         """Return a new session.
 
         Raises:
-            UserError: audio of `sampling_rate` Hz cannot be resampled.
+            UserError: audio of `sampling_rate` Hz cannot be resampled, or hotwords not be used.
         """
-        return LiveSession(self, self._recognizer.session(sampling_rate), partials)
+        recognizer = await self._recognizers.favouring(hotwords)
+        return LiveSession(self, recognizer, recognizer.session(sampling_rate), partials)
 
     def submit(self, session: LiveSession, samples: np.ndarray, received: float) -> None:
         """Queue samples; `received` is the session's audio in seconds, these included."""
@@ -205,14 +217,25 @@ class Engine:
             taken = sum(map(len, samples)) / session.sampling_rate
             self._metrics.audio_seconds.inc(taken)
             results[session] = _Result(taken)
-        chunks = self._recognizer.advance([session.work.stream for session in self._open])
-        if chunks:
-            self._metrics.chunks.inc(chunks)
-            self._metrics.batch_size.observe(chunks)
+        chunks = self._advance()
         for session in list(self._open):
             self._collect(session, results)
         self._send(results)
         return chunks
+
+    def _advance(self) -> int:
+        """Decode a chunk of every session that has one: a batch for each list of hotwords."""
+        groups: dict[StreamingRecognizer, list[StreamingSession]] = {}
+        for session in self._open:
+            groups.setdefault(session.recognizer, []).append(session.work.stream)
+        total = 0
+        for recognizer, streams in groups.items():
+            chunks = recognizer.advance(streams)
+            if chunks:
+                self._metrics.chunks.inc(chunks)
+                self._metrics.batch_size.observe(chunks)
+            total += chunks
+        return total
 
     def _take(self) -> list[tuple[LiveSession, list[np.ndarray], bool]]:
         """Take up to a chunk of audio of every session that has some; forget those that are gone.

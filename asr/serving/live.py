@@ -98,7 +98,7 @@ class LiveSessions:
 
     async def _session(self, socket: WebSocket) -> None:
         start = parse_start(await self._first_message(socket))
-        conversation = _Conversation(socket, start, self._open(start), self.options)
+        conversation = _Conversation(socket, start, await self._open(start), self.options)
         await socket.send_text(write(self._ready(conversation)))
         self._running.add(conversation)
         if self._stopping.due.is_set():
@@ -122,13 +122,11 @@ class LiveSessions:
         text: str | None = message.get("text")
         return text
 
-    def _open(self, start: Start) -> LiveSession:
-        if start.hotwords:
-            raise RefusedError("bad_start", "This server takes no hotwords from its clients.")
+    async def _open(self, start: Start) -> LiveSession:
         try:
-            return self.engine.open(start.sampling_rate, start.partials)
+            return await self.engine.open(start.sampling_rate, start.hotwords, start.partials)
         except UserError as error:
-            raise RefusedError("bad_start", f"sampling_rate: {error.what}.") from error
+            raise RefusedError("bad_start", f"The session cannot begin: {error.what}.") from error
 
     def _ready(self, conversation: _Conversation) -> dict[str, Any]:
         return {

@@ -15,7 +15,7 @@ from asr.serving.errors import RefusedError
 from asr.streaming import Partial, Segment
 
 _TYPES: dict[str, np.dtype[Any]] = {"s16le": np.dtype("<i2"), "f32le": np.dtype("<f4")}
-_LONGEST_PHRASE = 100  # characters
+_MOST_CHARACTERS = 1000  # of all hotwords of a session: their automaton takes time to build
 
 
 class Start(Params):
@@ -30,9 +30,11 @@ class Start(Params):
     @field_validator("hotwords")
     @classmethod
     def _short(cls, phrases: list[str]) -> list[str]:
-        if any(not phrase.strip() or len(phrase) > _LONGEST_PHRASE for phrase in phrases):
-            raise ValueError(f"a phrase must hold 1 to {_LONGEST_PHRASE} characters")
-        return phrases
+        if any(not phrase.strip() for phrase in phrases):
+            raise ValueError("a phrase is empty")
+        if sum(map(len, phrases)) > _MOST_CHARACTERS:
+            raise ValueError(f"all phrases together may hold {_MOST_CHARACTERS} characters")
+        return [" ".join(phrase.split()) for phrase in phrases]
 
 
 def parse_start(text: str | None) -> Start:

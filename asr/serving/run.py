@@ -21,6 +21,7 @@ from asr.devices import pick_device
 from asr.errors import UserError
 from asr.serving.app import make_app
 from asr.serving.keys import load_keys
+from asr.serving.recognizers import Recognizers
 from asr.serving.service import Service, make_service
 from asr.serving.upload_pool import FileDecoder, UploadPool
 from asr.serving.websocket import Connection
@@ -157,7 +158,9 @@ def _service(request: ServeRequest) -> Service:
     decoder.recognizer(bundle, resources)  # what cannot work is told now, not to the first client
     torch.set_num_threads(options.compute_threads)
     pool = UploadPool(decoder, options.upload_processes)
-    return make_service(recognizer, pool, _model_name(request.bundle), options, keys)
+    return make_service(
+        Recognizers(recognizer, resources), pool, _model_name(request.bundle), options, keys
+    )
 
 
 def _model_name(bundle: Path) -> str:

@@ -16,9 +16,9 @@ from asr.serving.engine import Engine
 from asr.serving.keys import ApiKeys
 from asr.serving.live import LiveSessions
 from asr.serving.metrics import Metrics
+from asr.serving.recognizers import Recognizers
 from asr.serving.transcriptions import Transcriptions
 from asr.serving.upload_pool import UploadPool
-from asr.streaming import StreamingRecognizer
 
 _LOOK_SECONDS = 0.05
 
@@ -71,7 +71,7 @@ class Service:
 
 
 def make_service(
-    recognizer: StreamingRecognizer,
+    recognizers: Recognizers,
     pool: UploadPool,
     name: str,
     options: ServingOptions,
@@ -80,13 +80,13 @@ def make_service(
     """Put a server's parts together.
 
     Args:
-        recognizer: of live sessions.
+        recognizers: of live sessions.
         pool: transcribes files.
         name: of the model, where the options have none.
     """
     names = tuple(dict.fromkeys([options.model_name or name, *options.model_aliases]))
     metrics, stopping = Metrics(), Stopping()
-    engine = Engine(recognizer, metrics, options.queue_seconds, options.compute_threads)
+    engine = Engine(recognizers, metrics, options.queue_seconds, options.compute_threads)
     return Service(
         names=names,
         options=options,
