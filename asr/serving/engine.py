@@ -63,6 +63,7 @@ class LiveSession:
         seconds = len(samples) / self.sampling_rate
         self.received += seconds
         self._waiting += seconds
+        self._engine.note_waiting(self._waiting)
         if self._waiting >= self._engine.queue_seconds:
             self._room.clear()
         self._engine.submit(self, samples, self.received)
@@ -128,6 +129,7 @@ class Engine:
         self._changed = threading.Condition()
         self._pending: dict[LiveSession, None] = {}  # those with something new, oldest first
         self._open: dict[LiveSession, None] = {}  # those the worker has begun; only it changes this
+        self._most_waiting = 0.0
         self._stopping = False
         self._thread: threading.Thread | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -166,6 +168,11 @@ class Engine:
         """
         recognizer = await self._recognizers.favouring(hotwords)
         return LiveSession(self, recognizer, recognizer.session(sampling_rate), partials)
+
+    def note_waiting(self, seconds: float) -> None:
+        """Remember the most audio that waited in a session."""
+        self._most_waiting = max(self._most_waiting, seconds)
+        self._metrics.most_waiting.set(self._most_waiting)
 
     def submit(self, session: LiveSession, samples: np.ndarray, received: float) -> None:
         """Queue samples; `received` is the session's audio in seconds, these included."""

@@ -51,6 +51,11 @@ class Metrics:
             "asr_upload_seconds", "from a file's arrival to its answer", buckets=_UPLOADS,
             registry=registry,
         )  # fmt: skip
+        self.most_waiting = Gauge(
+            "asr_most_waiting_seconds",
+            "most audio of a session that ever waited for the model",
+            registry=registry,
+        )
         self._queued = Gauge(
             "asr_queued_results", "results that wait for their clients", registry=registry
         )

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import socket
+from asyncio.transports import BaseTransport
 from typing import Any
 
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
 _LAST_WORDS_SECONDS = 5.0
+_KERNEL_BUFFER = 64 << 10  # bytes
 
 
 class Connection(WebSocketsSansIOProtocol):
@@ -15,6 +18,13 @@ class Connection(WebSocketsSansIOProtocol):
     uvicorn closes a connection behind what is still to be sent, which is never where the client
     does not read; and it waits with the close frame until there is room for it.
     """
+
+    def connection_made(self, transport: BaseTransport) -> None:
+        """Let little wait in the kernel: a client that does not read shall be noticed."""
+        super().connection_made(transport)
+        connected = transport.get_extra_info("socket")
+        if connected is not None:
+            connected.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _KERNEL_BUFFER)
 
     async def send(self, message: Any) -> None:
         """Send; a close frame is put behind what waits instead of waiting itself."""
