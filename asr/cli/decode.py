@@ -106,9 +106,7 @@ def command(
     from asr.models import Chunking
 
     loaded = load_bundle(bundle, pick_device(device))
-    resources = load_resources(
-        ResourcePaths(**resource_files), loaded, next(loaded.model.parameters()).device
-    )
+    resources = load_resources(ResourcePaths(**resource_files), loaded, loaded.model.device)
     chunking = Chunking(chunk_size, left_chunks) if chunk_size else None
     # All of them before the first one decodes: a mistake in the last one is told at once.
     recognizers = [

@@ -86,7 +86,8 @@ def attention_mask(lengths: Tensor, num_frames: int, chunking: Chunking | None) 
         at least one key, so that no softmax row is empty, also among the padding.
     """
     # To look at lengths on a GPU the CPU must wait for it; a mask that hides nothing is cheap.
-    if chunking is None and lengths.device.type == "cpu" and bool((lengths >= num_frames).all()):
+    may_look = lengths.device.type == "cpu" and not torch.compiler.is_exporting()
+    if chunking is None and may_look and bool((lengths >= num_frames).all()):
         return None
     keys = ~padding_mask(lengths.clamp(min=1), num_frames)  # (B, T)
     if chunking is None:

@@ -175,14 +175,14 @@ class BlockEncoder(Encoder):
         padding = None
         device = state.offset.device
         visible = torch.ones(
-            len(state.offset), num_cached + num_frames, dtype=torch.bool, device=device
+            state.offset.size(0), num_cached + num_frames, dtype=torch.bool, device=device
         )
         if lengths is not None:
             padding = padding_mask(self.output_lengths(lengths), num_frames)
             visible[:, num_cached:] = ~padding
         past = torch.arange(num_cached, device=device)[None]
         visible[:, :num_cached] = past >= num_cached - state.offset[:, None]
-        if bool(visible.all()):
+        if not torch.compiler.is_exporting() and bool(visible.all()):
             return None, padding
         visible[:, num_cached] = True  # a stream that has ended still needs one key
         return visible[:, None, None, :], padding

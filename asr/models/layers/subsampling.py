@@ -47,7 +47,7 @@ class Conv2dSubsampling(nn.Module):
 
     def forward(self, features: Tensor, cache: list[Tensor] | None = None) -> Tensor:
         """Shorten (B, T, F) to (B, T // factor, D)."""
-        return self.step(features, cache or self.initial_cache(len(features), features))[0]
+        return self.step(features, cache or self.initial_cache(features.size(0), features))[0]
 
     def step(self, features: Tensor, cache: list[Tensor]) -> tuple[Tensor, list[Tensor]]:
         """Shorten the next frames; T must be a multiple of `factor` in all steps but the last."""
