@@ -124,6 +124,7 @@ def _describe(recognizer: Recognizer) -> dict[str, Any]:
         "options": recognizer.options.model_dump(mode="json"),
         "chunk_size": chunking.chunk_size if chunking else None,
         "left_chunks": chunking.left_chunks if chunking else None,
+        "lookahead": chunking.lookahead if chunking else None,
         "tokenizer_normaliser": recognizer.bundle.tokenizer.params.normaliser,
         "parameters": recognizer.bundle.model.num_parameters,
         "epochs": provenance.get("epochs"),

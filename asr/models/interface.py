@@ -7,7 +7,7 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor
 
-from asr.models.chunking import Chunking
+from asr.models.chunking import Chunking, LeftChunks
 from asr.models.encoders.state import EncoderState
 
 
@@ -27,8 +27,15 @@ class SpeechEncoder(Protocol):
     def initial_state(self, batch_size: int, chunking: Chunking | None = None) -> EncoderState:
         """Return the state of `batch_size` streams before their first frame."""
 
+    def chunking_of(self, chunk_size: int, left_chunks: LeftChunks | None = None) -> Chunking:
+        """Return chunks of this many encoder frames, with all else as in training."""
+
     def step(
-        self, features: Tensor, state: EncoderState, lengths: Tensor | None = None
+        self,
+        features: Tensor,
+        state: EncoderState,
+        lengths: Tensor | None = None,
+        lookahead: Tensor | None = None,
     ) -> tuple[Tensor, EncoderState]:
         """Encode the next chunk of every stream; see `Encoder.step`."""
 

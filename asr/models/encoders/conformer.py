@@ -40,6 +40,7 @@ class ConformerBlock(nn.Module):
             self.convolution_norm(x),
             view.padding,
             view.chunk_size,
+            view.lookahead,
             None if cache is None else cache.convolution,
         )
         x = x + self.dropout(convolved)
