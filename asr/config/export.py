@@ -11,6 +11,9 @@ from asr.config.base import Params
 ExportFormat = Literal["onnx", "onnx-streaming", "torch", "torch-streaming"]
 EXPORT_FORMATS: tuple[str, ...] = get_args(ExportFormat)
 
+Backend = Literal["torch", "onnx"]
+BACKENDS: tuple[str, ...] = get_args(Backend)
+
 DEFAULT_CHUNK_SIZE = 16  # encoder frames
 DEFAULT_LEFT_CHUNKS = 8
 
@@ -46,7 +49,9 @@ class ExportOptions(Params):
         if self.int8 and not self.is_onnx:
             raise ValueError("int8 is for onnx and onnx-streaming")
         if self.streaming and self.left_chunks is not None and self.left_chunks < 1:
-            raise ValueError("a streaming graph needs left_chunks of 1 or more: its caches are fixed")
+            raise ValueError(
+                "a streaming graph needs left_chunks of 1 or more: its caches are fixed"
+            )
         return self
 
     @property

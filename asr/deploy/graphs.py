@@ -13,8 +13,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from asr.deploy.state_layout import PackedState, StateLayout
+from asr.deploy.state_layout import CarriedState, StateLayout
 from asr.models import AsrModel, Chunking
+from asr.models.decoders import CTCDecoder
 from asr.text.symbols import SOS_EOS_ID
 
 MODEL, CTC, DECODER = "model", "ctc", "decoder"
@@ -53,47 +54,71 @@ class OfflineModel(nn.Module):
 
     def __init__(self, model: AsrModel, chunking: Chunking | None) -> None:
         super().__init__()
-        self.model = model
+        self.normaliser, self.encoder, self.ctc = model.normaliser, model.encoder, model.ctc
         self.chunking = chunking
-        spare = 2 + (chunking.chunk_size if chunking else 0)
+        spare = 2 + (chunking.delay if chunking else 0)
         self.spare_frames = spare * model.encoder.subsampling_factor
 
     def forward(self, x: Tensor, x_lens: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Return log_probs (N, T', V), log_probs_len (N,), encodings (N, T', D)."""
         x = F.pad(x, (0, 0, 0, self.spare_frames))
-        encodings, lengths = self.model.encode(x, x_lens, self.chunking)
-        return label_scores(self.model, encodings), lengths, encodings
+        encodings, lengths = self.encoder(self.normaliser(x), x_lens, self.chunking)
+        return label_scores(self.ctc, encodings), lengths, encodings
 
 
 class StreamingModel(nn.Module):
     """One chunk of every stream and their states to CTC scores and the next states."""
 
-    def __init__(self, model: AsrModel, layout: StateLayout) -> None:
+    def __init__(self, model: AsrModel, chunking: Chunking, layout: StateLayout) -> None:
         super().__init__()
-        self.model = model
+        self.normaliser, self.encoder, self.ctc = model.normaliser, model.encoder, model.ctc
+        self.chunking = chunking
         self.layout = layout
 
     def forward(
         self,
-        audio_signal: Tensor,
-        length: Tensor,
-        cache_last_channel: Tensor,
-        cache_last_time: Tensor,
-        cache_last_channel_len: Tensor,
-    ) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor, Tensor]:
-        """Take raw features (B, F, C) of which `length` (B,) frames are real; see `StateLayout`.
+        x: Tensor,
+        cached_key_0: Tensor,
+        cached_nonlin_attn_0: Tensor,
+        cached_val1_0: Tensor,
+        cached_val2_0: Tensor,
+        cached_conv1_0: Tensor,
+        cached_conv2_0: Tensor,
+        embed_states: Tensor,
+        processed_lens: Tensor,
+    ) -> tuple[Tensor, ...]:
+        """Score the next chunk.
+
+        Args:
+            x: (B, C, F) raw features of the chunk and what it looks ahead to; the others are the
+                parts of a `CarriedState`.
 
         Returns:
-            log_probs (B, T', V), their lengths (B,), the three parts of the next state, and
-            encodings (B, T', D).
+            log_probs (B, T', V) and the parts of the next `CarriedState`.
         """
-        packed = PackedState(cache_last_channel, cache_last_time, cache_last_channel_len)
-        features = self.model.normalise(audio_signal.transpose(1, 2))
-        encoder = self.model.encoder
-        encodings, state = encoder.step(features, self.layout.unpack(packed), length)
-        following = self.layout.pack(state)
-        scores = label_scores(self.model, encodings)
-        return scores, encoder.output_lengths(length), *following, encodings
+        before = CarriedState(
+            cached_key_0,
+            cached_nonlin_attn_0,
+            cached_val1_0,
+            cached_val2_0,
+            cached_conv1_0,
+            cached_conv2_0,
+            embed_states,
+            processed_lens,
+        )
+        features = self.normaliser(x)
+        lengths = x.size(1) - before.lacking
+        shift = self.chunking.chunk_size * self.encoder.subsampling_factor
+        ahead = features[:, shift:] if self.chunking.lookahead else None
+        past = self.layout.unpack(before)
+        encodings, state = self.encoder.step(features[:, :shift], past, lengths, ahead)
+        after = self.layout.pack(state, before)._replace(
+            cached_nonlin_attn_0=before.cached_nonlin_attn_0.clone(),
+            cached_val1_0=torch.zeros_like(before.cached_val1_0),
+            cached_val2_0=encodings.flatten(1)[None],
+            embed_states=before.embed_states.clone(),
+        )
+        return label_scores(self.ctc, encodings), *after
 
 
 class CtcHead(nn.Module):
@@ -101,11 +126,11 @@ class CtcHead(nn.Module):
 
     def __init__(self, model: AsrModel) -> None:
         super().__init__()
-        self.model = model
+        self.ctc = model.ctc
 
     def forward(self, encodings: Tensor) -> Tensor:
         """Return what `label_scores` does."""
-        return label_scores(self.model, encodings)
+        return label_scores(self.ctc, encodings)
 
 
 class TeacherForcedDecoder(nn.Module):
@@ -123,10 +148,10 @@ class TeacherForcedDecoder(nn.Module):
         return logits
 
 
-def label_scores(model: AsrModel, encodings: Tensor) -> Tensor:
+def label_scores(ctc: CTCDecoder, encodings: Tensor) -> Tensor:
     """Return CTC's log posteriors (B, T', V) in which `<sos/eos>` is impossible."""
-    log_probs = model.ctc_log_probs(encodings)
-    never = torch.zeros(model.vocab_size, dtype=torch.bool)
+    log_probs: Tensor = ctc(encodings)
+    never = torch.zeros(log_probs.size(-1), dtype=torch.bool)
     never[SOS_EOS_ID] = True
     return log_probs.masked_fill(never, _NEVER)
 
@@ -145,37 +170,24 @@ def offline_graph(model: AsrModel, num_features: int, chunking: Chunking | None)
 
 
 def streaming_graph(
-    model: AsrModel, num_features: int, chunk_size: int, layout: StateLayout
+    model: AsrModel, num_features: int, chunking: Chunking, layout: StateLayout
 ) -> Graph:
-    """Return the graph of one chunk; sherpa-onnx reads it as a streaming CTC model of NeMo's."""
+    """Return the graph of one chunk; sherpa-onnx reads it as a streaming `zipformer2_ctc`."""
     factor = model.encoder.subsampling_factor
-    frames = chunk_size * factor
-    attention, past_frames = layout.sizes
-    state = layout.empty(2)
-    names = PackedState._fields
-    inputs = {
-        "audio_signal": torch.randn(2, num_features, frames),
-        "length": torch.tensor([frames, factor]),
-        **state._asdict(),
-    }
+    frames = chunking.delay * factor
+    state = layout.empty(2)._asdict()
+    batch_axis = {name: 0 if value.size(0) == 2 else 1 for name, value in state.items()}
     return Graph(
         MODEL,
-        StreamingModel(model, layout),
-        inputs,
-        {name: {0: "N"} for name in inputs},
-        ("log_probs", "log_probs_len", *(f"{name}_next" for name in names), "encodings"),
+        StreamingModel(model, chunking, layout),
+        {"x": torch.randn(2, frames, num_features), **state},
+        {"x": {0: "N"}, **{name: {axis: "N"} for name, axis in batch_axis.items()}},
+        ("log_probs", *(f"new_{name}" for name in state)),
         {
-            "model_type": "EncDecCTCModel",
-            "vocab_size": model.vocab_size - 1,  # read as the number of labels beside blank
-            "subsampling_factor": factor,
-            "window_size": frames,
-            "chunk_shift": frames,
-            "cache_last_channel_dim1": 1,
-            "cache_last_channel_dim2": 1,
-            "cache_last_channel_dim3": attention,
-            "cache_last_time_dim1": 1,
-            "cache_last_time_dim2": 1,
-            "cache_last_time_dim3": past_frames,
+            "model_type": "zipformer2",
+            "T": frames,
+            "decode_chunk_len": chunking.chunk_size * factor,
+            **layout.metadata(),
         },
     )
 

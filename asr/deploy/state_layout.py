@@ -1,13 +1,20 @@
-"""A stream's state as three flat tensors, which is what other runtimes can carry.
+"""A stream's state as the eight tensors that streaming Zipformer2 CTC models have.
 
-| tensor | holds |
-|---|---|
-| `cache_last_channel` (B, 1, 1, N) float | keys and values, block by block |
-| `cache_last_time` (B, 1, 1, M) float | input frames of the subsampling, then of the convolutions |
-| `cache_last_channel_len` (B,) int64 | encoder frames given out so far |
+Programs that run these models make, stack and carry such tensors without looking into them, and so
+run ours. The tensors are used for what fits them; B streams, N, M numbers, C encodings of width D
+a chunk:
 
-Names and ranks are those of NeMo's streaming models, so that programs that run these run ours.
-All zero is the state before the first frame.
+| tensor | shape | holds |
+|---|---|---|
+| `cached_key_0` | (1, B, N) | keys and values, block by block |
+| `cached_nonlin_attn_0` | (1, B, 1, 3 M // 4) | nothing |
+| `cached_val1_0` | (1, B, C D) | given: first the features that the chunk lacks to be whole |
+| `cached_val2_0` | (1, B, C D) | returned: the encodings of the chunk |
+| `cached_conv1_0`, `cached_conv2_0` | (B, M, 1) | input frames of subsampling and convolutions |
+| `embed_states` | (B, 128, 3, 19) | nothing |
+| `processed_lens` | (B,) int64 | encoder frames given out so far |
+
+All zero is the state before the first frame, and no chunk lacks anything unless it is told so.
 """
 
 from __future__ import annotations
@@ -25,31 +32,45 @@ from asr.models.encoders.state import BlockCache, EncoderState
 
 Shape = tuple[int, ...]
 
+_EMBED = (128, 3, 19)
 
-class PackedState(NamedTuple):
+
+class CarriedState(NamedTuple):
     """See the module."""
 
-    cache_last_channel: Tensor
-    cache_last_time: Tensor
-    cache_last_channel_len: Tensor
+    cached_key_0: Tensor
+    cached_nonlin_attn_0: Tensor
+    cached_val1_0: Tensor
+    cached_val2_0: Tensor
+    cached_conv1_0: Tensor
+    cached_conv2_0: Tensor
+    embed_states: Tensor
+    processed_lens: Tensor
+
+    @property
+    def lacking(self) -> Tensor:
+        """Features (B,) that each chunk lacks to be whole."""
+        return self.cached_val1_0[0, :, 0].long()
 
 
 @dataclass(frozen=True)
 class StateLayout:
-    """The shapes of what is packed, without the batch.
+    """The shapes of what is carried, without the batch.
 
     Attributes:
         keys: of each block's keys, (H, left context, head size); its values have the same.
         subsampling: of the input frames that each layer of the subsampling keeps.
         convolutions: of the input frames that each block's convolution keeps, None without one.
+        encodings: of a chunk, (C, D).
     """
 
     keys: tuple[Shape, ...]
     subsampling: tuple[Shape, ...]
     convolutions: tuple[Shape | None, ...]
+    encodings: Shape
 
     @classmethod
-    def of(cls, state: EncoderState) -> StateLayout:
+    def of(cls, state: EncoderState, encodings: Shape) -> StateLayout:
         """Return the layout of streams like `state`, whose left contexts are finite."""
         keys = []
         for block, left in zip(state.blocks, state.left_contexts, strict=True):
@@ -62,6 +83,7 @@ class StateLayout:
                 None if block.convolution is None else tuple(block.convolution.shape[1:])
                 for block in state.blocks
             ),
+            encodings,
         )
 
     @classmethod
@@ -71,71 +93,97 @@ class StateLayout:
             tuple(tuple(shape) for shape in value["keys"]),
             tuple(tuple(shape) for shape in value["subsampling"]),
             tuple(None if shape is None else tuple(shape) for shape in value["convolutions"]),
+            tuple(value["encodings"]),
         )
 
     def to_json(self) -> dict[str, Any]:
         """Return plain data."""
         return asdict(self)
 
-    @property
-    def left_contexts(self) -> tuple[int, ...]:
-        """Frames of keys and values that each block keeps."""
-        return tuple(shape[1] for shape in self.keys)
+    def metadata(self) -> dict[str, int]:
+        """Return the sizes by the names that a streaming Zipformer2 of one layer has for them."""
+        return {
+            "encoder_dims": self._half_of_frames,
+            "query_head_dims": self._keys_and_values,
+            "value_head_dims": prod(self.encodings),
+            "num_heads": 1,
+            "num_encoder_layers": 1,
+            "cnn_module_kernels": 3,
+            "left_context_len": 1,
+        }
 
     @property
-    def sizes(self) -> tuple[int, int]:
-        """N and M."""
-        return 2 * sum(map(prod, self.keys)), sum(map(prod, self._frames))
+    def _keys_and_values(self) -> int:
+        return 2 * sum(map(prod, self.keys))
 
     @property
     def _frames(self) -> list[Shape]:
         return [*self.subsampling, *(shape for shape in self.convolutions if shape is not None)]
 
-    def empty(self, batch_size: int) -> PackedState:
+    @property
+    def _half_of_frames(self) -> int:
+        return max((sum(map(prod, self._frames)) + 1) // 2, 2)
+
+    def empty(self, batch_size: int) -> CarriedState:
         """Return the state before the first frame."""
-        attention, frames = self.sizes
-        return PackedState(
-            torch.zeros(batch_size, 1, 1, attention),
-            torch.zeros(batch_size, 1, 1, frames),
+        half, values = self._half_of_frames, prod(self.encodings)
+        return CarriedState(
+            torch.zeros(1, batch_size, self._keys_and_values),
+            torch.zeros(1, batch_size, 1, 3 * half // 4),
+            torch.zeros(1, batch_size, values),
+            torch.zeros(1, batch_size, values),
+            torch.zeros(batch_size, half, 1),
+            torch.zeros(batch_size, half, 1),
+            torch.zeros(batch_size, *_EMBED),
             torch.zeros(batch_size, dtype=torch.long),
         )
 
-    def pack(self, state: EncoderState) -> PackedState:
-        """Flatten a state; keys and values of a shorter past get zeros before them."""
-        attention = [
+    def pack(self, state: EncoderState, carried: CarriedState) -> CarriedState:
+        """Return `carried` with another state of the encoder.
+
+        Keys and values of a shorter past get zeros before them.
+        """
+        keys_values = [
             F.pad(tensor, (0, 0, shape[1] - tensor.size(2), 0)).flatten(1)
             for block, shape in zip(state.blocks, self.keys, strict=True)
             for tensor in block.keys_values
         ]
         convolutions = [b.convolution for b in state.blocks if b.convolution is not None]
-        frames = [tensor.flatten(1) for tensor in (*state.subsampling, *convolutions)]
-        return PackedState(_joined(attention), _joined(frames), state.offset)
+        frames = torch.cat([one.flatten(1) for one in (*state.subsampling, *convolutions)], dim=1)
+        half = self._half_of_frames
+        frames = F.pad(frames, (0, 2 * half - frames.size(1)))
+        return carried._replace(
+            cached_key_0=torch.cat(keys_values, dim=1)[None],
+            cached_conv1_0=frames[:, :half, None],
+            cached_conv2_0=frames[:, half:, None],
+            processed_lens=state.offset,
+        )
 
-    def unpack(self, packed: PackedState) -> EncoderState:
+    def unpack(self, carried: CarriedState) -> EncoderState:
         """Undo `pack`: every block has its full left context, of which `offset` frames are real."""
         pairs = (shape for shape in self.keys for _ in range(2))
-        attention = _split(packed.cache_last_channel, pairs)
-        frames = _split(packed.cache_last_time, self._frames)
+        keys_values = _split(carried.cached_key_0[0], pairs)
+        both = torch.cat([carried.cached_conv1_0, carried.cached_conv2_0], dim=1)[..., 0]
+        frames = _split(both, self._frames)
         subsampling, rest = frames[: len(self.subsampling)], iter(frames[len(self.subsampling) :])
         blocks = [
             BlockCache((keys, values), None if shape is None else next(rest))
             for keys, values, shape in zip(
-                attention[::2], attention[1::2], self.convolutions, strict=True
+                keys_values[::2], keys_values[1::2], self.convolutions, strict=True
             )
         ]
-        return EncoderState(
-            subsampling, blocks, packed.cache_last_channel_len, self.left_contexts
-        )
+        left_contexts = tuple(shape[1] for shape in self.keys)
+        return EncoderState(subsampling, blocks, carried.processed_lens, left_contexts)
 
-
-def _joined(tensors: list[Tensor]) -> Tensor:
-    return torch.cat(tensors, dim=1)[:, None, None]
+    def returned_encodings(self, carried: CarriedState) -> Tensor:
+        """Return the encodings (B, C, D) of the chunk that was scored last."""
+        return carried.cached_val2_0[0].unflatten(1, self.encodings)
 
 
 def _split(packed: Tensor, shapes: Iterable[Shape]) -> list[Tensor]:
     tensors, start = [], 0
     for shape in shapes:
         size = prod(shape)
-        tensors.append(packed[:, 0, 0, start : start + size].unflatten(1, shape))
+        tensors.append(packed[:, start : start + size].unflatten(1, shape))
         start += size
     return tensors

@@ -19,7 +19,7 @@ from asr.deploy.graphs import Axes, Graph
 from asr.deploy.libraries import needs_onnx
 from asr.files import disk_errors
 
-ONNX_SUFFIX, PROGRAM_SUFFIX = ".onnx", ".pt2"
+SUFFIXES = ONNX_SUFFIX, PROGRAM_SUFFIX = ".onnx", ".pt2"
 _QUANTISED = ["MatMul", "Gemm"]
 
 
@@ -44,7 +44,7 @@ def write_graph(graph: Graph, folder: Path, options: ExportOptions) -> Path:
 def trace(graph: Graph) -> ExportedProgram:
     """Return the graph as a program whose dynamic axes may have any size."""
     dynamic = {
-        name: {axis: Dim.DYNAMIC for axis in graph.dynamic.get(name, {})} for name in graph.example
+        name: dict.fromkeys(graph.dynamic.get(name, {}), Dim.DYNAMIC) for name in graph.example
     }
     # The fused kernels' outputs lie in memory as the plain formula's do not, and views of them
     # fail when the program is taken apart for ONNX.
@@ -54,9 +54,7 @@ def trace(graph: Graph) -> ExportedProgram:
         )
 
 
-def _write_onnx(
-    program: ExportedProgram, graph: Graph, path: Path, options: ExportOptions
-) -> None:
+def _write_onnx(program: ExportedProgram, graph: Graph, path: Path, options: ExportOptions) -> None:
     needs_onnx()
     with sdpa_kernel(SDPBackend.MATH):
         made = torch.onnx.export(
@@ -93,9 +91,7 @@ def _quantised(proto: Any) -> Any:
     with tempfile.TemporaryDirectory() as scratch:
         full, small = Path(scratch) / "full.onnx", Path(scratch) / "int8.onnx"
         onnx.save(proto, full)
-        quantize_dynamic(
-            full, small, op_types_to_quantize=_QUANTISED, weight_type=QuantType.QInt8
-        )
+        quantize_dynamic(full, small, op_types_to_quantize=_QUANTISED, weight_type=QuantType.QInt8)
         return onnx.load(small)
 
 
