@@ -9,6 +9,7 @@ A bundle is a directory:
 | `weights.pt` | the model's tensors, feature statistics included |
 | `tokenizer/` | the tokenizer |
 | `tuned.json` | decoding options by method, where `asr tune` has chosen them |
+| `test.wav`, `test.json` | a recording and its tokens, by which copies and exports are checked |
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ from asr.config.schema import ExperimentConfig
 from asr.errors import UserError
 from asr.files import PathLike, disk_errors, read_description, read_json, write_json
 from asr.models import AsrModel
+from asr.models.interface import SpeechModel
 from asr.saved_models import (
     CONFIG_FILE,
     TOKENIZER_FOLDER,
@@ -38,6 +40,7 @@ from asr.text.tokenizers import Tokenizer, load_tokenizer
 FORMAT_VERSION = 1
 DESCRIPTION_FILE = "bundle.json"
 TUNED_FILE = "tuned.json"
+TEST_AUDIO, TEST_FILE = "test.wav", "test.json"
 
 
 @dataclass(frozen=True)
@@ -49,7 +52,7 @@ class Bundle:
         tuned: decoding options chosen on dev, by method; the others are the configuration's.
     """
 
-    model: AsrModel
+    model: SpeechModel
     config: ExperimentConfig
     tokenizer: Tokenizer[Any]
     provenance: dict[str, Any] = field(default_factory=dict)
@@ -80,7 +83,8 @@ def save_bundle(
         UserError: the disk is full or may not be written to.
     """
     with disk_errors(directory):
-        (Path(directory) / TUNED_FILE).unlink(missing_ok=True)  # chosen for other weights
+        for name in (TUNED_FILE, TEST_FILE, TEST_AUDIO):  # made for other weights
+            (Path(directory) / name).unlink(missing_ok=True)
     write_model_folder(
         Path(directory) / DESCRIPTION_FILE, FORMAT_VERSION, weights, config, tokenizer, provenance
     )
@@ -112,10 +116,20 @@ def load_bundle(directory: PathLike, device: str | torch.device = "cpu") -> Bund
         FORMAT_VERSION,
         todo="Give the bundle folder that stage 5 of a recipe makes, exp/<name>/bundle.",
     )
-    config = parse_config(read_mapping(folder / CONFIG_FILE), str(folder / CONFIG_FILE))
-    tokenizer = load_tokenizer(folder / TOKENIZER_FOLDER)
+    config, tokenizer, tuned = load_settings(folder)
     model = AsrModel(config, tokenizer.vocab_size)
     load_weights(model, folder)
     provenance = description.get("provenance", {})
-    tuned = _read_tuned(folder / TUNED_FILE)
     return Bundle(model.to(device).eval(), config, tokenizer, provenance, tuned)
+
+
+def load_settings(
+    folder: Path,
+) -> tuple[ExperimentConfig, Tokenizer[Any], dict[str, dict[str, Any]]]:
+    """Return what a bundle's folder holds beside the model: configuration, tokenizer, `tuned`.
+
+    Raises:
+        UserError: something is missing or damaged.
+    """
+    config = parse_config(read_mapping(folder / CONFIG_FILE), str(folder / CONFIG_FILE))
+    return config, load_tokenizer(folder / TOKENIZER_FOLDER), _read_tuned(folder / TUNED_FILE)

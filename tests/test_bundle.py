@@ -13,7 +13,8 @@ import torch
 import asr
 from asr.bundle import load_bundle, save_bundle
 from asr.config.loading import load_config
-from asr.deploy.packing import check_bundle, pack_bundle
+from asr.decoding.self_test import check_bundle
+from asr.deploy.packing import pack_bundle
 from asr.errors import UserError
 from asr.models import AsrModel
 from asr.text.tokenizers import load_tokenizer

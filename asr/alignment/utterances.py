@@ -52,7 +52,7 @@ def align_batch(
         UserError: the model's scores of a cut are not numbers.
     """
     model, tokenizer = bundle.model, bundle.tokenizer
-    device = next(model.parameters()).device
+    device = model.device
     batch, lengths = collate_features([load_finite_features(cut, extractor) for cut in cuts])
     with memory_errors(f"encoding a batch of {tuple(batch.shape)} features"):
         encodings, lengths = model.encode(

@@ -10,6 +10,7 @@ import click
 from asr.cli.options import (
     DEFAULT_METHOD,
     PATH,
+    backend_option,
     batch_duration_option,
     bundle_option,
     decoding_set_option,
@@ -17,6 +18,7 @@ from asr.cli.options import (
     resource_options,
 )
 from asr.config.decoding import EXTRAS, METHODS, MethodName
+from asr.config.export import Backend
 from asr.errors import UserError
 
 
@@ -52,6 +54,7 @@ def _list_methods(context: click.Context, parameter: click.Parameter, asked: boo
     help="Print the methods, what each needs and which extras may be added to its name.",
 )
 @bundle_option
+@backend_option
 @click.option("--cuts", type=PATH, required=True, help="lhotse cuts of the split.")
 @click.option("--split", required=True, help="The split's name in the results.")
 @click.option("--output-dir", type=PATH, required=True, help="Gets a folder a method.")
@@ -78,6 +81,7 @@ def _list_methods(context: click.Context, parameter: click.Parameter, asked: boo
 @device_option
 def command(
     bundle: Path,
+    backend: Backend,
     cuts: Path,
     split: str,
     output_dir: Path,
@@ -96,16 +100,13 @@ def command(
     """
     if left_chunks is not None and chunk_size is None:
         raise UserError("goes with --chunk-size", where="--left-chunks")
-    from asr.bundle import load_bundle
     from asr.decoding.corpus import decode_split
     from asr.decoding.recognizer import Recognizer
     from asr.decoding.resources import ResourcePaths, load_resources
-    from asr.devices import pick_device
+    from asr.deploy.backends import load_for_backend
 
-    loaded = load_bundle(bundle, pick_device(device))
-    resources = load_resources(
-        ResourcePaths(**resource_files), loaded, next(loaded.model.parameters()).device
-    )
+    loaded = load_for_backend(bundle, backend, device)
+    resources = load_resources(ResourcePaths(**resource_files), loaded, loaded.model.device)
     encoder = loaded.model.encoder
     chunking = encoder.chunking_of(chunk_size, left_chunks) if chunk_size else None
     # All of them before the first one decodes: a mistake in the last one is told at once.

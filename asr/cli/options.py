@@ -10,6 +10,7 @@ from typing import Any
 import click
 
 from asr.config.augmentation import SpeedPerturb
+from asr.config.export import BACKENDS
 from asr.config.schema import ExperimentConfig
 from asr.errors import UserError
 
@@ -68,6 +69,13 @@ set_option = click.option(
 device_option = click.option("--device", default="auto", help="cpu, cuda, cuda:N, or auto.")
 bundle_option = click.option(
     "--bundle", type=PATH, required=True, metavar="DIR", help="A trained model's bundle folder."
+)
+backend_option = click.option(
+    "--backend",
+    type=click.Choice(BACKENDS),
+    default="torch",
+    show_default=True,
+    help="onnx: DIR is a folder that asr export has written.",
 )
 decoding_set_option = click.option(
     "--set",

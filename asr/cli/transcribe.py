@@ -10,11 +10,13 @@ import click
 from asr.cli.options import (
     DEFAULT_METHOD,
     PATH,
+    backend_option,
     bundle_option,
     decoding_set_option,
     device_option,
     resource_options,
 )
+from asr.config.export import Backend
 from asr.config.loading import build
 from asr.config.transcription import SEGMENTATIONS, TranscriptionOptions
 from asr.errors import UserError
@@ -24,6 +26,7 @@ FORMATS = ("txt", "json", "srt", "vtt")
 
 @click.command("transcribe")
 @bundle_option
+@backend_option
 @click.argument("files", nargs=-1, required=True, type=PATH)
 @click.option("--method", help=f"A name with its extras; {DEFAULT_METHOD}")
 @decoding_set_option
@@ -58,6 +61,7 @@ FORMATS = ("txt", "json", "srt", "vtt")
 @device_option
 def command(
     bundle: Path,
+    backend: Backend,
     files: tuple[Path, ...],
     method: str | None,
     overrides: tuple[str, ...],
@@ -77,20 +81,18 @@ def command(
     options = build(TranscriptionOptions, cutting, source="asr transcribe")
     formats = formats or ("txt",)
     _check_names(files, formats, output_dir)
-    from asr.bundle import load_bundle
     from asr.decoding.long_audio.recordings import AudioFile
     from asr.decoding.recognizer import Recognizer
     from asr.decoding.resources import ResourcePaths, load_resources
-    from asr.devices import pick_device
+    from asr.deploy.backends import load_for_backend
     from asr.files import write_text
     from asr.transcription import formats as writers
     from asr.transcription.long_audio import transcribe_file
 
     for path in files:
         AudioFile.open(path)  # a mistake in the last one is told before the first is decoded
-    on_device = pick_device(device)
-    loaded = load_bundle(bundle, on_device)
-    resources = load_resources(ResourcePaths(**resource_files), loaded, on_device)
+    loaded = load_for_backend(bundle, backend, device)
+    resources = load_resources(ResourcePaths(**resource_files), loaded, loaded.model.device)
     recognizer = Recognizer(loaded, method, resources=resources, overrides=overrides)
     for path in files:
         journal = output_dir / f".{path.name}.partial.jsonl" if output_dir else None

@@ -118,7 +118,7 @@ def _check_lengths(cuts: Iterable[Cut]) -> None:
 
 def _describe(recognizer: Recognizer) -> dict[str, Any]:
     provenance = recognizer.bundle.provenance
-    device = next(recognizer.bundle.model.parameters()).device
+    device = recognizer.bundle.model.device
     chunking = recognizer.chunking
     return {
         "options": recognizer.options.model_dump(mode="json"),

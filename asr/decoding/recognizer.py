@@ -104,9 +104,8 @@ class Recognizer:
         """Encode a batch of feature matrices, each (T, F): (B, T', D) and lengths (B,)."""
         model = self.bundle.model
         batch, lengths = collate_features(features)
-        device = next(model.parameters()).device
         with memory_errors(f"encoding a batch of {tuple(batch.shape)} features"):
-            return model.encode(batch.to(device), lengths.to(device), self.chunking)
+            return model.encode(batch.to(model.device), lengths.to(model.device), self.chunking)
 
     @torch.inference_mode()
     def decode_encodings(self, encodings: Tensor, lengths: Tensor) -> list[list[Hypothesis]]:

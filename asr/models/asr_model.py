@@ -90,11 +90,21 @@ class AsrModel(nn.Module):
         """Trainable parameters."""
         return sum(p.numel() for p in self.parameters() if p.requires_grad)
 
+    @property
+    def device(self) -> torch.device:
+        """Where the weights lie."""
+        return self.normaliser.mean.device
+
+    def normalise(self, features: Tensor) -> Tensor:
+        """Return the features (B, T, F) as the encoder takes them."""
+        normalised: Tensor = self.normaliser(features)
+        return normalised
+
     def encode(
         self, features: Tensor, lengths: Tensor, chunking: Chunking | None = None
     ) -> tuple[Tensor, Tensor]:
         """Encode raw features (B, T, F) with lengths (B,): encodings (B, T', D), lengths (B,)."""
-        encoded: tuple[Tensor, Tensor] = self.encoder(self.normaliser(features), lengths, chunking)
+        encoded: tuple[Tensor, Tensor] = self.encoder(self.normalise(features), lengths, chunking)
         return encoded
 
     def ctc_log_probs(self, encodings: Tensor) -> Tensor:

@@ -54,7 +54,7 @@ class Layout:
         """One more than the last row's frame."""
         if not self.chunking or not self.lookahead:
             return self.num_frames
-        num_chunks = len(self.frames) // self.chunking.delay
+        num_chunks = self.frames.size(0) // self.chunking.delay
         return num_chunks * self.chunking.chunk_size + self.lookahead
 
     def spread(self, x: Tensor) -> Tensor:
@@ -78,7 +78,7 @@ class Layout:
             left_chunks: chunks of the past, -1 for all of it.
         """
         assert self.chunking is not None
-        rows = torch.arange(len(self.frames), device=self.frames.device)
+        rows = torch.arange(self.frames.size(0), device=self.frames.device)
         chunks = rows // self.chunking.delay
         query, key = chunks[:, None], chunks[None, :]
         visible = key < query
@@ -102,10 +102,11 @@ def attention_mask(lengths: Tensor, layout: Layout, left_chunks: int = -1) -> Te
     """
     whole = layout.chunking is None
     # To look at lengths on a GPU the CPU must wait for it; a mask that hides nothing is cheap.
-    if whole and lengths.device.type == "cpu" and bool((lengths >= layout.num_frames).all()):
+    may_look = lengths.device.type == "cpu" and not torch.compiler.is_exporting()
+    if whole and may_look and bool((lengths >= layout.num_frames).all()):
         return None
     keys = layout.frames[None] < lengths.clamp(min=1)[:, None]  # (B, Q)
     if whole:
         return keys[:, None, None, :]
-    itself = torch.eye(len(layout.frames), dtype=torch.bool, device=lengths.device)
+    itself = torch.eye(layout.frames.size(0), dtype=torch.bool, device=lengths.device)
     return ((layout.visible(left_chunks) & keys[:, None, :]) | itself)[:, None]

@@ -59,7 +59,7 @@ class StreamingRecognizer:
         self.passes = Passes(bundle, self.options, resources, decoding)
         self.method = self.passes.method
         self.extractor = FbankExtractor(bundle.config.features_params)
-        self._device = next(bundle.model.parameters()).device
+        self._device = bundle.model.device
 
     @classmethod
     def load(
@@ -146,7 +146,7 @@ class StreamingRecognizer:
         model, size = self.bundle.model, self.chunk_features
         features, lengths = features.to(self._device), lengths.to(self._device)
         shorter = lengths if bool((lengths < features.size(1)).any()) else None
-        features = model.normaliser(features)
+        features = model.normalise(features)
         encodings, following = model.encoder.step(
             features[:, :size],
             gathered([session.state for session in sessions]),

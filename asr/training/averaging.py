@@ -18,6 +18,7 @@ from asr.data.batches.dataset import SpeechDataset
 from asr.data.batches.feasibility import split_feasible
 from asr.data.features.fbank import FbankExtractor
 from asr.data.manifests.cuts import load_cuts
+from asr.decoding.self_test import add_self_test
 from asr.errors import UserError
 from asr.files import read_json, write_json
 from asr.models import AsrModel
@@ -86,6 +87,7 @@ def choose_weights(
         config = config.model_copy(update={"decoding": decoding})
     provenance = _provenance(experiment, choices[0])
     save_bundle(directory / "bundle", best, config, experiment.tokenizer, provenance)
+    add_self_test(directory / "bundle", load_cuts(dev_cuts), str(dev_cuts))
     return choices
 
 

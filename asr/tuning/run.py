@@ -16,9 +16,12 @@ from asr.bundle import Bundle, load_bundle, save_bundle, save_tuned_options
 from asr.config.decoding import DecodingOptions, MethodName, check_method
 from asr.config.tokenizer import NormaliserName
 from asr.config.tuning import grid_around, tunable_options
+from asr.data.manifests.cuts import load_cuts
 from asr.decoding.base import model_parts
 from asr.decoding.resources import ResourcePaths, Resources, load_resources
+from asr.decoding.self_test import add_self_test
 from asr.files import append_jsonl, read_jsonl_log, state_of, write_text
+from asr.models import AsrModel
 from asr.scoring.alignment import Unit
 from asr.scoring.text_tables import markdown_table
 from asr.training.averaging import candidate_weights, checkpoints_of, read_choices
@@ -120,6 +123,8 @@ def _choose_average(
     `asr average` has ranked them by greedy CTC, which is quick; what is best for another method
     need not be.
     """
+    model = bundle.model
+    assert isinstance(model, AsrModel)
     choices = read_choices(request.directory)
     first = str(bundle.provenance.get("weights"))
     wanted = [choice.name for choice in choices[: request.averages]]
@@ -131,7 +136,7 @@ def _choose_average(
     for name, _, weights in candidate_weights(checkpoints_of(experiment)):
         if name not in wanted:
             continue
-        bundle.model.load_state_dict(weights)
+        model.load_state_dict(weights)
         tell(f"weights {name}:")
         measure = _measure_of(request, bundle, resources)
         trial = _Trials(request, name, str(method), measure, tell).measure({})
@@ -139,11 +144,12 @@ def _choose_average(
         if best is None or rank < best:
             best, kept, kept_name = rank, weights, name
     if kept_name == first:
-        bundle.model.load_state_dict(kept)
+        model.load_state_dict(kept)
         return bundle, first
     provenance = {**bundle.provenance, "weights": kept_name}
     folder = request.directory / "bundle"
     save_bundle(folder, kept, bundle.config, bundle.tokenizer, provenance)
+    add_self_test(folder, load_cuts(request.dev_cuts), str(request.dev_cuts))
     return load_bundle(folder, request.device), kept_name
 
 

@@ -100,7 +100,7 @@ class MultiHeadAttention(nn.Module):
         num_queries = queries.size(2)
         steps = distances.embedded
         if distances.index is None:
-            steps = steps[len(steps) - (num_keys + num_queries - 1) :]
+            steps = steps[steps.size(0) - (num_keys + num_queries - 1) :]
         embedded = self.distance(steps).view(-1, self.num_heads, self.head_size)
         scores = torch.einsum("bhqd,nhd->bhqn", queries + self.distance_bias, embedded)
         if distances.index is None:

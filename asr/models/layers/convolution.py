@@ -76,4 +76,4 @@ class ConvolutionModule(nn.Module):
         windows = frames.unfold(1, self.left + chunk_size, chunk_size).mT  # (B, N, left + chunk, D)
         windows = torch.cat([windows, x[:, :, chunk_size:]], dim=2)
         mixed = self._convolve(F.pad(windows.flatten(0, 1), (0, 0, 0, self.right)))
-        return mixed.unflatten(0, (len(x), -1)).flatten(1, 2)[:, :num_rows]
+        return mixed.unflatten(0, (x.size(0), -1)).flatten(1, 2)[:, :num_rows]

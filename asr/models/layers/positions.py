@@ -23,7 +23,15 @@ def angles(positions: Tensor, size: int) -> Tensor:
 def sinusoids(positions: Tensor, size: int, dtype: torch.dtype = torch.float32) -> Tensor:
     """Return (…, size): sines then cosines of the positions' angles."""
     phase = angles(positions, size)
-    return torch.cat([phase.sin(), phase.cos()], dim=-1).to(dtype)
+    return torch.cat([phase.sin(), _cosine(phase)], dim=-1).to(dtype)
+
+
+def _cosine(phase: Tensor) -> Tensor:
+    """Return the cosine, in exported graphs by way of the sine.
+
+    Many versions of onnxruntime know the sine of float64 numbers only.
+    """
+    return (phase + math.pi / 2).sin() if torch.compiler.is_exporting() else phase.cos()
 
 
 def relative_distances(num_queries: int, num_keys: int, device: torch.device) -> Tensor:
@@ -84,7 +92,7 @@ class Rotation:
     def of(cls, positions: Tensor, head_size: int, dtype: torch.dtype) -> Rotation:
         """Build from positions (B or 1, T)."""
         phase = torch.cat([angles(positions, head_size)] * 2, dim=-1)[:, None]
-        return cls(phase.cos().to(dtype), phase.sin().to(dtype))
+        return cls(_cosine(phase).to(dtype), phase.sin().to(dtype))
 
     def __call__(self, x: Tensor) -> Tensor:
         """Rotate (B, H, T, head size)."""

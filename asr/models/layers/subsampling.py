@@ -47,12 +47,12 @@ class Conv2dSubsampling(nn.Module):
 
     def forward(self, features: Tensor, cache: list[Tensor] | None = None) -> Tensor:
         """Shorten (B, T, F) to (B, T // factor, D)."""
-        return self.step(features, cache or self.initial_cache(len(features), features))[0]
+        return self.step(features, cache or self.initial_cache(features.size(0), features))[0]
 
     def step(self, features: Tensor, cache: list[Tensor]) -> tuple[Tensor, list[Tensor]]:
         """Shorten the next frames; T must be a multiple of `factor` in all steps but the last."""
         if features.size(1) < self.factor:
-            return features.new_zeros(len(features), 0, self.project.out_features), cache
+            return features.new_zeros(features.size(0), 0, self.project.out_features), cache
         x = features[:, None]  # (B, 1, T, F)
         following = []
         for convolution, past, stride in zip(self.convolutions, cache, self.strides, strict=True):

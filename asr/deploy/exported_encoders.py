@@ -1,0 +1,189 @@
+"""Exported encoders, behind the interface of `asr.models.interface.SpeechEncoder`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from asr.deploy.runners import Runner
+from asr.deploy.state_layout import CarriedState, StateLayout
+from asr.errors import UserError
+from asr.models.chunking import Chunking, LeftChunks
+from asr.models.encoders.state import EncoderState
+
+
+class ExportedEncoder:
+    """What offline and streaming graphs share.
+
+    Attributes:
+        chunking: the one that the graph has; None for whole utterances.
+    """
+
+    def __init__(
+        self, graph: Runner, output_size: int, factor: int, chunking: Chunking | None
+    ) -> None:
+        self.graph = graph
+        self.output_size = output_size
+        self.subsampling_factor = factor
+        self.chunking = chunking
+
+    @property
+    def trained_chunking(self) -> Chunking | None:
+        """The only chunking there is."""
+        return self.chunking
+
+    def chunking_of(self, chunk_size: int, left_chunks: LeftChunks | None = None) -> Chunking:
+        """Return the graph's chunking where it is the one that is asked for.
+
+        Raises:
+            UserError: it is not.
+        """
+        own = self.chunking
+        same_left = left_chunks is None or (own is not None and own.left_chunks == left_chunks)
+        if own is None or own.chunk_size != chunk_size or not same_left:
+            lefts = "" if left_chunks is None else f" and left chunks {left_chunks}"
+            raise _not_exported(f"chunks of {chunk_size} frames{lefts}", own)
+        return own
+
+    def check_chunking(self, chunking: Chunking | None) -> None:
+        """Refuse another chunking than the graph's.
+
+        Raises:
+            UserError: it is another.
+        """
+        if chunking is not None and chunking != self.chunking:
+            raise _not_exported(str(chunking), self.chunking)
+
+    def output_lengths(self, lengths: Tensor) -> Tensor:
+        """Return the exact number of encodings for feature lengths (B,)."""
+        return torch.div(lengths, self.subsampling_factor, rounding_mode="floor")
+
+    def encode(self, features: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
+        """Encode raw features (B, T, F) with lengths (B,): encodings (B, T', D), lengths (B,)."""
+        raise NotImplementedError
+
+    def initial_state(self, batch_size: int, chunking: Chunking | None = None) -> EncoderState:
+        """Return the state of streams before their first frame."""
+        raise _no_streaming()
+
+    def step(
+        self,
+        features: Tensor,
+        state: EncoderState,
+        lengths: Tensor | None = None,
+        lookahead: Tensor | None = None,
+    ) -> tuple[Tensor, EncoderState]:
+        """Encode the next chunk of every stream; see `asr.models.encoders.Encoder.step`."""
+        raise _no_streaming()
+
+    def _nothing(self, features: Tensor) -> Tensor:
+        return features.new_zeros(features.size(0), 0, self.output_size)
+
+
+class OfflineEncoder(ExportedEncoder):
+    """A graph of whole utterances."""
+
+    def encode(self, features: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
+        encoded = self.output_lengths(lengths)
+        num_frames = features.size(1) // self.subsampling_factor
+        if num_frames == 0:
+            return self._nothing(features), encoded
+        _, _, encodings = self.graph(features, lengths)
+        return encodings[:, :num_frames], encoded
+
+
+class StreamingEncoder(ExportedEncoder):
+    """A graph of one chunk and the caches of its past."""
+
+    chunking: Chunking
+
+    def __init__(
+        self,
+        graph: Runner,
+        output_size: int,
+        factor: int,
+        chunking: Chunking,
+        layout: StateLayout,
+    ) -> None:
+        super().__init__(graph, output_size, factor, chunking)
+        self.layout = layout
+        self._shift = chunking.chunk_size * factor
+        self._window = chunking.delay * factor
+
+    def initial_state(self, batch_size: int, chunking: Chunking | None = None) -> EncoderState:
+        """Return the state of streams before their first frame.
+
+        Raises:
+            UserError: another chunking than the graph's.
+        """
+        self.check_chunking(chunking)
+        return self.layout.unpack(self.layout.empty(batch_size))
+
+    def step(
+        self,
+        features: Tensor,
+        state: EncoderState,
+        lengths: Tensor | None = None,
+        lookahead: Tensor | None = None,
+    ) -> tuple[Tensor, EncoderState]:
+        num_frames = features.size(1) // self.subsampling_factor
+        if num_frames == 0:
+            return self._nothing(features), state
+        window = features if lookahead is None else torch.cat([features, lookahead], dim=1)
+        if features.size(1) > self._shift or (
+            window.size(1) > features.size(1) and features.size(1) < self._shift
+        ):
+            raise ValueError(f"a chunk of {features.size(1)} frames, not {self._shift}")
+        if lengths is None:
+            lengths = torch.full((features.size(0),), window.size(1))
+        carried = self.layout.pack(state, self.layout.empty(features.size(0)))
+        encodings, carried = self._run(window, lengths, carried)
+        return encodings[:, :num_frames], self.layout.unpack(carried)
+
+    def encode(self, features: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
+        """Encode whole utterances as a stream would, chunk by chunk."""
+        num_frames = features.size(1) // self.subsampling_factor
+        carried = self.layout.empty(features.size(0))
+        outputs = [self._nothing(features)]
+        for start in range(0, num_frames * self.subsampling_factor, self._shift):
+            window = features[:, start : start + self._window]
+            valid = (lengths - start).clamp(0, self._window)
+            encodings, carried = self._run(window, valid, carried)
+            outputs.append(encodings)
+        return torch.cat(outputs, dim=1)[:, :num_frames], self.output_lengths(lengths)
+
+    def _run(
+        self, window: Tensor, lengths: Tensor, carried: CarriedState
+    ) -> tuple[Tensor, CarriedState]:
+        window = F.pad(window, (0, 0, 0, self._window - window.size(1)))
+        lacking = torch.zeros_like(carried.cached_val1_0)
+        lacking[0, :, 0] = self._window - lengths
+        _, *following = self.graph(window, *carried._replace(cached_val1_0=lacking))
+        after = CarriedState(*following)
+        return self.layout.returned_encodings(after), after
+
+
+def _no_streaming() -> UserError:
+    return UserError(
+        "this export takes whole utterances only",
+        todo="For streaming export the bundle with --format onnx-streaming.",
+    )
+
+
+def _not_exported(asked: str, own: Chunking | None) -> UserError:
+    return UserError(
+        f"{asked} was asked for, but the graph has {describe_chunking(own)}",
+        todo="Export the bundle again with --chunk-size and --left-chunks.",
+    )
+
+
+def describe_chunking(chunking: Chunking | None) -> str:
+    """Return a chunking in words."""
+    if chunking is None:
+        return "whole utterances"
+    lefts: Sequence[int] | int = chunking.left_chunks
+    ahead = f", look-ahead {chunking.lookahead}" if chunking.lookahead else ""
+    return f"chunks of {chunking.chunk_size} frames, left chunks {lefts}{ahead}"

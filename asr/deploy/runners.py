@@ -1,0 +1,75 @@
+"""Running exported files: tensors in, tensors out, by position."""
+
+from __future__ import annotations
+
+import warnings
+from pathlib import Path
+from typing import Any, Protocol
+
+import torch
+from torch import Tensor
+
+from asr.deploy.libraries import needs
+from asr.deploy.tracing import ONNX_SUFFIX
+from asr.errors import UserError
+
+
+class Runner(Protocol):
+    """An exported graph."""
+
+    def __call__(self, *inputs: Tensor) -> list[Tensor]:
+        """Return the outputs, in the graph's order."""
+
+
+class OnnxRunner:
+    """A graph in onnxruntime, on the CPU, with as many threads as torch has."""
+
+    def __init__(self, path: Path) -> None:
+        needs("onnxruntime")
+        import onnxruntime
+
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = torch.get_num_threads()
+        options.log_severity_level = 3
+        self._session = onnxruntime.InferenceSession(
+            path.read_bytes(), options, providers=["CPUExecutionProvider"]
+        )
+        self._names = [one.name for one in self._session.get_inputs()]
+
+    def __call__(self, *inputs: Tensor) -> list[Tensor]:
+        arrays = [tensor.detach().contiguous().numpy() for tensor in inputs]
+        found: list[Any] = self._session.run(None, dict(zip(self._names, arrays, strict=True)))
+        return [torch.from_numpy(array) for array in found]
+
+
+class ProgramRunner:
+    """A `torch.export` program."""
+
+    def __init__(self, path: Path) -> None:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # torch's reader of its own format gives one
+            self._module = torch.export.load(path).module()
+
+    def __call__(self, *inputs: Tensor) -> list[Tensor]:
+        with torch.no_grad():
+            found = self._module(*inputs)
+        return [found] if isinstance(found, Tensor) else list(found)
+
+
+def open_graph(path: Path) -> Runner:
+    """Load a graph's file.
+
+    Raises:
+        UserError: the file is missing or cannot be read.
+    """
+    if not path.is_file():
+        raise UserError("the file does not exist", where=str(path), todo="Export the bundle again.")
+    try:
+        return OnnxRunner(path) if path.suffix == ONNX_SUFFIX else ProgramRunner(path)
+    except UserError:
+        raise
+    except Exception as error:  # the runtimes have types of their own for everything
+        first_line = (str(error).splitlines() or [""])[0]
+        raise UserError(
+            f"cannot be loaded ({first_line})", where=str(path), todo="Export the bundle again."
+        ) from error

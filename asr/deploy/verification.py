@@ -1,0 +1,152 @@
+"""Whether exported graphs say what the bundle says: tokens of a recording, and numbers."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from asr.bundle import Bundle
+from asr.config.export import ExportOptions
+from asr.decoding.recognizer import Recognizer
+from asr.decoding.self_test import decode_whole
+from asr.errors import UserError
+from asr.models.chunking import Chunking
+from asr.models.interface import SpeechModel
+from asr.scoring.alignment import align, count_errors
+from asr.text.symbols import SOS_EOS_ID
+
+MOST_DIFFERENCE = 1e-3  # of log-probabilities, with weights of full precision
+_LENGTHS = (0.11, 0.4, 1.0)  # of the test recording that are compared as a batch
+
+
+@dataclass(frozen=True)
+class MethodCheck:
+    """A method's result on the test recording.
+
+    Attributes:
+        tokens, text: the bundle's.
+        changed: token errors of the export against the bundle.
+    """
+
+    method: str
+    tokens: list[int]
+    text: str
+    exported_text: str
+    changed: int
+
+
+@dataclass(frozen=True)
+class Check:
+    """What the comparison gave; a refused export raises instead.
+
+    Attributes:
+        log_prob_difference: the largest, of CTC, on the recording and its beginnings.
+        seconds: how long the recording is.
+    """
+
+    methods: list[MethodCheck]
+    log_prob_difference: float
+    most_difference: float | None
+    most_changed: float
+    seconds: float
+
+    def to_json(self) -> dict[str, object]:
+        """Return plain data."""
+        return asdict(self)
+
+
+def check_export(
+    bundle: Bundle,
+    exported: Bundle,
+    samples: np.ndarray,
+    chunking: Chunking | None,
+    options: ExportOptions,
+) -> Check:
+    """Compare an export with the bundle it was made of.
+
+    Full precision has to give the same tokens, by greedy CTC and by the model's best method, and
+    log-probabilities within `MOST_DIFFERENCE`. int8 may change `max_changed` of the tokens, at
+    least one.
+
+    Args:
+        samples: float32 (N,) of a recording at the model's rate.
+        chunking: what the graphs were made with.
+
+    Raises:
+        UserError: the recording says nothing, or the export differs by more than it may.
+    """
+    difference = log_prob_difference(bundle, exported, samples, chunking)
+    limit = None if options.int8 else MOST_DIFFERENCE
+    methods = []
+    for method in dict.fromkeys(["ctc-greedy", Recognizer(bundle).method]):
+        ours = decode_whole(Recognizer(bundle, method, chunking=chunking), samples)
+        theirs = decode_whole(Recognizer(exported, method), samples)
+        if not ours.tokens:
+            raise UserError(
+                f"{method} recognises nothing in the test recording, which proves nothing",
+                todo="Give a recording of speech with --test-audio.",
+            )
+        changed = _token_errors(ours.tokens, theirs.tokens)
+        methods.append(MethodCheck(method, ours.tokens, ours.text, theirs.text, changed))
+    rate = bundle.config.features_params.sampling_rate
+    share = options.max_changed if options.int8 else 0.0
+    check = Check(methods, difference, limit, share, round(len(samples) / rate, 3))
+    _refuse(check, options)
+    return check
+
+
+def _refuse(check: Check, options: ExportOptions) -> None:
+    for one in check.methods:
+        allowed = max(1, int(check.most_changed * len(one.tokens))) if options.int8 else 0
+        if one.changed > allowed:
+            raise UserError(
+                f"the exported model says '{one.exported_text}' where the bundle says '{one.text}' "
+                f"({one.method}: {one.changed} of {len(one.tokens)} tokens differ, {allowed} may)",
+                where="asr export",
+                todo="Export without --int8." if options.int8 else "This is a fault of the export.",
+            )
+    limit = check.most_difference
+    if limit is not None and not check.log_prob_difference <= limit:
+        raise UserError(
+            f"log-probabilities differ by up to {check.log_prob_difference:.2g}, {limit:g} may be",
+            where="asr export",
+            todo="This is a fault of the export.",
+        )
+
+
+def _token_errors(ours: list[int], theirs: list[int]) -> int:
+    return count_errors(align([*map(str, ours)], [*map(str, theirs)])).errors
+
+
+@torch.inference_mode()
+def log_prob_difference(
+    bundle: Bundle, exported: Bundle, samples: np.ndarray, chunking: Chunking | None
+) -> float:
+    """Return by how much CTC's log-probabilities differ on the recording and two of its beginnings.
+
+    `<sos/eos>` is left out, which CTC never emits.
+    """
+    features = Recognizer(bundle).extractor.extract(samples)
+    factor = bundle.model.encoder.subsampling_factor
+    lengths = torch.tensor([max(int(len(features) * share), factor) for share in _LENGTHS])
+    batch = torch.nn.functional.pad(features, (0, 0, 0, max(int(lengths.max()) - len(features), 0)))
+    repeated = batch[None].repeat(len(lengths), 1, 1)
+    ours = _scores(bundle.model, repeated, lengths, chunking)
+    theirs = _scores(exported.model, repeated, lengths, None)
+    encoded = bundle.model.encoder.output_lengths(lengths).tolist()
+    differences = [
+        (a[:length] - b[:length]).abs().max().item()
+        for a, b, length in zip(ours, theirs, encoded, strict=True)
+    ]
+    return max(differences)
+
+
+def _scores(
+    model: SpeechModel, features: Tensor, lengths: Tensor, chunking: Chunking | None
+) -> Tensor:
+    encodings, _ = model.encode(features, lengths, chunking)
+    scores = model.ctc_log_probs(encodings)
+    return torch.cat([scores[..., :SOS_EOS_ID], scores[..., SOS_EOS_ID + 1 :]], dim=-1)
