@@ -1,0 +1,162 @@
+"""`asr stream`: a split spoken to streaming sessions, into decode folders with delays."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from lhotse.cut import Cut
+
+from asr.alignment.utterances import align_batch
+from asr.bundle import Bundle
+from asr.config.streaming import StreamingOptions
+from asr.data.cuts import load_cuts
+from asr.data.feasibility import split_feasible
+from asr.data.features import FbankExtractor
+from asr.data.sampling import duration_batches
+from asr.decoding.corpus import Decoded, check_lengths, describe_split, write_decoded
+from asr.decoding.hypothesis import Word
+from asr.decoding.resources import Resources
+from asr.errors import UserError
+from asr.files import check_writable, write_json
+from asr.progress import progress_bar
+from asr.scoring.hypotheses import decode_folder
+from asr.scoring.latency import LiveDecoding
+from asr.streaming.measuring.clock import VirtualClock
+from asr.streaming.measuring.delays import DelayMeter
+from asr.streaming.measuring.speakers import LiveTranscript, listen
+from asr.streaming.recognizer import StreamingRecognizer
+
+_ALIGNED_AT_ONCE = 200.0  # padded seconds
+
+
+@dataclass(frozen=True)
+class StreamRequest:
+    """What is spoken, and how.
+
+    Attributes:
+        bundle_path: for the summary.
+        split_dir: gets a folder for each chunk size and pass.
+        chunks_ms: milliseconds of a chunk.
+        packet_ms: milliseconds of audio that are sent together.
+        num_speakers: speakers at once.
+        endpointing: whether pauses end segments; otherwise an utterance is one.
+    """
+
+    bundle_path: Path
+    cuts_path: Path
+    split: str
+    split_dir: Path
+    chunks_ms: Sequence[float]
+    packet_ms: float = 20.0
+    num_speakers: int = 1
+    endpointing: bool = False
+
+
+@dataclass(frozen=True)
+class StreamedSplit:
+    """What one chunk size gave: the folders of its passes, the delays, computing / audio time."""
+
+    folders: list[Path]
+    live: LiveDecoding
+    rtf: float
+
+
+def stream_split(
+    bundle: Bundle, options: StreamingOptions, resources: Resources, request: StreamRequest
+) -> list[StreamedSplit]:
+    """Have every cut of a split spoken live, once for each chunk size.
+
+    `decode_folder` names the folders; each holds what `decode_split` writes, of the first pass
+    or of the second, and the delays of the run in its `summary.json`.
+
+    Args:
+        options: passes, left context, endpoints; the request says how long chunks are.
+
+    Raises:
+        UserError: the cuts are missing or empty, a chunk is no whole number of encoder frames, or
+            the model cannot do what the options ask for.
+    """
+    cuts = load_cuts(request.cuts_path)
+    check_lengths(cuts)
+    if not request.endpointing:
+        options = options.without_endpoints()
+    # All of them before the first one listens: a mistake in the last one is told at once.
+    recognizers = [
+        StreamingRecognizer(bundle, _with_chunk(bundle, options, milliseconds), resources)
+        for milliseconds in dict.fromkeys(request.chunks_ms)
+    ]
+    check_writable(request.split_dir)
+    cuts = sorted(cuts, key=lambda cut: cut.id)
+    spoken = _spoken_words(bundle, cuts)
+    return [_stream(recognizer, cuts, spoken, request) for recognizer in recognizers]
+
+
+def _with_chunk(bundle: Bundle, options: StreamingOptions, milliseconds: float) -> StreamingOptions:
+    frame = 1000 * bundle.seconds_per_encoding
+    size = max(1, round(milliseconds / frame))
+    if abs(size * frame - milliseconds) > 1e-6 * milliseconds:
+        raise UserError(
+            f"a chunk of {milliseconds:g} ms is no whole number of the model's frames of "
+            f"{frame:g} ms",
+            todo=f"Take {size * frame:g}.",
+        )
+    return options.model_copy(update={"chunk_size": size, "chunk_ms": None})
+
+
+def _spoken_words(bundle: Bundle, cuts: Sequence[Cut]) -> dict[str, list[Word]]:
+    """Return the words of each cut in time; a cut that CTC cannot align has none."""
+    extractor = FbankExtractor(bundle.config.features_params)
+    feasible, _ = split_feasible(
+        list(cuts),
+        bundle.tokenizer,
+        extractor.params,
+        bundle.model.encoder.output_lengths,
+        unknown_tokens="reject",
+    )
+    words: dict[str, list[Word]] = {}
+    with progress_bar(len(feasible), "utt", "aligning") as bar:
+        for batch in duration_batches(feasible, _ALIGNED_AT_ONCE):
+            for aligned in align_batch(bundle, extractor, batch):
+                if aligned is not None:
+                    words[aligned.id] = aligned.transcript.words
+            bar.update(len(batch))
+    return words
+
+
+def _stream(
+    recognizer: StreamingRecognizer,
+    cuts: Sequence[Cut],
+    spoken: dict[str, list[Word]],
+    request: StreamRequest,
+) -> StreamedSplit:
+    packet = request.packet_ms / 1000
+    listen(recognizer, cuts[:1], VirtualClock(), packet)  # what is slow once only is not counted
+    clock, meter = VirtualClock(), DelayMeter()
+    chunk_ms = round(1000 * recognizer.chunk_seconds, 6)
+    with progress_bar(len(cuts), "utt", f"{request.split} {chunk_ms:g} ms") as bar:
+        transcripts = listen(
+            recognizer, cuts, clock, packet, request.num_speakers, lambda _: bar.update()
+        )
+    for transcript in transcripts:
+        meter.add(transcript, spoken.get(transcript.cut.id, []))
+    first, second = _methods(recognizer)
+    live = LiveDecoding(
+        chunk_ms=chunk_ms,
+        left_chunks=recognizer.chunking.left_chunks,
+        packet_ms=request.packet_ms,
+        sessions=request.num_speakers,
+        endpointing=request.endpointing,
+        first_pass=first,
+        second_pass=second,
+        flicker=meter.flicker,
+        **meter.spreads(),
+    )
+    folders = [
+        _write(recognizer, transcripts, method, live, clock.busy, request)
+        for method in dict.fromkeys((first, second))
+        if method != NO_SECOND_PASS
+    ]
+    seconds = sum(cut.duration for cut in cuts)
+    return StreamedSplit(folders, live, clock.busy / seconds)
