@@ -19,8 +19,6 @@ from asr.cli.options import (
 from asr.config.decoding import EXTRAS, METHODS, MethodName
 from asr.errors import UserError
 
-_ALL_LEFT = -1
-
 
 def _list_methods(context: click.Context, parameter: click.Parameter, asked: bool) -> None:
     if not asked or context.resilient_parsing:
@@ -72,8 +70,8 @@ def _list_methods(context: click.Context, parameter: click.Parameter, asked: boo
 @click.option(
     "--left-chunks",
     type=click.IntRange(-1),
-    default=_ALL_LEFT,
-    help="Of --chunk-size: chunks before its own that a frame sees; -1: all.",
+    help="Of --chunk-size: chunks before its own that a frame sees; -1: all; without it as the "
+    "model was trained.",
 )
 @batch_duration_option
 @resource_options
@@ -86,7 +84,7 @@ def command(
     methods: tuple[str, ...],
     overrides: tuple[str, ...],
     chunk_size: int | None,
-    left_chunks: int,
+    left_chunks: int | None,
     batch_duration: float,
     device: str,
     **resource_files: Any,
@@ -96,20 +94,20 @@ def command(
     Writes OUTPUT_DIR/<method>/{hyps.jsonl,hyps.trn,hyps.ctm,summary.json}, in simulated streaming
     OUTPUT_DIR/<method>-chunk<N>/.
     """
-    if left_chunks != _ALL_LEFT and chunk_size is None:
+    if left_chunks is not None and chunk_size is None:
         raise UserError("goes with --chunk-size", where="--left-chunks")
     from asr.bundle import load_bundle
     from asr.decoding.corpus import decode_split
     from asr.decoding.recognizer import Recognizer
     from asr.decoding.resources import ResourcePaths, load_resources
     from asr.devices import pick_device
-    from asr.models import Chunking
 
     loaded = load_bundle(bundle, pick_device(device))
     resources = load_resources(
         ResourcePaths(**resource_files), loaded, next(loaded.model.parameters()).device
     )
-    chunking = Chunking(chunk_size, left_chunks) if chunk_size else None
+    encoder = loaded.model.encoder
+    chunking = encoder.chunking_of(chunk_size, left_chunks) if chunk_size else None
     # All of them before the first one decodes: a mistake in the last one is told at once.
     recognizers = [
         Recognizer(loaded, method, chunking=chunking, resources=resources, overrides=overrides)

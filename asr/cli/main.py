@@ -34,6 +34,7 @@ COMMANDS = {
     "prepare": "turn a table of recordings into lhotse manifests",
     "report": "one HTML page about all results of a recipe",
     "score": "WER, CER and MER tables from decoded hypotheses",
+    "stream": "decode a split as live speech: error rates and delays",
     "table": "write the tables of a corpus whose layout is known",
     "tokenizer": "train or build a tokenizer",
     "train": "train a model under torchrun",

@@ -10,19 +10,57 @@ from asr.config.base import Params
 
 
 class ChunkingParams(Params):
-    """How attention is limited in training (Zhang et al. 2020, U2).
+    """How attention is limited in training.
 
     `full`: the whole utterance. `left`: only the past. `fixed`: chunks of `chunk_size` encoder
     frames that see `left_chunks` chunks of the past (-1: all of it). `dynamic`: each batch draws a
     chunk size between 1 and `max_chunk_size`, or the whole utterance, so that one model serves
-    every delay.
+    every delay (Zhang et al. 2020, U2). `chunk_flow`: as `fixed`, but each layer sees only the
+    `layer_left_chunks` before its chunk, few at the bottom and more towards the top, and further
+    back only through the layers below (Tian et al. 2019).
     """
 
-    mode: Literal["full", "left", "fixed", "dynamic"] = "full"
-    chunk_size: int = Field(16, ge=1, description="encoder frames")
-    left_chunks: int = Field(-1, ge=-1)
+    mode: Literal["full", "left", "fixed", "dynamic", "chunk_flow"] = "full"
+    chunk_size: int = Field(16, ge=1, description="encoder frames, for `fixed` and `chunk_flow`")
+    left_chunks: int = Field(-1, ge=-1, description="for `fixed` and `dynamic`")
     max_chunk_size: int = Field(25, ge=1, description="encoder frames, for `dynamic`")
     dynamic_left_chunks: bool = Field(False, description="draw the left context too")
+    layer_left_chunks: list[int] = Field(
+        [1, 2, 4],
+        min_length=1,
+        description="for `chunk_flow`, from the bottom to the top; where they are fewer than the "
+        "layers, each stands for an equal share of them",
+    )
+    lookahead: int = Field(
+        0,
+        ge=0,
+        description="encoder frames after its chunk that each frame sees too, no more than a "
+        "chunk; for `fixed`, `dynamic` and `chunk_flow`. The delay grows by as much",
+    )
+
+    @model_validator(mode="after")
+    def _flow_grows(self) -> ChunkingParams:
+        lefts = self.layer_left_chunks
+        if lefts != sorted(lefts) or lefts[0] < 0:
+            raise ValueError(
+                f"layer_left_chunks {lefts} must be 0 or more, and not fall from a layer to the "
+                "one above it"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _lookahead_fits(self) -> ChunkingParams:
+        largest = {
+            "full": 0,
+            "left": 0,
+            "dynamic": self.max_chunk_size,
+        }.get(self.mode, self.chunk_size)
+        if self.lookahead > largest:
+            raise ValueError(
+                f"lookahead {self.lookahead} is more than {largest}, the largest for mode "
+                f"{self.mode} with these chunks"
+            )
+        return self
 
 
 class EncoderParams(Params):
@@ -48,6 +86,11 @@ class EncoderParams(Params):
             raise ValueError(
                 f"hidden_size {self.hidden_size} must be a multiple of twice num_heads "
                 f"({2 * self.num_heads})"
+            )
+        flow = self.chunking.layer_left_chunks
+        if self.chunking.mode == "chunk_flow" and len(flow) > self.encoder_layers:
+            raise ValueError(
+                f"layer_left_chunks has {len(flow)} numbers for {self.encoder_layers} layers"
             )
         if any(not 1 <= layer < self.encoder_layers for layer in self.intermediate_ctc_layers):
             raise ValueError(

@@ -43,7 +43,8 @@ def stage_settings(config: ExperimentConfig) -> dict[str, str]:
 
 
 def _trained_chunk_size(chunking: ChunkingParams) -> int:
-    return {"left": 1, "fixed": chunking.chunk_size}.get(chunking.mode, 0)
+    size = chunking.chunk_size
+    return {"left": 1, "fixed": size, "chunk_flow": size}.get(chunking.mode, 0)
 
 
 def _tokenizer_folder(config: ExperimentConfig) -> str:

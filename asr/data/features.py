@@ -81,14 +81,37 @@ class FbankExtractor:
             float32 (T, F), T = `num_frames(N)`.
         """
         samples = np.asarray(samples, dtype=np.float32)
-        frames = num_frames(len(samples), self.params)
-        if frames == 0:
+        if num_frames(len(samples), self.params) == 0:
             return torch.empty(0, self.params.num_mel_bins)
+        return self.extract_windows(torch.from_numpy(self.mirrored(samples))[None])[0]
+
+    @property
+    def samples_before(self) -> int:
+        """Samples of the first frame's window that lie before the audio's start."""
+        return self.frame_length // 2 - self.frame_shift // 2
+
+    def mirrored(self, samples: np.ndarray) -> np.ndarray:
+        """Return samples (N,) of at least one frame, mirrored at both ends as far as frames reach.
+
+        The result's frame t begins at sample t * shift.
+        """
+        frames = num_frames(len(samples), self.params)
         needed = (frames - 1) * self.frame_shift + self.frame_length
-        before = self.frame_length // 2 - self.frame_shift // 2
-        after = max(needed - before - len(samples), 0)
-        mirrored = np.pad(samples, (before, after), mode="symmetric")[:needed]
-        return self._layer(torch.from_numpy(mirrored)[None])[0]
+        after = max(needed - self.samples_before - len(samples), 0)
+        return np.pad(samples, (self.samples_before, after), mode="symmetric")[:needed]
+
+    @torch.no_grad()
+    def extract_windows(self, samples: Tensor) -> Tensor:
+        """Compute the features of the frames that lie wholly within the samples.
+
+        Args:
+            samples: float32 (B, N), N at least a frame's length.
+
+        Returns:
+            float32 (B, (N - length) // shift + 1, F).
+        """
+        features: Tensor = self._layer(samples)
+        return features
 
 
 def load_features(cut: Cut, extractor: FbankExtractor) -> Tensor:

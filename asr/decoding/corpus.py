@@ -90,24 +90,18 @@ def decode_split(
             decoded += [Decoded(*pair) for pair in zip(batch, n_best, strict=True)]
             bar.update(len(batch))
     decoded.sort(key=lambda item: item.cut.id)
-    audio_seconds = sum(cut.duration for cut in cuts)
+    write_decoded(decoded, recognizer.bundle.tokenizer, folder)
     summary = {
         "split": split,
         "method": recognizer.method,
         "bundle": str(bundle_path),
         "cuts": str(cuts_path),
         "batch_duration": batch_duration,
-        "audio_seconds": round(audio_seconds, 3),
-        "decode_seconds": round(seconds, 3),
-        "rtf": round(seconds / max(audio_seconds, 1e-9), 6),
-        "utterances_without_times": sum(
-            bool(item.n_best[0].tokens) and not item.n_best[0].timestamps for item in decoded
-        ),
+        **describe_time(decoded, seconds),
         **describe_decoding(recognizer.bundle, recognizer.options, recognizer.chunking),
     }
-    write_decoded(decoded, recognizer.bundle.tokenizer, folder)
     write_json(folder / "summary.json", summary)
-    return DecodedSplit(folder, audio_seconds, seconds / max(audio_seconds, 1e-9))
+    return DecodedSplit(folder, summary["audio_seconds"], summary["rtf"])
 
 
 def check_lengths(cuts: Iterable[Cut]) -> None:
@@ -120,6 +114,19 @@ def check_lengths(cuts: Iterable[Cut]) -> None:
         )
 
 
+def describe_time(decoded: Sequence[Decoded], seconds: float) -> dict[str, Any]:
+    """Return the part of a `summary.json` that counts audio and the seconds it was decoded in."""
+    audio_seconds = sum(item.cut.duration for item in decoded)
+    return {
+        "audio_seconds": round(audio_seconds, 3),
+        "decode_seconds": round(seconds, 3),
+        "rtf": round(seconds / max(audio_seconds, 1e-9), 6),
+        "utterances_without_times": sum(
+            bool(item.n_best[0].tokens) and not item.n_best[0].timestamps for item in decoded
+        ),
+    }
+
+
 def describe_decoding(bundle: Bundle, options: Params, chunking: Chunking | None) -> dict[str, Any]:
     """Return the part of a `summary.json` that says what decoded, where and how."""
     provenance = bundle.provenance
@@ -128,6 +135,7 @@ def describe_decoding(bundle: Bundle, options: Params, chunking: Chunking | None
         "options": options.model_dump(mode="json"),
         "chunk_size": chunking.chunk_size if chunking else None,
         "left_chunks": chunking.left_chunks if chunking else None,
+        "lookahead": chunking.lookahead if chunking else None,
         "tokenizer_normaliser": bundle.tokenizer.params.normaliser,
         "parameters": bundle.model.num_parameters,
         "epochs": provenance.get("epochs"),

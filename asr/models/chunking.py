@@ -1,38 +1,67 @@
-"""Chunked attention: which frames may see which (Zhang et al. 2020, U2)."""
+"""Chunked attention: how much of the past and the future an encoder may see."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
 import numpy as np
-import torch
-from torch import Tensor
 
 from asr.config.encoders import ChunkingParams
+
+LeftChunks = int | tuple[int, ...]
 
 
 @dataclass(frozen=True)
 class Chunking:
-    """Attention limited to chunks of encoder frames.
+    """Attention limited to chunks of encoder frames (Zhang et al. 2020, U2).
 
-    A frame sees its whole chunk and `left_chunks` chunks before it (-1: everything before it).
-    `Chunking(1, -1)` is left-only attention.
+    A frame sees its whole chunk, `left_chunks` chunks before it (-1: everything before it) and
+    `lookahead` frames after it. `Chunking(1, -1)` is left-only attention.
+
+    Attributes:
+        chunk_size: encoder frames.
+        left_chunks: for all layers, or by layer from the bottom to the top; where those are fewer
+            than the layers, each stands for an equal share of them (chunk-flow, Tian et al. 2019).
+        lookahead: encoder frames after the chunk that all layers see together; unlike with a
+            window that moves with the layers they do not add up (Shi et al. 2021, Emformer).
 
     Raises:
-        ValueError: a chunk of no frames, or a negative left context other than -1.
+        ValueError: a chunk of no frames, a negative look-ahead, or a negative left context other
+            than -1.
     """
 
     chunk_size: int
-    left_chunks: int = -1
+    left_chunks: LeftChunks = -1
+    lookahead: int = 0
 
     def __post_init__(self) -> None:
-        if self.chunk_size < 1 or self.left_chunks < -1:
+        lefts = self.left_chunks if isinstance(self.left_chunks, tuple) else (self.left_chunks,)
+        if self.chunk_size < 1 or self.lookahead < 0 or min(lefts, default=-2) < -1:
             raise ValueError(f"impossible chunking: {self}")
 
     @property
-    def left_context(self) -> int:
-        """Frames before the chunk that stay visible; -1 for all."""
-        return -1 if self.left_chunks < 0 else self.left_chunks * self.chunk_size
+    def delay(self) -> int:
+        """Encoder frames that must have been heard before a chunk's first frame is given out."""
+        return self.chunk_size + self.lookahead
+
+    def left_by_layer(self, num_layers: int) -> tuple[int, ...]:
+        """Return each layer's chunks of the past, -1 for all of it.
+
+        Raises:
+            ValueError: more of them than layers.
+        """
+        if not isinstance(self.left_chunks, tuple):
+            return (self.left_chunks,) * num_layers
+        given = len(self.left_chunks)
+        if given > num_layers:
+            raise ValueError(f"{given} left contexts for {num_layers} layers")
+        return tuple(self.left_chunks[layer * given // num_layers] for layer in range(num_layers))
+
+    def left_contexts(self, num_layers: int) -> tuple[int, ...]:
+        """Return each layer's encoder frames before the chunk that stay visible; -1 for all."""
+        return tuple(
+            -1 if left < 0 else left * self.chunk_size for left in self.left_by_layer(num_layers)
+        )
 
 
 def draw_chunking(
@@ -41,7 +70,8 @@ def draw_chunking(
     """Return the chunking of one training step; `dynamic` draws it from `rng`.
 
     As in U2, half of the dynamic batches see the whole utterance and the rest draw a chunk size
-    uniformly from 1 to `max_chunk_size`.
+    uniformly from 1 to `max_chunk_size`. With look-ahead no chunk is smaller than that: the frames
+    looked at are computed once more for each chunk.
 
     Args:
         num_frames: encoder frames of the longest utterance in the step.
@@ -51,11 +81,11 @@ def draw_chunking(
     size = int(rng.integers(1, max(num_frames, 1), endpoint=True))
     if size > num_frames // 2:
         return None
-    size = size % params.max_chunk_size + 1
+    size = max(size % params.max_chunk_size + 1, params.lookahead)
     left = params.left_chunks
     if params.dynamic_left_chunks:
         left = int(rng.integers(0, (num_frames - 1) // size, endpoint=True))
-    return Chunking(size, left)
+    return Chunking(size, left, params.lookahead)
 
 
 def trained_chunking(params: ChunkingParams) -> Chunking | None:
@@ -65,36 +95,22 @@ def trained_chunking(params: ChunkingParams) -> Chunking | None:
     """
     if params.mode == "left":
         return Chunking(1, -1)
-    if params.mode == "fixed":
-        return Chunking(params.chunk_size, params.left_chunks)
+    if params.mode in ("fixed", "chunk_flow"):
+        return chunking_of(params, params.chunk_size)
     return None
 
 
-def padding_mask(lengths: Tensor, num_frames: int) -> Tensor:
-    """Return (B, T) bool, True where a frame lies beyond its utterance's length."""
-    return torch.arange(num_frames, device=lengths.device)[None, :] >= lengths[:, None]
-
-
-def attention_mask(lengths: Tensor, num_frames: int, chunking: Chunking | None) -> Tensor | None:
-    """Return what each query may attend to, or None when nothing is hidden.
+def chunking_of(
+    params: ChunkingParams, chunk_size: int, left_chunks: LeftChunks | None = None
+) -> Chunking:
+    """Return chunks of a size that was asked for, with all else as the model was trained.
 
     Args:
-        lengths: (B,) valid frames.
-
-    Returns:
-        bool (B, 1, 1, T) without chunking, (B, 1, T, T) with it; True = visible. Every query sees
-        at least one key, so that no softmax row is empty, also among the padding.
+        chunk_size: encoder frames.
+        left_chunks: None for those of the training.
     """
-    # To look at lengths on a GPU the CPU must wait for it; a mask that hides nothing is cheap.
-    if chunking is None and lengths.device.type == "cpu" and bool((lengths >= num_frames).all()):
-        return None
-    keys = ~padding_mask(lengths.clamp(min=1), num_frames)  # (B, T)
-    if chunking is None:
-        return keys[:, None, None, :]
-    frames = torch.arange(num_frames, device=lengths.device)
-    chunks = frames // chunking.chunk_size
-    visible = chunks[None, :] <= chunks[:, None]  # (T, T): query, key
-    if chunking.left_chunks >= 0:
-        visible &= chunks[None, :] >= chunks[:, None] - chunking.left_chunks
-    itself = torch.eye(num_frames, dtype=torch.bool, device=lengths.device)
-    return ((visible & keys[:, None, :]) | itself)[:, None]
+    if left_chunks is None:
+        left_chunks = params.left_chunks
+        if params.mode == "chunk_flow":
+            left_chunks = tuple(params.layer_left_chunks)
+    return Chunking(chunk_size, left_chunks, params.lookahead)

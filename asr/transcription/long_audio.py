@@ -85,7 +85,7 @@ def _fingerprint(recognizer: Recognizer, path: Path, options: TranscriptionOptio
         "method": recognizer.method,
         "resources": recognizer.resources.paths.state(),
         "decoding": recognizer.options.model_dump(mode="json"),
-        "chunking": [chunking.chunk_size, chunking.left_chunks] if chunking else None,
+        "chunking": asdict(chunking) if chunking else None,
         "cutting": options.model_dump(mode="json"),
     }
     return hashlib.sha256(json.dumps(value, sort_keys=True, default=str).encode()).hexdigest()

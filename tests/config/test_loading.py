@@ -144,6 +144,8 @@ def test_stage_hashes_change_with_what_the_stage_reads() -> None:
         "trained_chunk_size",
         "training_hash",
     }
+    flow = {"mode": "chunk_flow", "chunk_size": 8}
+    assert settings(encoder_params={"chunking": flow})["trained_chunk_size"] == "8"
 
 
 def test_a_section_can_be_overridden_alone() -> None:
@@ -167,3 +169,21 @@ def test_reading_a_config_does_not_import_torch() -> None:
 def test_the_reference_in_docs_is_current() -> None:
     written = (ROOT / "docs" / "configuration.md").read_text(encoding="utf-8")
     assert written == render_reference(), "run: asr config --reference > docs/configuration.md"
+
+
+@pytest.mark.parametrize(
+    ("chunking", "message"),
+    [
+        ({"mode": "chunk_flow", "layer_left_chunks": [2, 1]}, "not fall"),
+        ({"mode": "chunk_flow", "layer_left_chunks": [-1]}, "must be 0 or more"),
+        ({"mode": "chunk_flow", "layer_left_chunks": []}, "at least 1 item"),
+        ({"mode": "chunk_flow", "layer_left_chunks": list(range(13))}, "13 numbers for 12 layers"),
+        ({"mode": "full", "lookahead": 1}, "lookahead 1 is more than 0"),
+        ({"mode": "left", "lookahead": 1}, "lookahead 1 is more than 0"),
+        ({"mode": "fixed", "chunk_size": 4, "lookahead": 5}, "lookahead 5 is more than 4"),
+        ({"mode": "dynamic", "max_chunk_size": 8, "lookahead": 9}, "lookahead 9 is more than 8"),
+    ],
+)
+def test_impossible_chunkings_are_refused(chunking: dict[str, object], message: str) -> None:
+    with pytest.raises(UserError, match=message):
+        parse_config({"encoder_params": {"chunking": chunking}}, "test")

@@ -10,10 +10,11 @@ import torch
 
 from asr.config.decoders import TransformerDecoderParams
 from asr.config.encoders import ChunkingParams
-from asr.models.chunking import Chunking, attention_mask, draw_chunking
+from asr.models.chunking import Chunking, chunking_of, draw_chunking, trained_chunking
 from asr.models.decoders import TransformerDecoder
 from asr.models.layers.attention import MultiHeadAttention
-from asr.models.layers.positions import Rotation, relative_distances, sinusoids
+from asr.models.layers.positions import Distances, Rotation, sinusoids
+from asr.models.masks import Layout, attention_mask
 
 
 def test_attention_equals_torch() -> None:
@@ -44,8 +45,10 @@ def test_relative_attention_equals_the_formula() -> None:
         torch.nn.init.normal_(parameter, std=0.5)
     memory = torch.randn(1, num_keys, size)
     x = memory[:, -num_queries:]
-    steps = relative_distances(num_queries, num_keys, memory.device)
-    found = layer(x, layer.project(memory), None, distances=sinusoids(steps, size))
+    distances = Distances.to_the_end(num_queries, num_keys, size, memory)
+    found = layer(x, layer.project(memory), None, distances=distances)
+    from_longer = Distances.to_the_end(num_queries, num_keys + 5, size, memory)
+    torch.testing.assert_close(layer(x, layer.project(memory), None, distances=from_longer), found)
 
     keys, values = layer.project(memory)
     queries = layer.query(x).view(num_queries, heads, size // heads)
@@ -84,24 +87,91 @@ def test_rotation_depends_on_distance_alone() -> None:
     assert score(hour + 4, hour) == pytest.approx(score(4, 0).item(), abs=1e-8)
 
 
-@pytest.mark.parametrize(
-    "chunking", [None, Chunking(1, -1), Chunking(3, 0), Chunking(4, 1)], ids=str
-)
+CHUNKINGS = [
+    None,
+    Chunking(1, -1),
+    Chunking(3, 0),
+    Chunking(4, 1),
+    Chunking(3, 1, lookahead=2),
+    Chunking(2, -1, lookahead=3),
+]
+
+
+@pytest.mark.parametrize("chunking", CHUNKINGS, ids=str)
 def test_mask_equals_its_definition(chunking: Chunking | None) -> None:
     lengths = torch.tensor([11, 6])
-    mask = attention_mask(lengths, 11, chunking)
+    layout = Layout.of(11, chunking, lengths.device)
+    rows = [(frame, None, False) for frame in range(11)]  # frame, its chunk, a copy
+    if chunking is not None:
+        size = chunking.chunk_size
+        rows = [
+            (start + i, start // size, i >= size)
+            for start in range(0, 11, size)
+            for i in range(size + chunking.lookahead)
+        ]
+        rows = rows if chunking.lookahead else rows[:11]
+    assert layout.frames.tolist() == [frame for frame, _, _ in rows]
+    left_chunks = chunking.left_chunks if chunking else -1
+    mask = attention_mask(lengths, layout, left_chunks)
     assert mask is not None
-    mask = mask.expand(2, 1, 11, 11)[:, 0]
-    for row, length in enumerate(lengths.tolist()):
-        for query in range(length):
-            for key in range(11):
-                visible = key < length
-                if chunking is not None:
-                    chunk = query // chunking.chunk_size
-                    first = 0 if chunking.left_chunks < 0 else chunk - chunking.left_chunks
-                    visible = visible and first <= key // chunking.chunk_size <= chunk
-                assert mask[row, query, key] == visible or (key == query and mask[row, query, key])
+    mask = mask.expand(2, 1, len(rows), len(rows))[:, 0]
+    for utterance, length in enumerate(lengths.tolist()):
+        for query, (query_frame, query_chunk, _) in enumerate(rows):
+            if query_frame >= length:
+                continue
+            for key, (frame, key_chunk, copied) in enumerate(rows):
+                visible = frame < length
+                if chunking is not None and query_chunk != key_chunk:
+                    first = 0 if left_chunks < 0 else query_chunk - left_chunks
+                    visible = visible and not copied and first <= key_chunk < query_chunk
+                assert mask[utterance, query, key] == visible
     assert mask.any(dim=-1).all()
+
+
+def test_layout_spreads_and_gathers() -> None:
+    x = torch.randn(2, 11, 3)
+    for chunking in CHUNKINGS:
+        layout = Layout.of(11, chunking, x.device)
+        torch.testing.assert_close(layout.gather(layout.spread(x)), x)
+    rows = Layout.of(5, Chunking(2, lookahead=1), x.device).spread(
+        torch.arange(1, 6)[None, :, None]
+    )
+    assert rows.flatten().tolist() == [1, 2, 3, 3, 4, 5, 5, 0, 0]
+
+
+def test_left_contexts_are_shared_out_over_layers() -> None:
+    assert Chunking(4, 2).left_contexts(3) == (8, 8, 8)
+    assert Chunking(4, (0, 1, 3)).left_contexts(3) == (0, 4, 12)
+    assert Chunking(4, (0, 1, 3)).left_by_layer(7) == (0, 0, 0, 1, 1, 3, 3)
+    assert Chunking(4, (1, -1)).left_contexts(2) == (4, -1)
+    with pytest.raises(ValueError, match="3 left contexts for 2 layers"):
+        Chunking(4, (0, 1, 3)).left_by_layer(2)
+    for impossible in ({"chunk_size": 0}, {"left_chunks": -2}, {"left_chunks": ()},
+                       {"left_chunks": (0, -2)}, {"lookahead": -1}):  # fmt: skip
+        with pytest.raises(ValueError, match="impossible"):
+            Chunking(**{"chunk_size": 4, **impossible})
+    assert Chunking(4, 2, lookahead=3).delay == 7
+
+
+def test_every_mode_has_its_chunking() -> None:
+    def trained(**params: object) -> Chunking | None:
+        return trained_chunking(ChunkingParams(chunk_size=6, **params))
+
+    assert trained(mode="full") is None
+    assert trained(mode="left") == Chunking(1, -1)
+    assert trained(mode="fixed", left_chunks=3, lookahead=2) == Chunking(6, 3, 2)
+    assert trained(mode="dynamic") is None
+    flow = {"mode": "chunk_flow", "layer_left_chunks": [0, 2]}
+    assert trained(**flow, lookahead=1) == Chunking(6, (0, 2), 1)
+    params = ChunkingParams(chunk_size=6, **flow)
+    assert chunking_of(params, 3) == Chunking(3, (0, 2))
+    assert chunking_of(params, 3, 1) == Chunking(3, 1)
+    rng = np.random.default_rng(5)
+    assert draw_chunking(params, 60, rng) == trained(**flow)
+    params = ChunkingParams(mode="dynamic", max_chunk_size=10, lookahead=4)
+    assert {c.chunk_size for c in (draw_chunking(params, 60, rng) for _ in range(400)) if c} == set(
+        range(4, 11)
+    )
 
 
 def test_dynamic_chunking_draws_whole_and_small() -> None:

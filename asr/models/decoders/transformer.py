@@ -9,10 +9,10 @@ import torch
 from torch import Tensor, nn
 
 from asr.config.decoders import TransformerDecoderParams
-from asr.models.chunking import padding_mask
 from asr.models.layers.attention import KeysValues, MultiHeadAttention
 from asr.models.layers.feed_forward import FeedForward
 from asr.models.layers.positions import sinusoids
+from asr.models.masks import padding_mask
 
 
 @dataclass(frozen=True)

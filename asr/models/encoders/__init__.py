@@ -2,6 +2,7 @@
 
 from asr.models.encoders.base import Encoder
 from asr.models.encoders.conformer import ConformerEncoder
+from asr.models.encoders.state import EncoderState, split_state, stack_states
 from asr.models.encoders.transformer import TransformerEncoder
 
 ENCODER_CLASSES: dict[str, type[TransformerEncoder] | type[ConformerEncoder]] = {
@@ -9,4 +10,12 @@ ENCODER_CLASSES: dict[str, type[TransformerEncoder] | type[ConformerEncoder]] = 
     "TransformerEncoder": TransformerEncoder,
 }
 
-__all__ = ["ENCODER_CLASSES", "ConformerEncoder", "Encoder", "TransformerEncoder"]
+__all__ = [
+    "ENCODER_CLASSES",
+    "ConformerEncoder",
+    "Encoder",
+    "EncoderState",
+    "TransformerEncoder",
+    "split_state",
+    "stack_states",
+]

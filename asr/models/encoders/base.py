@@ -3,59 +3,39 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor, nn
 
 from asr.config.encoders import EncoderParams
-from asr.models.chunking import Chunking, attention_mask, padding_mask, trained_chunking
+from asr.models.chunking import Chunking, LeftChunks, chunking_of, trained_chunking
+from asr.models.encoders.state import BlockCache, EncoderState
 from asr.models.layers.attention import KeysValues, MultiHeadAttention
-from asr.models.layers.positions import Rotation, relative_distances, sinusoids
+from asr.models.layers.positions import Distances, Rotation, sinusoids
 from asr.models.layers.subsampling import Conv2dSubsampling
-
-
-@dataclass(frozen=True)
-class BlockCache:
-    """One block's past: keys and values (B, H, L, head size), convolution input (B, left, D)."""
-
-    keys_values: KeysValues
-    convolution: Tensor | None
-
-
-@dataclass(frozen=True)
-class EncoderState:
-    """Everything a stream remembers between two chunks.
-
-    Attributes:
-        subsampling: the last input frames of each subsampling layer.
-        blocks: each block's cache.
-        offset: (B,) encoder frames given out so far.
-        left_context: encoder frames of keys and values to keep; -1 keeps all.
-    """
-
-    subsampling: list[Tensor]
-    blocks: list[BlockCache]
-    offset: Tensor
-    left_context: int
+from asr.models.masks import Layout, attention_mask, padding_mask
 
 
 @dataclass(frozen=True)
 class View:
-    """What a block may see of the frames it gets.
+    """What a block may see of the rows it gets.
 
     Attributes:
-        mask: bool, broadcastable to (B, H, Q, K), True = visible; None hides nothing.
-        padding: bool (B, T), True beyond an utterance's end; None for no padding.
+        mask: bool, broadcastable to (B, H, Q, K), True = visible; None hides nothing. A block with
+            fewer keys uses its last columns.
+        padding: bool (B, Q), True beyond an utterance's end; None for no padding.
         chunk_size: frames a chunk, when `forward` simulates streaming.
+        lookahead: rows at the end of a chunk that are not to be remembered.
         rotation, distances: positions, as the attention wants them.
     """
 
     mask: Tensor | None
     padding: Tensor | None
     chunk_size: int | None
+    lookahead: int
     rotation: Rotation | None
-    distances: Tensor | None
+    distances: Distances | None
 
 
 class Encoder(nn.Module, ABC):
@@ -83,16 +63,27 @@ class Encoder(nn.Module, ABC):
 
     @abstractmethod
     def step(
-        self, features: Tensor, state: EncoderState, lengths: Tensor | None = None
+        self,
+        features: Tensor,
+        state: EncoderState,
+        lengths: Tensor | None = None,
+        lookahead: Tensor | None = None,
     ) -> tuple[Tensor, EncoderState]:
         """Encode the next chunk of every stream.
 
         Args:
             features: (B, C, F); C is `chunk_size * subsampling_factor`, or less in the last step.
-            lengths: (B,) valid frames, where some streams end within this chunk.
+            lengths: (B,) valid frames of features and look-ahead together, where some streams end
+                within them.
+            lookahead: (B, R, F) the features after the chunk, for a chunking that looks ahead; R
+                is `lookahead * subsampling_factor`, or less where the streams end before. They
+                come again as features of the next steps.
 
         Returns:
             (B, C // subsampling_factor, D) and the next state.
+
+        Raises:
+            ValueError: look-ahead behind a chunk that is no multiple of the subsampling factor.
         """
 
 
@@ -137,26 +128,30 @@ class BlockEncoder(Encoder):
         """As `forward`, and the normed outputs of `intermediate_ctc_layers`, each (B, T', D)."""
         x = self.subsampling(features)
         lengths = self.output_lengths(lengths)
-        num_frames = x.size(1)
-        if num_frames == 0:
+        if x.size(1) == 0:
             return x, lengths, [x for _ in self.params.intermediate_ctc_layers]
-        positions = torch.arange(num_frames, device=x.device)[None]
-        mask = attention_mask(lengths, num_frames, chunking)
-        padding = None if mask is None else padding_mask(lengths, num_frames)
-        chunk_size = chunking.chunk_size if chunking else None
-        view = self._view(positions, num_frames, x, mask, padding, chunk_size)
-        x = self._embed(x, positions)
+        layout = Layout.of(x.size(1), chunking, x.device)
+        views = self._views(layout, lengths, x)
+        x = self._embed(layout.spread(x), layout.frames[None])
         intermediates = []
-        for number, block in enumerate(self.blocks, start=1):
+        for number, (block, view) in enumerate(zip(self.blocks, views, strict=True), start=1):
             x, _ = block(x, view, None)
             if number in self.params.intermediate_ctc_layers:
-                intermediates.append(self.norm(x))
-        return self.norm(x), lengths, intermediates
+                intermediates.append(self.norm(layout.gather(x)))
+        return self.norm(layout.gather(x)), lengths, intermediates
 
     @property
     def trained_chunking(self) -> Chunking | None:
         """The chunking to use where nobody asks for another; None for the whole utterance."""
         return trained_chunking(self.params.chunking)
+
+    def chunking_of(self, chunk_size: int, left_chunks: LeftChunks | None = None) -> Chunking:
+        """Return chunks of this many encoder frames, with all else as in training.
+
+        Args:
+            left_chunks: None for those of the training.
+        """
+        return chunking_of(self.params.chunking, chunk_size, left_chunks)
 
     def initial_state(self, batch_size: int, chunking: Chunking | None = None) -> EncoderState:
         like = self.subsampling.project.weight
@@ -169,27 +164,65 @@ class BlockEncoder(Encoder):
                 for block in self.blocks
             ],
             offset=torch.zeros(batch_size, dtype=torch.long, device=like.device),
-            left_context=chunking.left_context if chunking else -1,
+            left_contexts=(chunking or Chunking(1)).left_contexts(len(self.blocks)),
         )
 
     def step(
-        self, features: Tensor, state: EncoderState, lengths: Tensor | None = None
+        self,
+        features: Tensor,
+        state: EncoderState,
+        lengths: Tensor | None = None,
+        lookahead: Tensor | None = None,
     ) -> tuple[Tensor, EncoderState]:
         x, subsampling = self.subsampling.step(features, state.subsampling)
         num_frames = x.size(1)
         if num_frames == 0:
             return x, state
-        positions = state.offset[:, None] + torch.arange(num_frames, device=x.device)
-        num_cached = state.blocks[0].keys_values[0].size(2)
-        mask, padding = self._step_mask(state, num_cached, num_frames, lengths)
-        view = self._view(positions, num_cached + num_frames, x, mask, padding, None)
+        if lookahead is not None:
+            if features.size(1) % self.subsampling_factor and lookahead.size(1):
+                raise ValueError(f"look-ahead behind {features.size(1)} frames, no whole chunk")
+            x = torch.cat([x, self.subsampling.step(lookahead, subsampling)[0]], dim=1)
+        positions = state.offset[:, None] + torch.arange(x.size(1), device=x.device)
+        view = self._step_view(state, positions, x, lengths, x.size(1) - num_frames)
         x = self._embed(x, positions)
         caches = []
-        for block, cache in zip(self.blocks, state.blocks, strict=True):
+        for block, cache, left in zip(self.blocks, state.blocks, state.left_contexts, strict=True):
             x, cache = block(x, view, cache)
-            caches.append(_trim(cache, state.left_context))
-        following = EncoderState(subsampling, caches, state.offset + num_frames, state.left_context)
-        return self.norm(x), following
+            caches.append(cache.trimmed(left))
+        offset = state.offset + num_frames
+        following = EncoderState(subsampling, caches, offset, state.left_contexts)
+        return self.norm(x[:, :num_frames]), following
+
+    def _views(self, layout: Layout, lengths: Tensor, x: Tensor) -> list[View]:
+        """Return each block's view in a forward pass."""
+        num_blocks = len(self.blocks)
+        chunking = layout.chunking
+        lefts = chunking.left_by_layer(num_blocks) if chunking else (-1,) * num_blocks
+        masks = {left: attention_mask(lengths, layout, left) for left in set(lefts)}
+        padding = None
+        if masks[lefts[0]] is not None:
+            padding = layout.frames[None] >= lengths[:, None]
+        num_rows = len(layout.frames)
+        rotation, distances = self._positions(layout.frames[None], num_rows, x)
+        if layout.lookahead and distances is not None:
+            num_positions = layout.num_positions
+            distances = Distances.between(layout.frames, num_positions, self.output_size, x)
+        chunk_size = chunking.chunk_size if chunking else None
+        view = View(None, padding, chunk_size, layout.lookahead, rotation, distances)
+        return [replace(view, mask=masks[left]) for left in lefts]
+
+    def _step_view(
+        self,
+        state: EncoderState,
+        positions: Tensor,
+        x: Tensor,
+        lengths: Tensor | None,
+        lookahead: int,
+    ) -> View:
+        num_cached = max(cache.keys_values[0].size(2) for cache in state.blocks)
+        mask, padding = self._step_mask(state, num_cached, x.size(1), lengths)
+        rotation, distances = self._positions(positions, num_cached + x.size(1), x)
+        return View(mask, padding, None, lookahead, rotation, distances)
 
     def _step_mask(
         self, state: EncoderState, num_cached: int, num_frames: int, lengths: Tensor | None
@@ -215,23 +248,17 @@ class BlockEncoder(Encoder):
             x = x * self.output_size**0.5 + sinusoids(positions, self.output_size, x.dtype)
         return self.dropout(x)
 
-    def _view(
-        self,
-        positions: Tensor,
-        num_keys: int,
-        x: Tensor,
-        mask: Tensor | None,
-        padding: Tensor | None,
-        chunk_size: int | None,
-    ) -> View:
-        rotation, distances = None, None
+    def _positions(
+        self, positions: Tensor, num_keys: int, x: Tensor
+    ) -> tuple[Rotation | None, Distances | None]:
+        """Return what the attention wants of positions (B or 1, Q) at the end of the keys."""
         if self.params.position == "rotary":
             head_size = self.output_size // self.params.num_heads
-            rotation = Rotation.of(positions, head_size, x.dtype)
-        elif self.params.position == "relative":
-            steps = relative_distances(positions.size(1), num_keys, x.device)
-            distances = sinusoids(steps, self.output_size, x.dtype)
-        return View(mask, padding, chunk_size, rotation, distances)
+            return Rotation.of(positions, head_size, x.dtype), None
+        if self.params.position == "relative":
+            num_queries = positions.size(1)
+            return None, Distances.to_the_end(num_queries, num_keys, self.output_size, x)
+        return None, None
 
     def make_attention(self) -> MultiHeadAttention:
         """Return the self-attention that fits the position type."""
@@ -248,16 +275,11 @@ def attend(
 ) -> tuple[Tensor, KeysValues | None]:
     """Self-attention of (B, T, D) to itself and the cached past; returns the grown cache."""
     keys, values = attention.project(x, view.rotation)
+    grown = None
     if cache is not None:
         keys = torch.cat([cache.keys_values[0], keys], dim=2)
         values = torch.cat([cache.keys_values[1], values], dim=2)
-    attended = attention(x, (keys, values), view.mask, view.rotation, view.distances)
-    return attended, None if cache is None else (keys, values)
-
-
-def _trim(cache: BlockCache, left_context: int) -> BlockCache:
-    if left_context < 0:
-        return cache
-    keys, values = cache.keys_values
-    start = max(keys.size(2) - left_context, 0)
-    return BlockCache((keys[:, :, start:], values[:, :, start:]), cache.convolution)
+        end = keys.size(2) - view.lookahead
+        grown = keys[:, :, :end], values[:, :, :end]
+    mask = None if view.mask is None else view.mask[..., -keys.size(2) :]
+    return attention(x, (keys, values), mask, view.rotation, view.distances), grown

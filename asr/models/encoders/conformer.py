@@ -5,7 +5,8 @@ from __future__ import annotations
 from torch import Tensor, nn
 
 from asr.config.encoders import ConformerEncoderParams
-from asr.models.encoders.base import BlockCache, BlockEncoder, View, attend
+from asr.models.encoders.base import BlockEncoder, View, attend
+from asr.models.encoders.state import BlockCache
 from asr.models.layers.attention import MultiHeadAttention
 from asr.models.layers.convolution import ConvolutionModule
 from asr.models.layers.feed_forward import FeedForward
@@ -39,6 +40,7 @@ class ConformerBlock(nn.Module):
             self.convolution_norm(x),
             view.padding,
             view.chunk_size,
+            view.lookahead,
             None if cache is None else cache.convolution,
         )
         x = x + self.dropout(convolved)

@@ -5,7 +5,8 @@ from __future__ import annotations
 from torch import Tensor, nn
 
 from asr.config.encoders import EncoderParams
-from asr.models.encoders.base import BlockCache, BlockEncoder, View, attend
+from asr.models.encoders.base import BlockEncoder, View, attend
+from asr.models.encoders.state import BlockCache
 from asr.models.layers.attention import MultiHeadAttention
 from asr.models.layers.feed_forward import FeedForward
 

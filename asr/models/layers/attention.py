@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from asr.models.layers.positions import Rotation, relative_shift
+from asr.models.layers.positions import Distances, Rotation, relative_shift
 
 KeysValues = tuple[Tensor, Tensor]
 
@@ -49,7 +49,7 @@ class MultiHeadAttention(nn.Module):
         keys_values: KeysValues,
         mask: Tensor | None,
         rotation: Rotation | None = None,
-        distances: Tensor | None = None,
+        distances: Distances | None = None,
         is_causal: bool = False,
     ) -> Tensor:
         """Attend from x (B, Q, D) to keys and values (B, H, K, head size).
@@ -57,7 +57,7 @@ class MultiHeadAttention(nn.Module):
         Args:
             mask: bool, broadcastable to (B, H, Q, K), True = visible.
             rotation: rotates the queries; the keys were rotated by `project`.
-            distances: (K + Q - 1, D) embedded distances, for relative positions.
+            distances: for relative positions.
 
         Returns:
             (B, Q, D).
@@ -94,12 +94,20 @@ class MultiHeadAttention(nn.Module):
         return scores.masked_fill(~mask, -math.inf).softmax(dim=-1).mean(dim=1)
 
     def _distance_scores(
-        self, queries: Tensor, distances: Tensor, num_keys: int, mask: Tensor | None
+        self, queries: Tensor, distances: Distances, num_keys: int, mask: Tensor | None
     ) -> Tensor:
         assert self.distance is not None
-        embedded = self.distance(distances).view(-1, self.num_heads, self.head_size)
-        by_distance = torch.einsum("bhqd,nhd->bhqn", queries + self.distance_bias, embedded)
-        bias = relative_shift(by_distance, num_keys) / math.sqrt(self.head_size)
+        num_queries = queries.size(2)
+        steps = distances.embedded
+        if distances.index is None:
+            steps = steps[len(steps) - (num_keys + num_queries - 1) :]
+        embedded = self.distance(steps).view(-1, self.num_heads, self.head_size)
+        scores = torch.einsum("bhqd,nhd->bhqn", queries + self.distance_bias, embedded)
+        if distances.index is None:
+            scores = relative_shift(scores, num_keys)
+        else:
+            scores = scores.gather(3, distances.index.expand(*scores.shape[:2], -1, -1))
+        bias = scores / math.sqrt(self.head_size)
         return bias if mask is None else bias.masked_fill(~mask, -math.inf)
 
     def _split(self, x: Tensor) -> Tensor:

@@ -13,8 +13,8 @@ class ConvolutionModule(nn.Module):
     The norm is a LayerNorm: batch statistics would tie an utterance's result to its batch.
 
     A causal convolution sees `kernel_size - 1` past frames. A symmetric one sees half of them on
-    each side; when attention is chunked, its right half ends at the chunk's end (dynamic chunk
-    convolution, Li et al. 2023), so that it streams as well.
+    each side; when attention is chunked, its right half ends with the chunk and what that looks
+    ahead to (dynamic chunk convolution, Li et al. 2023), so that it streams as well.
     """
 
     def __init__(self, size: int, kernel_size: int, causal: bool) -> None:
@@ -35,6 +35,7 @@ class ConvolutionModule(nn.Module):
         x: Tensor,
         padding: Tensor | None,
         chunk_size: int | None,
+        lookahead: int,
         cache: Tensor | None = None,
     ) -> tuple[Tensor, Tensor | None]:
         """Convolve (B, T, D).
@@ -42,6 +43,8 @@ class ConvolutionModule(nn.Module):
         Args:
             padding: bool (B, T), True beyond an utterance's end.
             chunk_size: frames a chunk, when attention is chunked and there is no cache.
+            lookahead: frames at the end of x, or of each chunk in it, that stand there a second
+                time later on.
             cache: (B, left, D) the frames before x, when streaming; x is then one chunk.
 
         Returns:
@@ -53,9 +56,10 @@ class ConvolutionModule(nn.Module):
         if cache is not None:
             past = torch.cat([cache, x], dim=1)
             mixed = self._convolve(F.pad(past, (0, 0, 0, self.right)))
-            cache = past[:, past.size(1) - self.left :]
-        elif chunk_size is not None and self.right:
-            mixed = self._convolve_chunks(x, chunk_size)
+            end = past.size(1) - lookahead
+            cache = past[:, end - self.left : end]
+        elif chunk_size is not None and (self.right or lookahead):
+            mixed = self._convolve_chunks(x, chunk_size, lookahead)
         else:
             mixed = self._convolve(F.pad(x, (0, 0, self.left, self.right)))
         return self.project(F.silu(self.norm(mixed))), cache
@@ -64,11 +68,12 @@ class ConvolutionModule(nn.Module):
         convolved: Tensor = self.depthwise(x.transpose(1, 2))
         return convolved.transpose(1, 2)
 
-    def _convolve_chunks(self, x: Tensor, chunk_size: int) -> Tensor:
-        num_frames = x.size(1)
-        missing = -num_frames % chunk_size
-        x = F.pad(x, (0, 0, self.left, missing))
-        windows = x.unfold(1, self.left + chunk_size, chunk_size)  # (B, N, D, left + chunk)
-        flat = F.pad(windows.flatten(0, 1), (0, self.right))
-        convolved = self.depthwise(flat).transpose(1, 2)  # (B * N, chunk, D)
-        return convolved.reshape(x.size(0), -1, x.size(2))[:, :num_frames]
+    def _convolve_chunks(self, x: Tensor, chunk_size: int, lookahead: int) -> Tensor:
+        num_rows = x.size(1)
+        width = chunk_size + lookahead
+        x = F.pad(x, (0, 0, 0, -num_rows % width)).unflatten(1, (-1, width))  # (B, N, width, D)
+        frames = F.pad(x[:, :, :chunk_size].flatten(1, 2), (0, 0, self.left, 0))
+        windows = frames.unfold(1, self.left + chunk_size, chunk_size).mT  # (B, N, left + chunk, D)
+        windows = torch.cat([windows, x[:, :, chunk_size:]], dim=2)
+        mixed = self._convolve(F.pad(windows.flatten(0, 1), (0, 0, 0, self.right)))
+        return mixed.unflatten(0, (len(x), -1)).flatten(1, 2)[:, :num_rows]

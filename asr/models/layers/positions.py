@@ -43,6 +43,34 @@ def relative_shift(scores: Tensor, num_keys: int) -> Tensor:
 
 
 @dataclass(frozen=True)
+class Distances:
+    """Embedded distances from queries to keys, for attention that knows relative positions.
+
+    Attributes:
+        embedded: (N, D), descending distances.
+        index: (Q, K) row of `embedded` for each query and key. None where the queries are the last
+            of the keys and none is left out: the row then follows from the place, and of an
+            attention with fewer keys the last rows serve.
+    """
+
+    embedded: Tensor
+    index: Tensor | None = None
+
+    @classmethod
+    def to_the_end(cls, num_queries: int, num_keys: int, size: int, like: Tensor) -> Distances:
+        """Embed the distances of queries that are the last of the keys."""
+        steps = relative_distances(num_queries, num_keys, like.device)
+        return cls(sinusoids(steps, size, like.dtype))
+
+    @classmethod
+    def between(cls, positions: Tensor, num_positions: int, size: int, like: Tensor) -> Distances:
+        """Embed the distances within positions (Q,), in any order, all below `num_positions`."""
+        steps = positions[:, None] - positions[None, :]
+        embedded = cls.to_the_end(num_positions, num_positions, size, like).embedded
+        return cls(embedded, num_positions - 1 - steps)
+
+
+@dataclass(frozen=True)
 class Rotation:
     """Rotary position embedding (Su et al. 2021) of a block of positions.
 

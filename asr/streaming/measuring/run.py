@@ -10,12 +10,18 @@ from lhotse.cut import Cut
 
 from asr.alignment.utterances import align_batch
 from asr.bundle import Bundle
-from asr.config.streaming import StreamingOptions
+from asr.config.streaming import SecondPass, StreamingOptions
 from asr.data.cuts import load_cuts
 from asr.data.feasibility import split_feasible
 from asr.data.features import FbankExtractor
 from asr.data.sampling import duration_batches
-from asr.decoding.corpus import Decoded, check_lengths, describe_split, write_decoded
+from asr.decoding.corpus import (
+    Decoded,
+    check_lengths,
+    describe_decoding,
+    describe_time,
+    write_decoded,
+)
 from asr.decoding.hypothesis import Word
 from asr.decoding.resources import Resources
 from asr.errors import UserError
@@ -28,6 +34,7 @@ from asr.streaming.measuring.delays import DelayMeter
 from asr.streaming.measuring.speakers import LiveTranscript, listen
 from asr.streaming.recognizer import StreamingRecognizer
 
+NO_SECOND_PASS: SecondPass = "none"
 _ALIGNED_AT_ONCE = 200.0  # padded seconds
 
 
@@ -61,6 +68,17 @@ class StreamedSplit:
     folders: list[Path]
     live: LiveDecoding
     rtf: float
+
+    @property
+    def line(self) -> str:
+        """What a terminal tells of it."""
+        delay, final = self.live.emission_delay, self.live.final
+        told = f"{self.live.chunk_ms:g} ms chunks: real-time factor {self.rtf:.4f}"
+        if delay.mean is not None:
+            told += f", words shown {delay.mean:.2f} s after they were said"
+        if final.mean is not None:
+            told += f", final texts {final.mean:.2f} s after the audio"
+        return f"{told}, in {' and '.join(map(str, self.folders))}"
 
 
 def stream_split(
@@ -153,10 +171,45 @@ def _stream(
         flicker=meter.flicker,
         **meter.spreads(),
     )
-    folders = [
-        _write(recognizer, transcripts, method, live, clock.busy, request)
-        for method in dict.fromkeys((first, second))
-        if method != NO_SECOND_PASS
-    ]
-    seconds = sum(cut.duration for cut in cuts)
-    return StreamedSplit(folders, live, clock.busy / seconds)
+    passes = {first: [one.first_pass for one in transcripts]}
+    if second != NO_SECOND_PASS:
+        passes[second] = [one.final for one in transcripts]
+    folders = []
+    for method, hypotheses in passes.items():
+        decoded = [Decoded(cut, [best]) for cut, best in zip(cuts, hypotheses, strict=True)]
+        folders.append(_write(recognizer, decoded, method, live, clock.busy, request))
+    return StreamedSplit(folders, live, clock.busy / sum(cut.duration for cut in cuts))
+
+
+def _methods(recognizer: StreamingRecognizer) -> tuple[str, str]:
+    """Return the names of both passes with their extras."""
+    final, first = recognizer.method, recognizer.options.first_pass
+    base, *extras = final.split("+")
+    if base == first:
+        return final, NO_SECOND_PASS
+    return ("+".join([first, *extras]) if first == "ctc-prefix-beam" else first), final
+
+
+def _write(
+    recognizer: StreamingRecognizer,
+    decoded: Sequence[Decoded],
+    method: str,
+    live: LiveDecoding,
+    seconds: float,
+    request: StreamRequest,
+) -> Path:
+    folder = request.split_dir / decode_folder(method, None, live.chunk_ms)
+    bundle = recognizer.bundle
+    write_decoded(decoded, bundle.tokenizer, folder)
+    summary = {
+        "split": request.split,
+        "method": method,
+        "bundle": str(request.bundle_path),
+        "cuts": str(request.cuts_path),
+        **describe_time(decoded, seconds),
+        **describe_decoding(bundle, recognizer.passes.options, recognizer.chunking),
+        "streaming_options": recognizer.options.model_dump(mode="json"),
+        "live": live.model_dump(mode="json"),
+    }
+    write_json(folder / "summary.json", summary)
+    return folder
