@@ -58,7 +58,9 @@ class DecodeSummary(Record):
     @property
     def folder(self) -> str:
         """The name of the folder that the summary lies in."""
-        return decode_folder(self.method, self.chunk_size, self.live and self.live.chunk_ms)
+        return decode_folder(
+            self.method, self.chunk_size, self.live.chunk_ms if self.live else None
+        )
 
 
 def decode_folder(method: str, chunk_size: int | None, live_chunk_ms: float | None = None) -> str:

@@ -34,7 +34,6 @@ class LiveDecoding(Record):
 
     Attributes:
         chunk_ms: length of a chunk.
-        left_chunks: chunks before its own that a frame sees; -1 for all.
         packet_ms: audio handed over at a time.
         sessions: how many speakers spoke at once.
         endpointing: whether pauses ended segments.
@@ -50,7 +49,6 @@ class LiveDecoding(Record):
     """
 
     chunk_ms: float
-    left_chunks: int
     packet_ms: float
     sessions: int
     endpointing: bool

@@ -109,7 +109,7 @@ def live_cells(run: LiveRun, unit: Unit) -> list[tuple[str, float | None]]:
         text = f"{format_percent(rate.rate)} {format_interval(rate.interval)}" if rate else UNKNOWN
         cells.append((text, rate.rate if rate else None))
     cells += _delays(live)
-    flicker = live and live.flicker
+    flicker = live.flicker if live else None
     cells.append((format_percent(flicker), flicker))
     cells.append((UNKNOWN if run.rtf is None else f"{run.rtf:.4f}", run.rtf))
     cells.append((str(live.sessions), live.sessions) if live else (UNKNOWN, None))

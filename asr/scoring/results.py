@@ -92,7 +92,7 @@ def score_directories(
 
 def _rows_by_split(decodes: Iterable[ScoredDecode]) -> dict[str, list[ResultRow]]:
     rows: dict[str, list[ResultRow]] = defaultdict(list)
-    seen: dict[tuple[str | int, ...], Path] = {}
+    seen: dict[tuple[str | float, ...], Path] = {}
     for decode in decodes:
         name = (decode.row.split, *decode.row.key)
         if name in seen:

@@ -47,8 +47,8 @@ def _lines(runs: Sequence[LiveRun], unit: Unit) -> Iterable[Line]:
             points = []
             for run in (run for run in runs if run.experiment == experiment):
                 row = run.first if which == "first" else run.second
-                delay = run.live and run.live.emission_delay.mean
-                rate = row and row.rate(unit).rate
+                delay = run.live.emission_delay.mean if run.live else None
+                rate = row.rate(unit).rate if row else None
                 if delay is not None and rate is not None:
                     points.append(ScatterPoint(run.chunk, 1000 * delay, 100 * rate))
             if points:

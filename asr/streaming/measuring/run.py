@@ -31,7 +31,7 @@ from asr.scoring.hypotheses import decode_folder
 from asr.scoring.latency import LiveDecoding
 from asr.streaming.measuring.clock import VirtualClock
 from asr.streaming.measuring.delays import DelayMeter
-from asr.streaming.measuring.speakers import LiveTranscript, listen
+from asr.streaming.measuring.speakers import listen
 from asr.streaming.recognizer import StreamingRecognizer
 
 NO_SECOND_PASS: SecondPass = "none"
@@ -154,15 +154,12 @@ def _stream(
     clock, meter = VirtualClock(), DelayMeter()
     chunk_ms = round(1000 * recognizer.chunk_seconds, 6)
     with progress_bar(len(cuts), "utt", f"{request.split} {chunk_ms:g} ms") as bar:
-        transcripts = listen(
-            recognizer, cuts, clock, packet, request.num_speakers, lambda _: bar.update()
-        )
+        transcripts = listen(recognizer, cuts, clock, packet, request.num_speakers, bar.update)
     for transcript in transcripts:
         meter.add(transcript, spoken.get(transcript.cut.id, []))
     first, second = _methods(recognizer)
     live = LiveDecoding(
         chunk_ms=chunk_ms,
-        left_chunks=recognizer.chunking.left_chunks,
         packet_ms=request.packet_ms,
         sessions=request.num_speakers,
         endpointing=request.endpointing,

@@ -108,7 +108,7 @@ def listen(
     clock: VirtualClock,
     packet_seconds: float,
     num_speakers: int = 1,
-    on_transcript: Callable[[Cut], None] = lambda cut: None,
+    on_end: Callable[[], object] = lambda: None,
 ) -> list[LiveTranscript]:
     """Have utterances spoken by so many speakers at once, each one utterance after another.
 
@@ -121,7 +121,7 @@ def listen(
         clock: is moved on.
         packet_seconds: audio in a packet, at least a sample.
         num_speakers: they begin spread over one chunk.
-        on_transcript: called with each utterance as it ends.
+        on_end: called whenever an utterance has ended.
 
     Returns:
         A transcript for each cut, in their order.
@@ -146,7 +146,7 @@ def listen(
         ended = [number for number, one in speaking.items() if one.session.finished]
         for number in ended:
             transcripts[number] = speaking.pop(number).transcript
-            on_transcript(transcripts[number].cut)
+            on_end()
             if waiting:
                 following, speaker = next_speaker(clock.now)
                 speaking[following] = speaker
