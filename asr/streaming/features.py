@@ -67,18 +67,23 @@ class FrameBuffer:
         held = self._num_samples - self._history - self._extractor.frame_length
         return held // self._extractor.frame_shift + 1 if self._started and held >= 0 else 0
 
-    def take(self, count: int) -> np.ndarray:
-        """Return the samples of the next `count` frames, (count - 1) * shift + length of them."""
-        assert 0 < count <= self.num_ready
+    def take(self, count: int, done: int) -> np.ndarray:
+        """Return the samples of the next frames, and go on behind the first of them.
+
+        Args:
+            count: frames to return, (count - 1) * shift + length samples.
+            done: frames that will not be asked for again; at least one, at most `count`.
+        """
+        assert 0 < done <= count <= self.num_ready
         samples = self._joined()
         window = samples[self._history : self._history + self._span(count)]
-        following = self._history + count * self._extractor.frame_shift
+        following = self._history + done * self._extractor.frame_shift
         # Whatever the end will mirror is less than a window long.
-        first = max(0, min(following, len(samples)) - self._extractor.frame_length)
+        first = max(0, following - self._extractor.frame_length)
         self._history = following - first
         self._pieces = [samples[first:].copy()]
         self._num_samples = len(self._pieces[0])
-        self._taken += count
+        self._taken += done
         return window
 
     @property

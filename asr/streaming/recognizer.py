@@ -78,6 +78,11 @@ class StreamingRecognizer:
         return self.chunking.chunk_size * self.bundle.model.encoder.subsampling_factor
 
     @property
+    def window_features(self) -> int:
+        """Feature frames that must be there before a chunk is decoded: its look-ahead as well."""
+        return self.chunking.delay * self.bundle.model.encoder.subsampling_factor
+
+    @property
     def chunk_seconds(self) -> float:
         """Seconds of audio in a chunk."""
         return self.chunking.chunk_size * self.bundle.seconds_per_encoding
@@ -137,15 +142,20 @@ class StreamingRecognizer:
     def _step(
         self, sessions: list[StreamingSession], features: Tensor, lengths: Tensor
     ) -> tuple[Tensor, Tensor]:
-        """Encode features (B, T, F): (B, T', D) and lengths (B,)."""
-        model = self.bundle.model
+        """Encode a chunk and its look-ahead (B, T, F): the chunk's (B, T', D), lengths (B,)."""
+        model, size = self.bundle.model, self.chunk_features
         features, lengths = features.to(self._device), lengths.to(self._device)
-        state = stack_states([session.state for session in sessions])
         shorter = lengths if bool((lengths < features.size(1)).any()) else None
-        encodings, following = model.encoder.step(model.normaliser(features), state, shorter)
+        features = model.normaliser(features)
+        encodings, following = model.encoder.step(
+            features[:, :size],
+            stack_states([session.state for session in sessions]),
+            shorter,
+            features[:, size:] if features.size(1) > size else None,
+        )
         for session, own in zip(sessions, split_state(following), strict=True):
             session.state = own
-        return encodings, model.encoder.output_lengths(lengths)
+        return encodings, model.encoder.output_lengths(lengths.clamp(max=size))
 
     def _end_segments(
         self, sessions: list[StreamingSession], finishing: set[StreamingSession]
@@ -162,4 +172,4 @@ class StreamingRecognizer:
         for (session, reason), final in zip(ending, finals, strict=True):
             session.end_segment(reason, final, self.passes.first_hypothesis(session.segment))
             if session in finishing:
-                session.complete()
+                session.complete(final)

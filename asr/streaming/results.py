@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -75,7 +76,7 @@ def joined(hypotheses: Sequence[Hypothesis]) -> Hypothesis:
     timed = all(len(part.timestamps) == len(part.tokens) for part in hypotheses)
     return Hypothesis(
         tokens=[token for part in hypotheses for token in part.tokens],
-        score=sum(part.score for part in hypotheses),
+        score=math.fsum(part.score for part in hypotheses),
         timestamps=[time for part in hypotheses for time in part.timestamps] if timed else [],
         ends=[time for part in hypotheses for time in part.ends] if timed else [],
         confidences=[value for part in hypotheses for value in part.confidences] if timed else [],

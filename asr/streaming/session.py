@@ -148,16 +148,18 @@ class StreamingSession:
         with self._lock:
             if self._ended:
                 return not self.finished
-            return self._frames.num_ready >= self._recognizer.chunk_features
+            return self._frames.num_ready >= self._recognizer.window_features
 
     def take_window(self) -> tuple[np.ndarray | None, bool]:
-        """Return the samples of the next chunk's frames, and whether nothing comes after it.
+        """Return the samples of the next chunk and its look-ahead, and whether it is the last.
 
         None where no frame is left.
         """
+        wanted = self._recognizer.window_features
         with self._lock:
-            count = min(self._frames.num_ready, self._recognizer.chunk_features)
-            window = self._frames.take(count) if count else None
+            count = min(self._frames.num_ready, wanted)
+            done = min(count, self._recognizer.chunk_features)
+            window = self._frames.take(count, done) if count else None
             return window, self._ended and not self._frames.num_ready
 
     def extend(self, encodings: Tensor, log_probs: Tensor, best_symbols: list[int]) -> None:
@@ -192,10 +194,10 @@ class StreamingSession:
             self._publish(self._partial)
 
     def end_segment(self, reason: str, final: Hypothesis, first_pass: Hypothesis) -> None:
-        """Publish the segment and begin the next; one that never had a word is passed over."""
+        """Publish the segment and begin the next; one that never had a label is passed over."""
         segment = self.segment
         index = segment.index
-        if final.text or first_pass.text or self._partial.text:
+        if final.tokens or first_pass.tokens or self._partial.text:
             start, end = self._partial.start, self.seconds_decoded
             ended = Segment(index, start, end, reason, final, first_pass)
             self._finals.append(ended)
@@ -203,9 +205,10 @@ class StreamingSession:
             index += 1
         self._begin(index, segment.first_frame + segment.num_frames)
 
-    def complete(self) -> None:
-        """Make the session's result of its segments."""
-        self._result = joined([segment.hypothesis for segment in self._finals])
+    def complete(self, last: Hypothesis) -> None:
+        """Make the session's result of its segments; of the last one where none had a label."""
+        spoken = [segment.hypothesis for segment in self._finals]
+        self._result = joined(spoken or [last])
 
     def _begin(self, index: int, first_frame: int) -> None:
         self.segment = SpokenSegment(index, first_frame, self._recognizer.passes.start())
