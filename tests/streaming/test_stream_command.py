@@ -230,9 +230,10 @@ def test_folders_are_scored_beside_the_offline_ones(
     for name in names:
         rows = list(read_jsonl(folder / name / "hyps.jsonl"))
         assert [row["id"] for row in rows] == sorted(cut.id for cut in load_cuts(cuts_path))
-        assert {path.name for path in (folder / name).iterdir()} == {
-            "hyps.jsonl", "hyps.trn", "hyps.ctm", "summary.json",
-        }  # fmt: skip
+        files = {"hyps.jsonl", "hyps.trn", "hyps.ctm", "summary.json"}
+        if name.endswith("ctc-prefix-beam"):
+            files.add("partials.jsonl")
+        assert {path.name for path in (folder / name).iterdir()} == files
     summary = read_json(folder / "streaming-320ms-attention-rescoring" / "summary.json")
     assert (summary["chunk_size"], summary["left_chunks"]) == (8, 4)
     live = summary["live"]
@@ -240,6 +241,13 @@ def test_folders_are_scored_beside_the_offline_ones(
     assert live["final"]["count"] == 12
     assert live["emission_delay"]["count"] > 12
     assert live["audio_delay"]["mean"] < live["emission_delay"]["mean"] < 0.6
+
+    rows = list(read_jsonl(folder / "streaming-320ms-ctc-prefix-beam" / "partials.jsonl"))
+    waits = [told["told_at"] - told["heard_at"] for row in rows for told in row["told"][:-1]]
+    assert len(waits) == live["computing"]["count"]
+    assert sum(waits) / len(waits) == pytest.approx(live["computing"]["mean"], abs=2e-4)
+    finals = read_jsonl(folder / "streaming-320ms-attention-rescoring" / "hyps.jsonl")
+    assert [row["told"][-1]["final"] for row in rows] == [row["text"] for row in finals]
 
     results = ["--results-dir", str(tmp_path / "results")]
     assert main(["score", *map(str, folder.iterdir()), *results]) == 0

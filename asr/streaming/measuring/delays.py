@@ -10,7 +10,7 @@ from asr.decoding.hypothesis import Word
 from asr.scoring.alignment import correct_places
 from asr.scoring.latency import Spread
 from asr.streaming.measuring.speakers import LiveTranscript, Told
-from asr.streaming.results import Partial, Segment
+from asr.streaming.results import Segment
 from asr.text.scripts import split_words
 
 
@@ -137,16 +137,5 @@ def words_taken_back(before: Sequence[str], after: Sequence[str]) -> int:
 
 def _segments(told: Sequence[Told]) -> Iterator[list[_Shown]]:
     """Yield what the first pass showed of each segment, its end included."""
-    for _, group in groupby(told, key=lambda one: _number(one.event)):
-        yield [
-            _Shown(split_words(_first_pass_text(one.event)), one.heard_at, one.told_at)
-            for one in group
-        ]
-
-
-def _number(event: Partial | Segment) -> int:
-    return event.segment if isinstance(event, Partial) else event.index
-
-
-def _first_pass_text(event: Partial | Segment) -> str:
-    return event.text if isinstance(event, Partial) else event.first_pass.text
+    for _, group in groupby(told, key=lambda one: one.segment):
+        yield [_Shown(split_words(one.first_pass_text), one.heard_at, one.told_at) for one in group]

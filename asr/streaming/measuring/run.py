@@ -25,7 +25,7 @@ from asr.decoding.corpus import (
 from asr.decoding.hypothesis import Word
 from asr.decoding.resources import Resources
 from asr.errors import UserError
-from asr.files import check_writable, write_json
+from asr.files import check_writable, write_json, write_jsonl
 from asr.progress import progress_bar
 from asr.scoring.hypotheses import decode_folder
 from asr.scoring.latency import LiveDecoding
@@ -87,7 +87,8 @@ def stream_split(
     """Have every cut of a split spoken live, once for each chunk size.
 
     `decode_folder` names the folders; each holds what `decode_split` writes, of the first pass
-    or of the second, and the delays of the run in its `summary.json`.
+    or of the second, and the delays of the run in its `summary.json`. The first pass' folder gets
+    `partials.jsonl` too: everything that was told, and when.
 
     Args:
         options: passes, left context, endpoints; the request says how long chunks are.
@@ -175,6 +176,10 @@ def _stream(
     for method, hypotheses in passes.items():
         decoded = [Decoded(cut, [best]) for cut, best in zip(cuts, hypotheses, strict=True)]
         folders.append(_write(recognizer, decoded, method, live, clock.busy, request))
+    write_jsonl(
+        folders[0] / "partials.jsonl",
+        ({"id": one.cut.id, "told": [told.row() for told in one.told]} for one in transcripts),
+    )
     return StreamedSplit(folders, live, clock.busy / sum(cut.duration for cut in cuts))
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 from lhotse.cut import Cut
@@ -29,6 +30,27 @@ class Told:
     event: Partial | Segment
     heard_at: float
     told_at: float
+
+    @property
+    def segment(self) -> int:
+        """The number of the segment."""
+        return self.event.segment if isinstance(self.event, Partial) else self.event.index
+
+    @property
+    def first_pass_text(self) -> str:
+        """What the first pass has of the segment."""
+        return self.event.text if isinstance(self.event, Partial) else self.event.first_pass.text
+
+    def row(self) -> dict[str, Any]:
+        """Return it as JSON files hold it."""
+        final = {"final": self.event.hypothesis.text} if isinstance(self.event, Segment) else {}
+        return {
+            "segment": self.segment,
+            "text": self.first_pass_text,
+            **final,
+            "heard_at": round(self.heard_at, 4),
+            "told_at": round(self.told_at, 4),
+        }
 
 
 @dataclass
