@@ -102,25 +102,32 @@ def _interval(point: IntervalPoint, axis: Axis, y: float) -> str:
 
 
 def lines_svg(lines: Sequence[Line], title: str, x_label: str, y_label: str) -> str:
-    """Draw series of points, joined, over axes from 0; each name stands beside its last point."""
+    """Draw series of points, joined, over axes from 0.
+
+    Names stand beside the points where there is room, that of the series with its last one.
+    """
     width, height, left, bottom = 560.0, 360.0, 52.0, 310.0
     points = [point for line in lines for point in line.points]
     x_axis = linear_axis([point.x for point in points], left, width - 20)
     y_axis = linear_axis([point.y for point in points], bottom, 16)
     parts = _frame(x_axis, y_axis, x_label, y_label, height)
+    names: list[str] = []
+    places: list[tuple[float, float]] = []
+    ends: list[int] = []  # whose names are placed first
     for line in lines:
         kind = "line marked" if line.is_marked else "line"
-        places = [(x_axis.position(one.x), y_axis.position(one.y)) for one in line.points]
-        corners = " ".join(f"{x:.1f},{y:.1f}" for x, y in places)
+        own = [(x_axis.position(one.x), y_axis.position(one.y)) for one in line.points]
+        corners = " ".join(f"{x:.1f},{y:.1f}" for x, y in own)
         parts.append(f'<polyline class="{kind}" points="{corners}"></polyline>')
-        for point, (x, y) in zip(line.points, places, strict=True):
+        for point, (x, y) in zip(line.points, own, strict=True):
             words = f"{line.name}, {point.name}: {x_label} {point.x:.4g}, {y_label} {point.y:.2f}"
             dot = _dot(x, y, line.is_marked)
             parts.append(f"<g><title>{escape(words)}</title>{dot}</g>")
-    ends = [
-        (x_axis.position(line.points[-1].x), y_axis.position(line.points[-1].y)) for line in lines
-    ]
-    parts += _names([_short(line.name) for line in lines], ends, range(len(lines)), width)
+        places += own
+        *before, last = (point.name for point in line.points)
+        names += [*before, _short(f"{line.name}, {last}")]
+        ends.append(len(names) - 1)
+    parts += _names(names, places, ends, width)
     return _svg(width, height, title, parts)
 
 

@@ -141,5 +141,5 @@ def test_lines_join_their_points_in_order() -> None:
     dots = [(dot.get("cx"), dot.get("cy")) for dot in svg.iter("circle")]
     assert dots[:2] == [(f"{x}", f"{y}") for x, y in corners]
     texts = [text.text for text in svg.iter("text")]
-    assert {"first", "second", "delay", "WER %"} <= set(texts)
+    assert {"first, short", "second, short", "long", "delay", "WER %"} <= set(texts)
     assert "second, short: delay 100, WER % 4.00" in [title.text for title in svg.iter("title")]
