@@ -10,13 +10,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from asr.alignment.utterances import AlignedUtterance
 from asr.errors import UserError
 from asr.files import read_jsonl
-from asr.scoring.alignment import align
+from asr.scoring.alignment import correct_places
 from asr.scoring.hypotheses import hypotheses_path
+from asr.scoring.latency import Spread
 
 
 @dataclass(frozen=True)
@@ -28,12 +27,13 @@ class EmissionDelay:
 
     Attributes:
         words: how many words were compared.
-        mean, p90: mean and 90th percentile; None without words.
+        mean, p50, p90: mean, median and 90th percentile; None without words.
     """
 
     folder: str
     words: int
     mean: float | None
+    p50: float | None
     p90: float | None
 
 
@@ -63,20 +63,14 @@ class DelayMeter:
         """Compare one utterance; one that was not decoded is passed over."""
         decoded = self._decoded.get(utterance.id, [])
         spoken = utterance.transcript.words
-        reached_spoken = reached_decoded = 0
-        for pair in align([word.text for word in spoken], [word["word"] for word in decoded]):
-            if pair.edit == "C":
-                end = decoded[reached_decoded]["end"]
-                self._delays.append(end - spoken[reached_spoken].end)
-            reached_spoken += pair.reference is not None
-            reached_decoded += pair.hypothesis is not None
+        names = [word.text for word in spoken], [word["word"] for word in decoded]
+        for in_spoken, in_decoded in correct_places(*names):
+            self._delays.append(decoded[in_decoded]["end"] - spoken[in_spoken].end)
 
     def delay(self) -> EmissionDelay:
         """Return what was measured so far."""
-        if not self._delays:
-            return EmissionDelay(str(self.folder), 0, None, None)
-        mean, p90 = float(np.mean(self._delays)), float(np.quantile(self._delays, 0.9))
-        return EmissionDelay(str(self.folder), len(self._delays), round(mean, 4), round(p90, 4))
+        spread = Spread.of(self._delays)
+        return EmissionDelay(str(self.folder), spread.count, spread.mean, spread.p50, spread.p90)
 
 
 def _is_timed(word: Any) -> bool:

@@ -36,6 +36,7 @@ COMMANDS = {
     "report": "one HTML page about all results of a recipe",
     "score": "WER, CER and MER tables from decoded hypotheses",
     "serve": "serve a model: live audio, files, and a page",
+    "stream": "decode a split as live speech: error rates and delays",
     "table": "write the tables of a corpus whose layout is known",
     "tokenizer": "train or build a tokenizer",
     "train": "train a model under torchrun",

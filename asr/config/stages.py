@@ -8,11 +8,14 @@ from typing import Any
 
 from asr.config.encoders import ChunkingParams
 from asr.config.schema import ExperimentConfig
+from asr.config.streaming import StreamingOptions
 
 TRAINING_PARTS = (
     "features", "tokenizer", "augmentation", "encoder", "decoder", "loss", "optimizer",
     "scheduler", "training",
 )  # fmt: skip
+
+LIVE_CHUNKS = (640.0, 320.0, 160.0)  # milliseconds
 
 
 def stage_settings(config: ExperimentConfig) -> dict[str, str]:
@@ -20,8 +23,10 @@ def stage_settings(config: ExperimentConfig) -> dict[str, str]:
 
     `lang` names the tokenizer's folder; `sampling_rate` (Hz), `speed_factors` (empty without speed
     perturbation), `augments_samples` (features cannot be stored) and `trained_chunk_size` (encoder
-    frames, 0 for whole utterances) are what they say. A hash changes exactly when a key changes
-    that its stage reads, so that an edit of a conf file redoes no other stage.
+    frames, 0 for whole utterances) are what they say. `live_chunks` are the milliseconds of the
+    chunks in which the model can hear live speech, none for one of whole utterances, and
+    `live_methods` the passes. A hash changes exactly when a key changes that its stage reads, so
+    that an edit of a conf file redoes no other stage.
     """
     data = config.model_dump(mode="json")
     features = data["features_params"]
@@ -35,6 +40,8 @@ def stage_settings(config: ExperimentConfig) -> dict[str, str]:
         ),
         "augments_samples": "true" if config.augmentation.changes_samples else "false",
         "trained_chunk_size": str(_trained_chunk_size(config.encoder_params.chunking)),
+        "live_chunks": " ".join(f"{chunk:g}" for chunk in _live_chunks(config)),
+        "live_methods": " ".join(_live_methods(config)),
         "features_hash": _hash([data["features"], extraction]),
         "tokenizer_hash": _hash(_pair(data, "tokenizer")),
         "training_hash": _hash([_pair(data, part) for part in TRAINING_PARTS]),
@@ -45,6 +52,21 @@ def stage_settings(config: ExperimentConfig) -> dict[str, str]:
 def _trained_chunk_size(chunking: ChunkingParams) -> int:
     size = chunking.chunk_size
     return {"left": 1, "fixed": size, "chunk_flow": size}.get(chunking.mode, 0)
+
+
+def _live_chunks(config: ExperimentConfig) -> list[float]:
+    frame = 1000 * config.encoder_params.subsampling_factor * config.features_params.frame_shift
+    if config.encoder_params.chunking.mode == "dynamic":
+        sizes = [max(1, round(chunk / frame)) for chunk in LIVE_CHUNKS]
+    else:
+        size = _trained_chunk_size(config.encoder_params.chunking)
+        sizes = [size] if size else []
+    return [round(size * frame, 3) for size in dict.fromkeys(sizes)]
+
+
+def _live_methods(config: ExperimentConfig) -> list[str]:
+    first = StreamingOptions().first_pass
+    return [first, "attention-rescoring"] if config.decoder != "CTCDecoder" else [first]
 
 
 def _tokenizer_folder(config: ExperimentConfig) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,6 +12,8 @@ from typing import Any
 import torch
 from lhotse.cut import Cut
 
+from asr.bundle import Bundle
+from asr.config.base import Params
 from asr.data.batches.feasibility import cut_text
 from asr.data.batches.sampling import duration_batches
 from asr.data.features.loading import load_finite_features
@@ -22,9 +24,11 @@ from asr.decoding.recognizer import Recognizer
 from asr.decoding.timing import ctm_words
 from asr.errors import UserError
 from asr.files import check_writable, write_json, write_jsonl
+from asr.models import Chunking
 from asr.progress import progress_bar
 from asr.provenance import git_commit
 from asr.scoring.hypotheses import decode_folder, write_trn
+from asr.text.tokenizers import Tokenizer
 
 # The time that self-attention takes grows with the square of the length.
 LONGEST_CUT = 1200.0  # seconds
@@ -71,7 +75,7 @@ def decode_split(
             values, or the folder cannot be written to.
     """
     cuts = load_cuts(cuts_path)
-    _check_lengths(cuts)
+    check_lengths(cuts)
     chunk_size = recognizer.chunking.chunk_size if recognizer.chunking else None
     folder = split_dir / decode_folder(recognizer.method, chunk_size)
     check_writable(folder)
@@ -86,27 +90,21 @@ def decode_split(
             decoded += [Decoded(*pair) for pair in zip(batch, n_best, strict=True)]
             bar.update(len(batch))
     decoded.sort(key=lambda item: item.cut.id)
-    audio_seconds = sum(cut.duration for cut in cuts)
+    write_decoded(decoded, recognizer.bundle.tokenizer, folder)
     summary = {
         "split": split,
         "method": recognizer.method,
         "bundle": str(bundle_path),
         "cuts": str(cuts_path),
         "batch_duration": batch_duration,
-        "audio_seconds": round(audio_seconds, 3),
-        "decode_seconds": round(seconds, 3),
-        "rtf": round(seconds / max(audio_seconds, 1e-9), 6),
-        "utterances_without_times": sum(
-            bool(item.n_best[0].tokens) and not item.n_best[0].timestamps for item in decoded
-        ),
-        **_describe(recognizer),
+        **describe_time(decoded, seconds),
+        **describe_decoding(recognizer.bundle, recognizer.options, recognizer.chunking),
     }
-    _write(decoded, recognizer, folder)
     write_json(folder / "summary.json", summary)
-    return DecodedSplit(folder, audio_seconds, seconds / max(audio_seconds, 1e-9))
+    return DecodedSplit(folder, summary["audio_seconds"], summary["rtf"])
 
 
-def _check_lengths(cuts: Iterable[Cut]) -> None:
+def check_lengths(cuts: Iterable[Cut]) -> None:
     longest = max(cuts, key=lambda cut: cut.duration)
     if longest.duration > LONGEST_CUT:
         raise UserError(
@@ -116,17 +114,30 @@ def _check_lengths(cuts: Iterable[Cut]) -> None:
         )
 
 
-def _describe(recognizer: Recognizer) -> dict[str, Any]:
-    provenance = recognizer.bundle.provenance
-    device = recognizer.bundle.model.device
-    chunking = recognizer.chunking
+def describe_time(decoded: Sequence[Decoded], seconds: float) -> dict[str, Any]:
+    """Return the part of a `summary.json` that counts audio and the seconds it was decoded in."""
+    audio_seconds = sum(item.cut.duration for item in decoded)
     return {
-        "options": recognizer.options.model_dump(mode="json"),
+        "audio_seconds": round(audio_seconds, 3),
+        "decode_seconds": round(seconds, 3),
+        "rtf": round(seconds / max(audio_seconds, 1e-9), 6),
+        "utterances_without_times": sum(
+            bool(item.n_best[0].tokens) and not item.n_best[0].timestamps for item in decoded
+        ),
+    }
+
+
+def describe_decoding(bundle: Bundle, options: Params, chunking: Chunking | None) -> dict[str, Any]:
+    """Return the part of a `summary.json` that says what decoded, where and how."""
+    provenance = bundle.provenance
+    device = bundle.model.device
+    return {
+        "options": options.model_dump(mode="json"),
         "chunk_size": chunking.chunk_size if chunking else None,
         "left_chunks": chunking.left_chunks if chunking else None,
         "lookahead": chunking.lookahead if chunking else None,
-        "tokenizer_normaliser": recognizer.bundle.tokenizer.params.normaliser,
-        "parameters": recognizer.bundle.model.num_parameters,
+        "tokenizer_normaliser": bundle.tokenizer.params.normaliser,
+        "parameters": bundle.model.num_parameters,
         "epochs": provenance.get("epochs"),
         "weights": provenance.get("weights"),
         "training_seconds": provenance.get("training_seconds"),
@@ -140,10 +151,9 @@ def _describe(recognizer: Recognizer) -> dict[str, Any]:
     }
 
 
-def _write(decoded: Iterable[Decoded], recognizer: Recognizer, output_dir: Path) -> None:
-    decoded = list(decoded)
-    tokens = recognizer.bundle.tokenizer.tokens
-    rows = [_row(item, tokens, recognizer) for item in decoded]
+def write_decoded(decoded: Sequence[Decoded], tokenizer: Tokenizer[Any], output_dir: Path) -> None:
+    """Write `hyps.jsonl`, `hyps.trn` and `hyps.ctm` of a decoded split."""
+    rows = [_row(item, tokenizer) for item in decoded]
     write_jsonl(output_dir / "hyps.jsonl", rows)
     write_trn(output_dir / "hyps.trn", [(row["id"], row["text"]) for row in rows])
     write_ctm(
@@ -152,17 +162,17 @@ def _write(decoded: Iterable[Decoded], recognizer: Recognizer, output_dir: Path)
     )
 
 
-def _row(item: Decoded, tokens: list[str], recognizer: Recognizer) -> dict[str, Any]:
+def _row(item: Decoded, tokenizer: Tokenizer[Any]) -> dict[str, Any]:
     """Return an utterance's line of `hyps.jsonl`."""
     best = item.n_best[0]
     return {
         "id": item.cut.id,
         "speaker": item.cut.supervisions[0].speaker or "unknown",
         "duration": round(item.cut.duration, 3),
-        "reference": recognizer.bundle.tokenizer.canonical(cut_text(item.cut)),
+        "reference": tokenizer.canonical(cut_text(item.cut)),
         "text": best.text,
         "score": best.score,
-        **best.timed_row(tokens),
+        **best.timed_row(tokenizer.tokens),
         **({} if best.complete else {"complete": False}),
         "nbest": [{"text": h.text, "score": h.score} for h in item.n_best],
     }

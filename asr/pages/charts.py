@@ -37,6 +37,15 @@ class ScatterPoint:
     y: float
 
 
+@dataclass(frozen=True)
+class Line:
+    """A named series of points; `points` are joined in their order, each with words of its own."""
+
+    name: str
+    points: Sequence[ScatterPoint]
+    is_marked: bool = False
+
+
 def histogram_svg(values: Sequence[float] | np.ndarray, title: str, unit: str) -> str:
     """Draw a histogram; what lies above the 99.5th percentile is counted in the last bar."""
     values = np.asarray(values, dtype=float)
@@ -92,6 +101,36 @@ def _interval(point: IntervalPoint, axis: Axis, y: float) -> str:
     return f"<g><title>{escape(words)}</title>{line}{dot}</g>"
 
 
+def lines_svg(lines: Sequence[Line], title: str, x_label: str, y_label: str) -> str:
+    """Draw series of points, joined, over axes from 0.
+
+    Names stand beside the points where there is room, that of the series with its last one.
+    """
+    width, height, left, bottom = 560.0, 360.0, 52.0, 310.0
+    points = [point for line in lines for point in line.points]
+    x_axis = linear_axis([point.x for point in points], left, width - 20)
+    y_axis = linear_axis([point.y for point in points], bottom, 16)
+    parts = _frame(x_axis, y_axis, x_label, y_label, height)
+    names: list[str] = []
+    places: list[tuple[float, float]] = []
+    ends: list[int] = []  # whose names are placed first
+    for line in lines:
+        kind = "line marked" if line.is_marked else "line"
+        own = [(x_axis.position(one.x), y_axis.position(one.y)) for one in line.points]
+        corners = " ".join(f"{x:.1f},{y:.1f}" for x, y in own)
+        parts.append(f'<polyline class="{kind}" points="{corners}"></polyline>')
+        for point, (x, y) in zip(line.points, own, strict=True):
+            words = f"{line.name}, {point.name}: {x_label} {point.x:.4g}, {y_label} {point.y:.2f}"
+            dot = _dot(x, y, line.is_marked)
+            parts.append(f"<g><title>{escape(words)}</title>{dot}</g>")
+        places += own
+        *before, last = (point.name for point in line.points)
+        names += [*before, _short(f"{line.name}, {last}")]
+        ends.append(len(names) - 1)
+    parts += _names(names, places, ends, width)
+    return _svg(width, height, title, parts)
+
+
 def scatter_svg(
     points: Sequence[ScatterPoint], front: Sequence[int], title: str, x_label: str, y_label: str
 ) -> str:
@@ -107,13 +146,7 @@ def scatter_svg(
     x_axis = log_axis([point.x for point in points], left, width - 20)
     y_axis = linear_axis([point.y for point in points], bottom, 16)
     places = [(x_axis.position(point.x), y_axis.position(point.y)) for point in points]
-    parts = [
-        *_vertical_grid(x_axis, 16, bottom),
-        *_horizontal_grid(y_axis, left, width - 20),
-        _text((left + width) / 2, height - 8, x_label, "middle"),
-        f'<text transform="translate(14 {bottom / 2:.0f}) rotate(-90)" text-anchor="middle">'
-        f"{escape(y_label)}</text>",
-    ]
+    parts = _frame(x_axis, y_axis, x_label, y_label, height)
     if len(front) > 1:
         corners = " ".join(f"{places[index][0]:.1f},{places[index][1]:.1f}" for index in front)
         parts.append(f'<polyline class="front" points="{corners}"></polyline>')
@@ -122,6 +155,18 @@ def scatter_svg(
         parts.append(f"<g><title>{escape(words)}</title>{_dot(x, y, index in front)}</g>")
     parts += _names([_short(point.name) for point in points], places, front, width)
     return _svg(width, height, title, parts)
+
+
+def _frame(x_axis: Axis, y_axis: Axis, x_label: str, y_label: str, height: float) -> list[str]:
+    """Return the grid and the labels of a chart with two axes; the y axis starts at its bottom."""
+    left, right, bottom = x_axis.start, x_axis.stop, y_axis.start
+    return [
+        *_vertical_grid(x_axis, 16, bottom),
+        *_horizontal_grid(y_axis, left, right),
+        _text((left + right + 20) / 2, height - 8, x_label, "middle"),
+        f'<text transform="translate(14 {bottom / 2:.0f}) rotate(-90)" text-anchor="middle">'
+        f"{escape(y_label)}</text>",
+    ]
 
 
 def _names(

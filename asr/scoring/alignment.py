@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
@@ -86,6 +86,18 @@ def align(reference: Sequence[str], hypothesis: Sequence[str]) -> list[Pair]:
     """
     pairs = kaldialign.align(reference, hypothesis, eps_symbol=_GAP)
     return [Pair(ref or None, hyp or None) for ref, hyp in pairs]
+
+
+def correct_places(
+    reference: Sequence[str], hypothesis: Sequence[str]
+) -> Iterator[tuple[int, int]]:
+    """Yield the places in reference and hypothesis, from 0, of what `align` pairs as correct."""
+    in_reference = in_hypothesis = 0
+    for pair in align(reference, hypothesis):
+        if pair.edit == "C":
+            yield in_reference, in_hypothesis
+        in_reference += pair.reference is not None
+        in_hypothesis += pair.hypothesis is not None
 
 
 def count_errors(pairs: Iterable[Pair]) -> ErrorCounts:

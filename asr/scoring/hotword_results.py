@@ -12,7 +12,8 @@ from asr.files import read_json, write_json, write_text
 from asr.scoring.alignment import Unit
 from asr.scoring.details import error_cells
 from asr.scoring.hotwords import Detection, HotwordScore, hotword_phrases, score_hotwords
-from asr.scoring.hypotheses import Record, decode_folder
+from asr.scoring.hypotheses import decode_folder
+from asr.scoring.records import Record
 from asr.scoring.rows import ErrorRate, ScoredDecode
 from asr.scoring.text_tables import (
     RATE_NAMES,
@@ -38,6 +39,7 @@ class HotwordRow(Record):
     experiment: str
     method: str
     chunk_size: int | None
+    live_chunk_ms: float | None = None
     normaliser: str
     unit: Unit
     hotwords: str
@@ -49,10 +51,10 @@ class HotwordRow(Record):
     found: int
 
     @property
-    def key(self) -> tuple[str, str, str, str, int, str]:
+    def key(self) -> tuple[str, str, str, str, int, float, str]:
         """What a table holds one row of."""
-        chunk_size = self.chunk_size or 0
-        system = (self.experiment, self.method, chunk_size, self.normaliser)
+        chunks = (self.chunk_size or 0, self.live_chunk_ms or 0.0)
+        system = (self.experiment, self.method, *chunks, self.normaliser)
         return (self.unit, self.hotwords, *system)
 
     @property
@@ -131,6 +133,7 @@ def score_decodes_on_hotwords(
             experiment=decode.row.experiment,
             method=decode.row.method,
             chunk_size=decode.row.chunk_size,
+            live_chunk_ms=decode.row.live.chunk_ms if decode.row.live else None,
             normaliser=decode.row.normaliser,
             unit=unit,
             hotwords=path.name,
@@ -193,7 +196,7 @@ def hotword_cells(row: HotwordRow) -> list[str]:
     """Return a row's cells, in the order of `hotword_columns`."""
     cells = [
         row.experiment,
-        decode_folder(row.method, row.chunk_size),
+        decode_folder(row.method, row.chunk_size, row.live_chunk_ms),
         row.normaliser,
         row.hotwords,
         str(row.phrases),

@@ -4,37 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import Field
 
 from asr.errors import UserError
 from asr.files import PathLike, read_json, read_jsonl, write_text
-
-R = TypeVar("R", bound="Record")
+from asr.scoring.latency import LiveDecoding
+from asr.scoring.records import Record
 
 _MEND = "Decode the split again with 'asr decode'."
-
-
-class Record(BaseModel):
-    """A typed JSON object read from disk: no silent coercion, keys it does not name are ignored."""
-
-    model_config = ConfigDict(extra="ignore", frozen=True, strict=True)
-
-    @classmethod
-    def parse(cls: type[R], value: Any, where: str, todo: str) -> R:
-        """Validate plain data; `where` and `todo` go into the error.
-
-        Raises:
-            UserError: a field is missing or has the wrong type; the field is named.
-        """
-        try:
-            return cls.model_validate(value)
-        except ValidationError as error:
-            first = error.errors()[0]
-            field = ".".join(str(part) for part in first["loc"])
-            message = f"field '{field}': {first['msg']}" if field else str(first["msg"])
-            raise UserError(message, where=where, todo=todo) from error
 
 
 class DecodedUtterance(Record):
@@ -54,7 +33,7 @@ class DecodeSummary(Record):
     what decoded, `training_device` and `world_size` what trained. `tokenizer_normaliser` has gone
     over the references, and over the transcripts the model learned from. `weights` says which
     checkpoints the model is made of, `cuts` which file was decoded, `options` what the method was
-    run with.
+    run with, `live` what `asr stream` measured.
     """
 
     split: str
@@ -73,11 +52,27 @@ class DecodeSummary(Record):
     tokenizer_normaliser: str = "none"
     weights: str | None = None
     cuts: str | None = None
-    options: dict[str, Any] = {}
+    options: dict[str, Any] = Field(default_factory=dict)
+    live: LiveDecoding | None = None
+
+    @property
+    def folder(self) -> str:
+        """The name of the folder that the summary lies in."""
+        return decode_folder(
+            self.method, self.chunk_size, self.live.chunk_ms if self.live else None
+        )
 
 
-def decode_folder(method: str, chunk_size: int | None) -> str:
-    """Return the name of a decode folder: the method, and the chunk size in simulated streaming."""
+def decode_folder(method: str, chunk_size: int | None, live_chunk_ms: float | None = None) -> str:
+    """Return the name of a decode folder.
+
+    Args:
+        method: what decoded.
+        chunk_size: encoder frames of a chunk in simulated streaming, None for whole utterances.
+        live_chunk_ms: milliseconds of a chunk where the split was spoken to a streaming recogniser.
+    """
+    if live_chunk_ms is not None:
+        return f"streaming-{live_chunk_ms:g}ms-{method}"
     return method if chunk_size is None else f"{method}-chunk{chunk_size}"
 
 

@@ -18,8 +18,10 @@ from asr.scoring.hotword_results import (
     updated_hotword_tables,
     write_hotword_table,
 )
-from asr.scoring.hypotheses import Record, write_trn
+from asr.scoring.hypotheses import write_trn
+from asr.scoring.live_results import render_live
 from asr.scoring.page import render_page, render_rates
+from asr.scoring.records import Record
 from asr.scoring.rows import ResultRow, ScoredDecode, score_decode
 
 
@@ -90,7 +92,7 @@ def score_directories(
 
 def _rows_by_split(decodes: Iterable[ScoredDecode]) -> dict[str, list[ResultRow]]:
     rows: dict[str, list[ResultRow]] = defaultdict(list)
-    seen: dict[tuple[str | int, ...], Path] = {}
+    seen: dict[tuple[str | float, ...], Path] = {}
     for decode in decodes:
         name = (decode.row.split, *decode.row.key)
         if name in seen:
@@ -117,7 +119,9 @@ def _write_table(stem: Path, table: ResultsTable) -> WrittenTable:
     page = Path(f"{stem}.md")
     write_json(f"{stem}.json", table.model_dump())
     write_text(page, render_page(table.split, table.rows, table.unit))
-    return WrittenTable(page, render_rates(table.rows, table.unit))
+    live = render_live(table.rows, table.unit)
+    tables = [render_rates(table.rows, table.unit), *([live] if live else [])]
+    return WrittenTable(page, "\n".join(tables))
 
 
 def _write_details(decode: ScoredDecode, unit: Unit) -> None:

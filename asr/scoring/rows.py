@@ -14,12 +14,11 @@ from asr.scoring.corpus import CorpusScore, normalise_utterances, score_corpus
 from asr.scoring.hypotheses import (
     DecodedUtterance,
     DecodeSummary,
-    Record,
-    decode_folder,
     hypotheses_path,
     read_hypotheses,
     read_summary,
 )
+from asr.scoring.records import Record
 from asr.scoring.significance import Interval
 
 
@@ -73,9 +72,14 @@ class ResultRow(DecodeSummary):
     mer: ErrorRate
 
     @property
-    def key(self) -> tuple[str, str, int, str]:
-        """What a table holds one row of: experiment, method, chunk size (0: none), normaliser."""
-        return self.experiment, self.method, self.chunk_size or 0, self.normaliser
+    def key(self) -> tuple[str, str, int, float, str]:
+        """What a table holds one row of.
+
+        Experiment, method, chunk size (0: none), milliseconds of a live chunk (0: not live),
+        normaliser.
+        """
+        live_chunk = self.live.chunk_ms if self.live else 0.0
+        return self.experiment, self.method, self.chunk_size or 0, live_chunk, self.normaliser
 
     def rate(self, unit: Unit) -> ErrorRate:
         return {"word": self.wer, "char": self.cer, "mixed": self.mer}[unit]
@@ -133,7 +137,7 @@ def _experiment(directory: Path, summary: DecodeSummary) -> str:
         raise UserError(
             "is not laid out as exp/<experiment>/decode/<split>/<method>", where=str(directory)
         )
-    expected = (summary.split, decode_folder(summary.method, summary.chunk_size))
+    expected = (summary.split, summary.folder)
     if parts[-2:] != expected:
         raise UserError(
             f"summary.json belongs to {'/'.join(expected)}, the folder is {'/'.join(parts[-2:])}",

@@ -142,10 +142,30 @@ def test_stage_hashes_change_with_what_the_stage_reads() -> None:
     assert changed(features_params={"stats_utterances": 7}) == {"training_hash"}
     assert changed(encoder_params={"chunking": {"mode": "fixed", "chunk_size": 8}}) == {
         "trained_chunk_size",
+        "live_chunks",
         "training_hash",
     }
+    assert changed(decoder="CTCDecoder", loss="CTCLoss") == {"live_methods", "training_hash"}
     flow = {"mode": "chunk_flow", "chunk_size": 8}
     assert settings(encoder_params={"chunking": flow})["trained_chunk_size"] == "8"
+
+
+@pytest.mark.parametrize(
+    ("encoder", "chunks"),
+    [
+        ({}, ""),
+        ({"chunking": {"mode": "dynamic"}}, "640 320 160"),
+        ({"chunking": {"mode": "dynamic"}, "subsampling_factor": 6}, "660 300 180"),
+        ({"chunking": {"mode": "fixed", "chunk_size": 9}}, "360"),
+        ({"chunking": {"mode": "left"}}, "40"),
+    ],
+)
+def test_live_speech_comes_in_chunks_that_the_model_was_trained_for(
+    encoder: dict[str, object], chunks: str
+) -> None:
+    settings = stage_settings(parse_config({"encoder_params": encoder}, "test"))
+    assert settings["live_chunks"] == chunks
+    assert settings["live_methods"] == "ctc-prefix-beam attention-rescoring"
 
 
 def test_a_section_can_be_overridden_alone() -> None:

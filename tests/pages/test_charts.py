@@ -12,9 +12,11 @@ import pytest
 from asr.pages.axes import linear_axis, log_axis
 from asr.pages.charts import (
     IntervalPoint,
+    Line,
     ScatterPoint,
     histogram_svg,
     intervals_svg,
+    lines_svg,
     pareto_front,
     scatter_svg,
     waveform_svg,
@@ -123,3 +125,21 @@ def test_waveform_shows_peaks_where_they_are() -> None:
 
 def test_histogram_without_values_says_so() -> None:
     assert histogram_svg([], "Durations", "s") == "<p>Durations: nothing to show.</p>"
+
+
+def test_lines_join_their_points_in_order() -> None:
+    lines = [
+        Line("first", [ScatterPoint("long", 400, 2), ScatterPoint("short", 100, 8)]),
+        Line("second", [ScatterPoint("long", 400, 1), ScatterPoint("short", 100, 4)], True),
+    ]
+    svg = parse(lines_svg(lines, "a chart", "delay", "WER %"))
+    first, second = svg.findall("polyline")
+    assert (first.get("class"), second.get("class")) == ("line", "line marked")
+    corners = [tuple(map(float, pair.split(","))) for pair in (first.get("points") or "").split()]
+    assert corners[0][0] > corners[1][0]
+    assert corners[0][1] > corners[1][1]  # down is less
+    dots = [(dot.get("cx"), dot.get("cy")) for dot in svg.iter("circle")]
+    assert dots[:2] == [(f"{x}", f"{y}") for x, y in corners]
+    texts = [text.text for text in svg.iter("text")]
+    assert {"first, short", "second, short", "long", "delay", "WER %"} <= set(texts)
+    assert "second, short: delay 100, WER % 4.00" in [title.text for title in svg.iter("title")]

@@ -14,7 +14,8 @@ SMALL = (
     "--train-minutes", "2", "--dev-minutes", "1", "--test-minutes", "1", "--overrides",
     "training.max_epochs=2 training.batch_duration=15.0 encoder_params.encoder_layers=2 "
     "encoder_params.intermediate_ctc_layers=[] "
-    "encoder_params.hidden_size=32 encoder_params.feedforward_size=32", "--tune-minutes", "0",
+    "encoder_params.hidden_size=32 encoder_params.feedforward_size=32", "--train-config",
+    "conf/conformer_streaming.yaml", "--tune-minutes", "0",
 )  # fmt: skip
 
 
@@ -23,15 +24,27 @@ def rows(recipe: RecipeCopy, split: str) -> list[dict]:
 
 
 def test_english(mini: RecipeCopy) -> None:
-    mini.succeed(*SMALL, "--chunk-size", "8", "--methods", "ctc-greedy attention-rescoring")
+    """With a model of dynamic chunks, which is streamed too."""
+    printed = mini.succeed(
+        *SMALL, "--chunk-size", "8", "--methods", "ctc-greedy attention-rescoring"
+    )
+    assert "--chunk-ms 640 --chunk-ms 320 --chunk-ms 160" in printed
     for split in ("dev", "test"):
-        found = {(row["method"], row["chunk_size"]) for row in rows(mini, split)}
-        assert found == {
+        found = [row for row in rows(mini, split) if row["live"] is None]
+        assert {(row["method"], row["chunk_size"]) for row in found} == {
             (method, chunk)
             for method in ("ctc-greedy", "attention-rescoring")
             for chunk in (None, 8)
         }
-    assert (mini.folder / "exp" / "conformer" / "conformer.tar.gz").exists()
+        live = [row for row in rows(mini, split) if row["live"] is not None]
+        assert {(row["method"], row["live"]["chunk_ms"]) for row in live} == {
+            (method, chunk)
+            for method in ("ctc-prefix-beam", "attention-rescoring")
+            for chunk in (640.0, 320.0, 160.0)
+        }
+    report = (mini.folder / "results" / "report.html").read_text(encoding="utf-8")
+    assert "Streaming on test" in report
+    assert (mini.folder / "exp/conformer_streaming/conformer_streaming.tar.gz").exists()
 
 
 LM_CONF = """
@@ -50,14 +63,14 @@ def test_methods_that_need_language_models_make_them(mini: RecipeCopy) -> None:
     (mini.root / "hotwords.txt").write_text("kitchen\nten twenty\t2\n")
     options = (
         *SMALL[:-2], "--tune-minutes", "1", "--methods", " ".join(WITH_LANGUAGE),
-        "--lm-config", "lm.yaml", "--hotwords", "hotwords.txt",
+        "--lm-config", "lm.yaml", "--hotwords", "hotwords.txt", "--stream-chunks", "none",
     )  # fmt: skip
     printed = mini.succeed(*options)
     assert "stage 4 (training): up to date" in printed
-    chosen = json.loads((mini.folder / "exp/conformer/bundle/tuned.json").read_text())
+    chosen = json.loads((mini.folder / "exp/conformer_streaming/bundle/tuned.json").read_text())
     assert set(chosen) == {*WITH_LANGUAGE} - {"ctc-greedy"}
     assert {row["method"] for row in rows(mini, "test")} >= {*WITH_LANGUAGE}
-    summary = mini.folder / "exp/conformer/decode/test/wfst/summary.json"
+    summary = mini.folder / "exp/conformer_streaming/decode/test/wfst/summary.json"
     assert chosen["wfst"].items() <= json.loads(summary.read_text())["options"].items()
     assert "B-WER" in (mini.folder / "results/test.hotwords.md").read_text()
     again = mini.succeed(*options)
@@ -66,11 +79,14 @@ def test_methods_that_need_language_models_make_them(mini: RecipeCopy) -> None:
 
 def test_mandarin(mini: RecipeCopy) -> None:
     mini.succeed(
-        *SMALL, "--language", "cmn", "--methods", "ctc-greedy wfst", "--features", "on-the-fly"
-    )
+        *SMALL, "--language", "cmn", "--methods", "ctc-greedy wfst", "--features", "on-the-fly",
+        "--stream-chunks", "320",
+    )  # fmt: skip
     page = (mini.folder / "results" / "cmn" / "test.md").read_text()
-    assert "conformer_cmn" in page
+    assert "conformer_streaming_cmn" in page
     found = rows(mini, "cmn/test")
-    assert [row["method"] for row in found] == ["ctc-greedy", "wfst"]
+    assert [row["method"] for row in found] == [
+        "attention-rescoring", "ctc-greedy", "ctc-prefix-beam", "wfst",
+    ]  # fmt: skip
     for row in found:  # no spaces between words
         assert row["cer"]["reference_tokens"] > row["wer"]["reference_tokens"]

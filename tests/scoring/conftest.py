@@ -28,7 +28,8 @@ def make_decode(tmp_path: Path) -> MakeDecode:
         method: str = "ctc-greedy",
         **summary: Any,
     ) -> Path:
-        name = decode_folder(method, summary.get("chunk_size"))
+        live = summary.get("live") or {}
+        name = decode_folder(method, summary.get("chunk_size"), live.get("chunk_ms"))
         folder = tmp_path / "exp" / experiment / "decode" / split / name
         folder.mkdir(parents=True, exist_ok=True)
         rows = [

@@ -14,8 +14,8 @@ from asr.pages.charts import (
 from asr.pages.markup import Cell, Column, escape, figure, sortable_table
 from asr.scoring.details import error_cells
 from asr.scoring.hotword_results import HotwordRow, hotword_cells, hotword_columns
-from asr.scoring.hypotheses import decode_folder
 from asr.scoring.page import provenance
+from asr.scoring.report.live import render_live
 from asr.scoring.report.systems import System, View
 from asr.scoring.rows import ErrorRate, ResultRow
 from asr.scoring.text_tables import (
@@ -43,6 +43,7 @@ def render_rates(view: View) -> str:
             f'<p class="note">{escape(_NOTE, None)}</p>',
             _problems(view),
             f'<div class="charts">{_interval_chart(view)}{_scatter(view)}</div>',
+            render_live(view),
             *_hotword_tables(view.hotwords),
             _provenance_table(view),
         ]
@@ -97,7 +98,7 @@ def _rate_key(view: View, index: int) -> tuple[float, float]:
 
 
 def _method(row: ResultRow) -> str:
-    return decode_folder(row.method, row.chunk_size)
+    return row.folder
 
 
 def _p_cell(system: System, is_best: bool) -> Cell:

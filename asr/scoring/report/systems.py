@@ -17,7 +17,7 @@ from asr.scoring.alignment import Unit
 from asr.scoring.corpus import CorpusScore, compare_corpora, normalise_utterances, score_corpus
 from asr.scoring.hotword_results import SUFFIX as HOTWORD_SUFFIX
 from asr.scoring.hotword_results import HotwordRow, HotwordTable
-from asr.scoring.hypotheses import DecodedUtterance, decode_folder, read_hypotheses
+from asr.scoring.hypotheses import DecodedUtterance, read_hypotheses
 from asr.scoring.report.options import ReportOptions
 from asr.scoring.results import ResultsTable
 from asr.scoring.rows import ResultRow
@@ -74,7 +74,7 @@ class View:
 
 def system_name(row: ResultRow) -> str:
     """Return experiment and decode folder, which name a system in every split."""
-    return f"{row.experiment}/{decode_folder(row.method, row.chunk_size)}"
+    return f"{row.experiment}/{row.folder}"
 
 
 def read_views(options: ReportOptions) -> list[View]:
@@ -230,8 +230,7 @@ def _why_not(rows: Sequence[ResultRow], chosen: str | None, choose_on: str) -> s
 
 def _read_decoded(row: ResultRow, unit: Unit, exp_root: Path) -> Decoded | str:
     """Score a decode folder anew; or say why what it holds does not stand for the row."""
-    name = decode_folder(row.method, row.chunk_size)
-    folder = exp_root / row.experiment / "decode" / row.split / name
+    folder = exp_root / row.experiment / "decode" / row.split / row.folder
     if not folder.is_dir():
         return f"there is no decode folder {folder}"
     try:
