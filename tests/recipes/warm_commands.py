@@ -47,7 +47,7 @@ def warm_commands(folder: Path) -> Iterator[Path]:
     address = str(folder / "socket")
     server = subprocess.Popen(
         [sys.executable, __file__, address],
-        stdin=subprocess.DEVNULL,
+        stdin=subprocess.PIPE,  # its end tells that the tests are gone
         stdout=subprocess.PIPE,
         env={**os.environ, "PYTHONUNBUFFERED": "1"},
     )
@@ -65,8 +65,7 @@ def warm_commands(folder: Path) -> Iterator[Path]:
             path.chmod(0o755)
         yield bin_folder
     finally:
-        server.terminate()
-        server.wait()
+        server.communicate()
 
 
 def _serve(address: str) -> list[str]:
@@ -83,6 +82,9 @@ def _serve(address: str) -> list[str]:
         listener.listen()
         print("ready", flush=True)
         while True:
+            ready, _, _ = select.select([listener, sys.stdin], [], [])
+            if sys.stdin in ready:
+                sys.exit()
             connection, _ = listener.accept()
             if os.fork() == 0:
                 listener.close()
