@@ -81,9 +81,7 @@ def command(
     from asr.streaming.measuring.run import StreamRequest, stream_split
 
     loaded = load_bundle(bundle, pick_device(device))
-    resources = load_resources(
-        ResourcePaths(**resource_files), loaded, loaded.model.device
-    )
+    resources = load_resources(ResourcePaths(**resource_files), loaded, loaded.model.device)
     request = StreamRequest(
         bundle_path=bundle,
         cuts_path=cuts,

@@ -75,8 +75,8 @@ def redone(printed: str) -> set[int]:
     return {int(number) for number, _, state in stages if state != "up to date"}
 
 
-def test_another_conf_shares_data_and_tokens(yesno: RecipeCopy, finished: str) -> None:
-    printed = yesno.succeed(
+def test_another_conf_shares_data_and_tokens(yesno: RecipeCopy, finished: str, warm: Path) -> None:
+    printed = yesno.using(warm).succeed(
         "--corpus-dir", "corpora", "--train-config", "conf/transformer.yaml", "--overrides",
         "training.max_epochs=1", "--methods", "ctc-greedy", "--num-gpus", "1",
     )  # fmt: skip
@@ -85,10 +85,12 @@ def test_another_conf_shares_data_and_tokens(yesno: RecipeCopy, finished: str) -
     assert {row["experiment"] for row in rows} == {"conformer", "transformer"}
 
 
-def test_force_retrains_and_keeps_the_earlier_run(yesno: RecipeCopy, finished: str) -> None:
+def test_force_retrains_and_keeps_the_earlier_run(
+    yesno: RecipeCopy, finished: str, warm: Path
+) -> None:
     exp_dir = yesno.folder / "exp" / "transformer"
     before = (exp_dir / "metrics.jsonl").read_bytes()
-    yesno.succeed(
+    yesno.using(warm).succeed(
         "--corpus-dir", "corpora", "--train-config", "conf/transformer.yaml", "--overrides",
         "training.max_epochs=1", "--num-gpus", "1", "--stage", "4", "--stop-stage", "4", "--force",
     )  # fmt: skip
@@ -96,12 +98,14 @@ def test_force_retrains_and_keeps_the_earlier_run(yesno: RecipeCopy, finished: s
     assert (moved / "metrics.jsonl").read_bytes() == before
 
 
-def test_an_edit_of_the_conf_redoes_what_depends_on_it(yesno: RecipeCopy, finished: str) -> None:
+def test_an_edit_of_the_conf_redoes_what_depends_on_it(
+    yesno: RecipeCopy, finished: str, warm: Path
+) -> None:
     conf = yesno.folder / "conf" / "conformer.yaml"
     before = conf.read_text()
     conf.write_text(before + "decoding: {beam_size: 4}\n")
     try:
-        printed = yesno.succeed("--corpus-dir", "corpora", "--overrides", QUICK)
+        printed = yesno.using(warm).succeed("--corpus-dir", "corpora", "--overrides", QUICK)
     finally:
         conf.write_text(before)
     assert redone(printed) == {5, 6, 7}

@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 import shutil
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 import soundfile
 
 from asr.data.synthesis.rehearsal import speak
-from tests.recipes.conftest import ROOT
+from tests.recipes.conftest import ROOT, recipe_environment
 
 pytestmark = pytest.mark.recipe
 
@@ -41,14 +39,13 @@ def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return root
 
 
-def follow(checkout: Path, script: str) -> str:
+def follow(checkout: Path, script: str, commands: Path | None = None) -> str:
     """Run the commands where the tutorial says; `egs` of this checkout instead of the real one."""
     script = script.replace("asr init-recipe", "asr init-recipe --egs-dir egs")
-    environment = {**os.environ, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
     done = subprocess.run(
         ["bash", "-euo", "pipefail", "-c", script],
         cwd=checkout,
-        env=environment,
+        env=recipe_environment(commands),
         capture_output=True,
         text=True,
         timeout=600,
@@ -70,7 +67,7 @@ def test_a_folder_of_recordings(checkout: Path) -> None:
     assert len(speakers) == len(set(speakers)) == 6
 
 
-def test_a_table_with_three_broken_rows(checkout: Path) -> None:
+def test_a_table_with_three_broken_rows(checkout: Path, warm: Path) -> None:
     example = re.search(r"^```text\n(file,.*?)^```$", TUTORIAL, re.MULTILINE | re.DOTALL)
     assert example
     header, _, *broken = example[1].splitlines()
@@ -81,7 +78,7 @@ def test_a_table_with_three_broken_rows(checkout: Path) -> None:
         if path != checkout / "recordings/speaker0/001.wav"
     ]
     (checkout / "table.csv").write_text("\n".join([header, *rows, *broken]) + "\n")
-    printed = follow(checkout, commands("A table"))
+    printed = follow(checkout, commands("A table"), warm)
     lines = printed.splitlines()
     told = [line for line in lines if line.startswith("set aside: ")]
     found = [json.loads(line) for line in lines if line.startswith('{"id"')]
