@@ -93,7 +93,7 @@ class AsrModel(nn.Module):
     @property
     def device(self) -> torch.device:
         """Where the weights lie."""
-        return self.normaliser.mean.device
+        return next(self.parameters()).device
 
     def normalise(self, features: Tensor) -> Tensor:
         """Return the features (B, T, F) as the encoder takes them."""

@@ -49,8 +49,7 @@ def warm_commands(folder: Path) -> Iterator[Path]:
         [sys.executable, __file__, address],
         stdin=subprocess.PIPE,  # its end tells that the tests are gone
         stdout=subprocess.PIPE,
-        # Threads wait as those of `asr` do, which says so before it imports torch.
-        env={"OMP_WAIT_POLICY": "PASSIVE", **os.environ, "PYTHONUNBUFFERED": "1"},
+        env={**os.environ, "PYTHONUNBUFFERED": "1"},
     )
     try:
         assert server.stdout is not None
