@@ -11,8 +11,8 @@ from torch import Tensor
 from asr.bundle import Bundle, load_bundle
 from asr.config.decoding import DecodingOptions
 from asr.config.streaming import StreamingOptions
-from asr.data.dataset import collate_features
-from asr.data.features import FbankExtractor
+from asr.data.batches.dataset import collate_features
+from asr.data.features.fbank import FbankExtractor
 from asr.decoding.resources import NO_RESOURCES, Resources
 from asr.decoding.searches.greedy import best_symbols
 from asr.devices import memory_errors

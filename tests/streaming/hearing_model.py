@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from asr.bundle import Bundle
 from asr.config.tokenizer import CharTokenizerParams
-from asr.data.features import FbankExtractor
+from asr.data.features.fbank import FbankExtractor
 from asr.models import Chunking
 from asr.models.encoders import Encoder, EncoderState
 from asr.text.tokenizers.char import CharTokenizer

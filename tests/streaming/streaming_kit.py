@@ -13,7 +13,7 @@ import yaml
 from asr.bundle import Bundle
 from asr.config.loading import parse_config
 from asr.config.tokenizer import CharTokenizerParams
-from asr.data.features import FbankExtractor
+from asr.data.features.fbank import FbankExtractor
 from asr.decoding.hypothesis import Hypothesis
 from asr.decoding.recognizer import Recognizer
 from asr.models import AsrModel
