@@ -6,6 +6,7 @@ import gc
 
 import numpy as np
 import pytest
+import torch
 
 from asr.config.decoding import DecodingOptions
 from asr.config.streaming import StreamingOptions
@@ -150,6 +151,16 @@ def test_hotwords_and_language_models(first_pass: str) -> None:
             assert session.finals[0].first_pass.tokens == theirs.tokens
         changed += session.finish().tokens != stream(plain.session(), samples).tokens
     assert changed
+
+
+@pytest.mark.parametrize("first_pass", ["ctc-greedy", "ctc-prefix-beam"])
+@pytest.mark.parametrize("value", [np.nan, -np.inf])
+def test_a_broken_model_is_one_clear_line(first_pass: str, value: float) -> None:
+    bundle = random_bundle()
+    bundle.model.ctc.register_forward_hook(lambda *call: torch.full_like(call[2], value))
+    session = StreamingRecognizer(bundle, StreamingOptions(first_pass=first_pass)).session()
+    with pytest.raises(UserError, match="not finite"):
+        session.accept(speech(8000, seed=0))
 
 
 def test_memory_does_not_grow_with_the_session() -> None:
