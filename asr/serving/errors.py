@@ -74,9 +74,13 @@ class RefusedError(Exception):
 
     def headers(self) -> dict[str, str]:
         """Return what an HTTP answer says beside it."""
+        # Closed, or the server would read the rest of what it refused.
+        headers = {"Connection": "close"}
         if self.meaning.status == 503:
-            return {"Retry-After": str(RETRY_SECONDS)}
-        return {"WWW-Authenticate": "Bearer"} if self.meaning.status == 401 else {}
+            headers["Retry-After"] = str(RETRY_SECONDS)
+        if self.meaning.status == 401:
+            headers["WWW-Authenticate"] = "Bearer"
+        return headers
 
     def _type(self) -> str:
         kinds = {401: _KEY, 500: _SERVER, 503: _OVERLOADED}
