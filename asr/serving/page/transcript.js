@@ -147,11 +147,12 @@ export class Transcript {
 }
 
 
-/** How much of the first `length` characters of a text is words that cannot grow any more. */
+/** How much of the first `length` characters of a text is words that cannot grow any more: those
+ * that something follows. */
 function wholeWords(text, length) {
   const ends = [...new Intl.Segmenter(undefined, { granularity: "word" }).segment(text)]
     .map(({ index, segment }) => index + segment.length);
-  return ends.filter((end) => end <= length).at(-1) ?? 0;
+  return ends.filter((end) => end <= length && end < text.length).at(-1) ?? 0;
 }
 
 function element(tag, className, text = "") {
