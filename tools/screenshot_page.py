@@ -31,8 +31,7 @@ SPEAKING = """(letters) =>
   document.querySelector("#stable").textContent.trim()
   && document.querySelector("#unstable").textContent.trim()
   && document.querySelector("#partial .text").textContent.length > letters"""
-LETTERS = 30
-COLOURS = 96
+LETTERS = 25
 
 
 def main() -> None:
@@ -70,7 +69,9 @@ def picture(browser: Browser, address: str, view: str, opened: list[Path], path:
     if view == "phone":
         page.tap("#segments .word.low >> nth=-1")
     picture = Image.open(io.BytesIO(page.screenshot()))
-    picture.quantize(COLOURS, dither=Image.Dither.NONE).save(path, optimize=True)
+    picture.convert("RGB").quantize(256, Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE).save(
+        path, optimize=True
+    )
     page.close()
 
 
