@@ -101,14 +101,12 @@ class Server(uvicorn.Server):
         self._asked = 0
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-        """Begin to stop at the first signal; a second one stops at once."""
+        """Begin to stop at the first signal; `on_tick` does not wait after a second one."""
         self._asked += 1
-        if self._asked > 1:
-            self.should_exit = self.force_exit = True
 
     async def on_tick(self, counter: int) -> bool:
         """Stop when everything has ended; called by uvicorn ten times a second."""
-        if self._asked == 1 and not self.should_exit:
+        if self._asked and not self.should_exit:
             _log.info("stopping: no new sessions")
             await self._drain()
             self.should_exit = True

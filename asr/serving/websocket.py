@@ -31,6 +31,8 @@ class Connection(WebSocketsSansIOProtocol):
         if message["type"] == "websocket.close":
             self.writable.set()
         await super().send(message)
+        if message["type"] == "websocket.http.response.body" and not message.get("more_body"):
+            self.handshake_complete = True  # uvicorn would log every refusal as a fault
 
     async def run_asgi(self) -> None:
         """Run the session, then give the client some seconds to read what it was sent last."""

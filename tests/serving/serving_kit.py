@@ -10,6 +10,7 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -169,14 +170,16 @@ class ServerProcess:
     def __init__(self, bundle: Path, *arguments: str) -> None:
         command = [sys.executable, "-m", "asr", "serve", "--bundle", str(bundle), "--port", "0"]
         command += ["--set", "streaming.chunk_ms=320", *arguments]
+        # A pipe that nobody reads would stop the server.
+        self._log = tempfile.TemporaryFile("w+")  # noqa: SIM115 - closed with this object
         self.process = subprocess.Popen(
-            command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+            command, stdout=subprocess.PIPE, stderr=self._log, text=True,
             env={**os.environ, "OMP_NUM_THREADS": "1"},
         )  # fmt: skip
         assert self.process.stdout is not None
         self.line = self.process.stdout.readline()
-        found = re.search(r"http://127\.0\.0\.1:(\d+)", self.line)
-        assert found, self.line + self.process.communicate()[1]
+        found = re.search(r"http://[\d.]+:(\d+)", self.line)
+        assert found, self.line + self.errors()
         self.port = int(found[1])
 
         def answers() -> bool:
@@ -211,5 +214,10 @@ class ServerProcess:
         """Send SIGTERM unless it has ended; return exit code and stderr."""
         if self.process.poll() is None:
             self.process.terminate()
-        _, errors = self.process.communicate(timeout=30)
-        return self.process.returncode, errors
+        self.process.communicate(timeout=30)
+        return self.process.returncode, self.errors()
+
+    def errors(self) -> str:
+        """Return what it wrote to stderr so far."""
+        self._log.seek(0)
+        return self._log.read()
