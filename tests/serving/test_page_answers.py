@@ -83,7 +83,7 @@ def show(
 def test_what_will_not_change_is_set_apart_while_it_is_spoken(
     browser: Browser, origin: str
 ) -> None:
-    partial = result("partial", word("turn", 0.1), word("of", 0.4), stable="turn")
+    partial = result("partial", word("turn", 0.1), word("of", 0.4), stable="turn o")
     shown = ScriptedPage(
         fresh(browser),
         origin,
