@@ -126,6 +126,7 @@ def _describe(recognizer: Recognizer) -> dict[str, Any]:
         "left_chunks": chunking.left_chunks if chunking else None,
         "lookahead": chunking.lookahead if chunking else None,
         "tokenizer_normaliser": recognizer.bundle.tokenizer.params.normaliser,
+        "backend": recognizer.bundle.model.backend,
         "parameters": recognizer.bundle.model.num_parameters,
         "epochs": provenance.get("epochs"),
         "weights": provenance.get("weights"),

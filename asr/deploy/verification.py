@@ -12,9 +12,9 @@ from asr.bundle import Bundle
 from asr.config.export import ExportOptions
 from asr.decoding.recognizer import Recognizer
 from asr.decoding.self_test import decode_whole
+from asr.deploy.exported_encoders import ExportedEncoder
 from asr.errors import UserError
 from asr.models.chunking import Chunking
-from asr.models.interface import SpeechModel
 from asr.scoring.alignment import align, count_errors
 from asr.text.symbols import SOS_EOS_ID
 
@@ -134,19 +134,16 @@ def log_prob_difference(
     lengths = torch.tensor([max(int(len(features) * share), factor) for share in _LENGTHS])
     batch = torch.nn.functional.pad(features, (0, 0, 0, max(int(lengths.max()) - len(features), 0)))
     repeated = batch[None].repeat(len(lengths), 1, 1)
-    ours = _scores(bundle.model, repeated, lengths, chunking)
-    theirs = _scores(exported.model, repeated, lengths, None)
-    encoded = bundle.model.encoder.output_lengths(lengths).tolist()
-    differences = [
-        (a[:length] - b[:length]).abs().max().item()
-        for a, b, length in zip(ours, theirs, encoded, strict=True)
-    ]
-    return max(differences)
+    encodings, encoded = bundle.model.encode(repeated, lengths, chunking)
+    expected = bundle.model.ctc_log_probs(encodings)
+    encoder = exported.model.encoder
+    assert isinstance(encoder, ExportedEncoder)
+    encodings, scored = encoder.encode_and_score(repeated, lengths)
+    found = exported.model.ctc_log_probs(encodings)
+    real = torch.arange(expected.size(1)) < encoded[:, None]
+    return max(_largest(expected - found, real), _largest(expected - scored, real))
 
 
-def _scores(
-    model: SpeechModel, features: Tensor, lengths: Tensor, chunking: Chunking | None
-) -> Tensor:
-    encodings, _ = model.encode(features, lengths, chunking)
-    scores = model.ctc_log_probs(encodings)
-    return torch.cat([scores[..., :SOS_EOS_ID], scores[..., SOS_EOS_ID + 1 :]], dim=-1)
+def _largest(difference: Tensor, real: Tensor) -> float:
+    labels = torch.arange(difference.size(-1)) != SOS_EOS_ID
+    return difference[real][:, labels].abs().max().item()
