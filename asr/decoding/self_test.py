@@ -11,9 +11,9 @@ import numpy as np
 from lhotse.cut import Cut
 
 from asr.bundle import TEST_AUDIO, TEST_FILE, load_bundle
-from asr.data.audio import read_audio
-from asr.data.features import load_samples
-from asr.data.wav import write_wav
+from asr.data.audio.cuts import load_samples
+from asr.data.audio.files import read_audio
+from asr.data.audio.wav import write_wav
 from asr.decoding.hypothesis import Hypothesis
 from asr.decoding.long_audio.recordings import AudioFile
 from asr.decoding.recognizer import Recognizer

@@ -8,7 +8,7 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from asr.data.cuts import load_cuts
+from asr.data.manifests.cuts import load_cuts
 from asr.decoding.recognizer import Recognizer
 from asr.decoding.self_test import (
     SelfTest,

@@ -16,7 +16,7 @@ from asr.bundle import Bundle, load_bundle, save_bundle, save_tuned_options
 from asr.config.decoding import DecodingOptions, MethodName, check_method
 from asr.config.tokenizer import NormaliserName
 from asr.config.tuning import grid_around, tunable_options
-from asr.data.cuts import load_cuts
+from asr.data.manifests.cuts import load_cuts
 from asr.decoding.base import model_parts
 from asr.decoding.resources import ResourcePaths, Resources, load_resources
 from asr.decoding.self_test import add_self_test

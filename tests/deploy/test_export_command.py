@@ -242,7 +242,10 @@ def test_what_an_export_cannot_do_is_told(exports: Path, decoding_kit: DecodingK
     ("options", "expected"),
     [
         (("--format", "torch", "--int8"), "int8 is for onnx"),
-        (("--format", "onnx-streaming", "--left-chunks", "-1"), "a streaming graph needs left_chunks of 1"),
+        (
+            ("--format", "onnx-streaming", "--left-chunks", "-1"),
+            "a streaming graph needs left_chunks of 1",
+        ),
         (("--format", "onnx", "--cuts", "c.jsonl"), "--cuts: is for --format package"),
         (("--int8",), "--int8: is for graphs"),
         (("--format", "onnx", "--test-audio", "missing.wav"), "the audio file does not exist"),

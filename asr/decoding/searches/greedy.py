@@ -28,15 +28,27 @@ def ctc_greedy_search(log_probs: Tensor, lengths: Tensor) -> list[TokenPath]:
     Returns:
         One path an utterance. Its score is the log-probability of the single best alignment.
     """
-    label_scores, label = log_probs[:, :, SOS_EOS_ID + 1 :].max(dim=-1)  # (B, T)
-    blank_scores = log_probs[:, :, BLANK_ID]
-    frame_scores = torch.maximum(blank_scores, label_scores)
-    best = torch.where(label_scores > blank_scores, label + SOS_EOS_ID + 1, BLANK_ID)
+    best, frame_scores = best_symbols(log_probs)
     real = torch.arange(best.size(1), device=best.device) < lengths.to(best.device)[:, None]
-    scores = frame_scores.double().masked_fill(~real, 0.0).sum(dim=1).tolist()
+    scores = frame_scores.masked_fill(~real, 0.0).sum(dim=1).tolist()
     starts = real & (best != BLANK_ID)
     starts[:, 1:] &= best[:, 1:] != best[:, :-1]
     return [
         TokenPath(tokens[emitted].tolist(), score)
         for score, tokens, emitted in zip(scores, best.cpu(), starts.cpu(), strict=True)
     ]
+
+
+def best_symbols(log_probs: Tensor) -> tuple[Tensor, Tensor]:
+    """Return the best symbol of every frame, `<sos/eos>` apart, and its score.
+
+    Args:
+        log_probs: (B, T, V), log-softmax scores.
+
+    Returns:
+        Both (B, T), the scores in double precision.
+    """
+    label_scores, label = log_probs[:, :, SOS_EOS_ID + 1 :].max(dim=-1)
+    blank_scores = log_probs[:, :, BLANK_ID]
+    best = torch.where(label_scores > blank_scores, label + SOS_EOS_ID + 1, BLANK_ID)
+    return best, torch.maximum(blank_scores, label_scores).double()

@@ -47,6 +47,15 @@ class EncoderState:
     offset: Tensor
     left_contexts: tuple[int, ...]
 
+    @property
+    def nbytes(self) -> int:
+        """Memory of its tensors."""
+        kept = [*self.subsampling, self.offset]
+        for block in self.blocks:
+            kept += block.keys_values
+            kept += [] if block.convolution is None else [block.convolution]
+        return sum(tensor.nbytes for tensor in kept)
+
 
 def stack_states(states: Sequence[EncoderState]) -> EncoderState:
     """Join streams, whatever their pasts, into one batch for `Encoder.step`.
@@ -69,6 +78,22 @@ def stack_states(states: Sequence[EncoderState]) -> EncoderState:
         offset=torch.cat([state.offset for state in states]),
         left_contexts=states[0].left_contexts,
     )
+
+
+def select_streams(state: EncoderState, rows: Sequence[int]) -> EncoderState:
+    """Return some streams of a batch, in any order, as a batch with memory of its own."""
+    index = torch.tensor(rows, dtype=torch.long, device=state.offset.device)
+
+    def chosen(tensor: Tensor) -> Tensor:
+        return tensor.index_select(0, index)
+
+    blocks = []
+    for block in state.blocks:
+        keys, values = block.keys_values
+        convolution = None if block.convolution is None else chosen(block.convolution)
+        blocks.append(BlockCache((chosen(keys), chosen(values)), convolution))
+    layers = [chosen(layer) for layer in state.subsampling]
+    return EncoderState(layers, blocks, chosen(state.offset), state.left_contexts)
 
 
 def split_state(state: EncoderState) -> list[EncoderState]:

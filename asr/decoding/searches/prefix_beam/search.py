@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor
 
@@ -107,6 +109,7 @@ class PrefixBeamSearch:
         else:
             self._choice = FrameChoice(candidates or 2 * beam_size, blank_skip)
             self._fused = FusedBeams(fusion, batch_size, beam_size, device)
+        self._beam_size = beam_size
         self._beam = initial_beam(batch_size, beam_size, dtype, device)
         self._histories = [History(beam_size) for _ in range(batch_size)]
         # What all entries of an utterance have in common: (B,), in double precision.
@@ -161,20 +164,42 @@ class PrefixBeamSearch:
         for row, (sources, labels) in zip(rows.tolist(), trace_back(steps), strict=True):
             self._histories[row].extend(sources, labels)
 
+    def rearrange(self, utterances: Sequence[int | None]) -> None:
+        """Change which utterances are searched: some may begin and others be given up.
+
+        Args:
+            utterances: what utterance n goes on from, each at most once; None for the start.
+        """
+        size, device = len(self._histories), self._base.device
+        order = torch.tensor([size if row is None else row for row in utterances], device=device)
+        fresh = initial_beam(1, self._beam_size, self._beam.total.dtype, device)
+        both = zip(self._beam, fresh, strict=True)
+        self._beam = Beam(*(torch.cat(tensors) for tensors in both)).rows(order)
+        self._histories = [
+            History(self._beam_size) if row is None else self._histories[row] for row in utterances
+        ]
+        self._base = torch.cat([self._base, self._base.new_zeros(1)])[order]
+        self._in_gap = torch.cat([self._in_gap, self._in_gap.new_zeros(1)])[order]
+        if self._fused:
+            self._fused.rearrange(order)
+
     @property
     def num_final(self) -> list[int]:
         """How many labels of each utterance can change no more, whatever follows."""
         return [history.num_final for history in self._histories]
 
     @torch.inference_mode()
-    def best(self, n_best: int | None = None) -> list[list[TokenPath]]:
+    def best(
+        self, n_best: int | None = None, utterances: Sequence[int] | None = None
+    ) -> list[list[TokenPath]]:
         """Return what the frames so far say, as if they were all.
 
         Args:
             n_best: paths for each utterance; None for all entries of the beam.
+            utterances: those to look at; None for all.
 
         Returns:
-            For each utterance distinct paths, best first. A score is the logarithm of the summed
+            For each of them distinct paths, best first. A score is the logarithm of the summed
             probability of all alignments that stayed within the beam, and what the labels and
             their end gain by fusion.
         """
@@ -182,11 +207,14 @@ class PrefixBeamSearch:
         if self._fused:
             fused = fused + self._fused.final_gains()
         scores = self._beam.total + self._base[:, None] + fused
+        histories = self._histories
+        if utterances is not None:
+            rows = torch.tensor(utterances, dtype=torch.long, device=scores.device)
+            scores, fused = scores[rows], fused[rows]
+            histories = [histories[row] for row in utterances]
         scores, entries = scores.sort(dim=1, descending=True, stable=True)
         fused = fused.gather(1, entries)
-        columns = zip(
-            self._histories, scores.tolist(), fused.tolist(), entries.tolist(), strict=True
-        )
+        columns = zip(histories, scores.tolist(), fused.tolist(), entries.tolist(), strict=True)
         return [
             [
                 TokenPath(history.labels(entry), score, fused=gained)

@@ -1,0 +1,173 @@
+"""Recognition while people speak: many sessions through one model."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from asr.bundle import Bundle, load_bundle
+from asr.config.decoding import DecodingOptions
+from asr.config.streaming import StreamingOptions
+from asr.data.batches.dataset import collate_features
+from asr.data.features.fbank import FbankExtractor
+from asr.decoding.resources import NO_RESOURCES, Resources
+from asr.decoding.searches.greedy import best_symbols
+from asr.devices import memory_errors
+from asr.files import PathLike
+from asr.streaming.chunks import session_chunking
+from asr.streaming.features import features_of
+from asr.streaming.passes import Passes
+from asr.streaming.session import StreamingSession
+from asr.streaming.states import StreamState, gathered, moved_on
+
+FINISH = "finish"
+
+
+class StreamingRecognizer:
+    """Recognises any number of streams with one model.
+
+    What a session gives equals what `Recognizer(bundle, method, chunking=chunking)` gives for the
+    same audio, as long as no endpoint divides it; docs/streaming.md says what holds when one does.
+
+    Args:
+        bundle: the model with its tokenizer and feature settings.
+        options: chunks, passes, endpoints.
+        resources: language models and hotwords, for all sessions.
+        decoding: weights and beams; the default is what the bundle has for `method`.
+
+    Attributes:
+        chunking: what the encoder sees.
+        method: the decoding method whose texts the segments have.
+
+    Raises:
+        UserError: the model cannot do what the options ask for.
+    """
+
+    def __init__(
+        self,
+        bundle: Bundle,
+        options: StreamingOptions | None = None,
+        resources: Resources = NO_RESOURCES,
+        decoding: DecodingOptions | None = None,
+    ) -> None:
+        self.bundle = bundle
+        self.options = options or StreamingOptions()
+        self.chunking = session_chunking(bundle, self.options)
+        self.passes = Passes(bundle, self.options, resources, decoding)
+        self.method = self.passes.method
+        self.extractor = FbankExtractor(bundle.config.features_params)
+
+    @classmethod
+    def load(
+        cls,
+        directory: PathLike,
+        options: StreamingOptions | None = None,
+        device: str | torch.device = "cpu",
+        resources: Resources = NO_RESOURCES,
+    ) -> StreamingRecognizer:
+        """Load a bundle directory and stream with it."""
+        return cls(load_bundle(directory, device), options, resources)
+
+    @property
+    def chunk_features(self) -> int:
+        """Feature frames of a chunk."""
+        return self.chunking.chunk_size * self.bundle.model.encoder.subsampling_factor
+
+    @property
+    def window_features(self) -> int:
+        """Feature frames that must be there before a chunk is decoded: its look-ahead as well."""
+        return self.chunking.delay * self.bundle.model.encoder.subsampling_factor
+
+    @property
+    def chunk_seconds(self) -> float:
+        """Seconds of audio in a chunk."""
+        return self.chunking.chunk_size * self.bundle.seconds_per_encoding
+
+    def session(self, sampling_rate: int | None = None) -> StreamingSession:
+        """Begin a stream.
+
+        Args:
+            sampling_rate: of the samples that will come, Hz; the model's own when left out.
+
+        Raises:
+            UserError: audio of this rate cannot be resampled while it arrives.
+        """
+        rate = self.extractor.params.sampling_rate if sampling_rate is None else sampling_rate
+        with torch.inference_mode():
+            state = self.bundle.model.encoder.initial_state(1, self.chunking)
+        return StreamingSession(self, rate, StreamState(state))
+
+    @torch.inference_mode()
+    def advance(self, sessions: Sequence[StreamingSession]) -> int:
+        """Decode the next chunk of every session that has one, all in one batch.
+
+        Sessions whose input has ended decode the rest; with their last chunk they finish.
+
+        Returns:
+            How many chunks were decoded.
+
+        Raises:
+            UserError: the model's scores are not finite.
+        """
+        going, windows, finishing = [], [], set()
+        working = [session for session in dict.fromkeys(sessions) if session.has_work]
+        for session in working:
+            window, is_last = session.take_window()
+            if is_last:
+                finishing.add(session)
+            if window is not None:
+                going.append(session)
+                windows.append(window)
+        if going:
+            self._decode(going, windows)
+        self._end_segments(working, finishing)
+        return len(going)
+
+    def _decode(self, sessions: list[StreamingSession], windows: list[np.ndarray]) -> None:
+        """Encode a chunk of each session and take it into the first pass."""
+        features, lengths = collate_features(features_of(self.extractor, windows))
+        with memory_errors(f"encoding a batch of {tuple(features.shape)} features"):
+            encodings, lengths = self._step(sessions, features, lengths)
+        log_probs = self.bundle.model.ctc_log_probs(encodings)
+        searches = [session.segment.search for session in sessions]
+        self.passes.advance(searches, log_probs, lengths)
+        symbols = best_symbols(log_probs)[0].tolist()
+        for row, (session, count) in enumerate(zip(sessions, lengths.tolist(), strict=True)):
+            session.extend(encodings[row, :count], log_probs[row, :count], symbols[row][:count])
+
+    def _step(
+        self, sessions: list[StreamingSession], features: Tensor, lengths: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        """Encode a chunk and its look-ahead (B, T, F): the chunk's (B, T', D), lengths (B,)."""
+        model, size = self.bundle.model, self.chunk_features
+        features, lengths = features.to(model.device), lengths.to(model.device)
+        shorter = lengths if bool((lengths < features.size(1)).any()) else None
+        features = model.normalise(features)
+        encodings, following = model.encoder.step(
+            features[:, :size],
+            gathered([session.state for session in sessions]),
+            shorter,
+            features[:, size:] if features.size(1) > size else None,
+        )
+        moved_on([session.state for session in sessions], following)
+        return encodings, model.encoder.output_lengths(lengths.clamp(max=size))
+
+    def _end_segments(
+        self, sessions: list[StreamingSession], finishing: set[StreamingSession]
+    ) -> None:
+        """Publish what the sessions have, segments where they end and partials elsewhere."""
+        ending = []
+        for session in sessions:
+            reason = FINISH if session in finishing else session.endpoint()
+            if reason:
+                ending.append((session, reason))
+            else:
+                session.show_partial()
+        finals = self.passes.final_hypotheses([session.segment for session, _ in ending])
+        for (session, reason), final in zip(ending, finals, strict=True):
+            session.end_segment(reason, final, self.passes.first_hypothesis(session.segment))
+            if session in finishing:
+                session.complete(final)
