@@ -1,0 +1,145 @@
+"""Speed, size and errors of a model in torch and exported: ONNX, int8, whole and chunk by chunk.
+
+    python benchmarks/export.py --bundle exp/<name>/bundle --cuts data/test/cuts_fbank.jsonl
+
+All decode the same features on one thread, utterance by utterance as they come to a server, and in
+batches. Times are of the processor, of encoding and search, and the fastest of several runs counts.
+The table goes to benchmarks/export.md.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import tempfile
+import time
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+os.environ["OMP_NUM_THREADS"] = "1"
+
+import torch
+from processes import machine
+
+from asr.bundle import Bundle, load_bundle
+from asr.config.export import ExportOptions
+from asr.data.batches.feasibility import cut_text
+from asr.data.features.loading import load_finite_features
+from asr.data.manifests.cuts import load_cuts
+from asr.decoding.recognizer import Recognizer
+from asr.deploy.export import export_bundle
+from asr.deploy.exported_model import load_exported
+from asr.files import write_text
+from asr.models import Chunking
+from asr.scoring.alignment import ErrorCounts, align, count_errors, tokenise
+from asr.scoring.text_tables import markdown_table
+
+METHODS = ("ctc-greedy", "attention-rescoring")
+RUNS = 3
+BATCH = 16  # utterances
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--bundle", type=Path, required=True)
+    parser.add_argument("--cuts", type=Path, required=True)
+    parser.add_argument("--test-audio", type=Path, help="for a bundle without its own")
+    parser.add_argument("--chunk-size", type=int, default=16)
+    parser.add_argument("--left-chunks", type=int, default=8)
+    parser.add_argument("--output", type=Path, default=Path(__file__).with_name("export.md"))
+    arguments = parser.parse_args()
+    torch.set_num_threads(1)
+    rows = [row for system in systems(arguments) for row in measure(*system, arguments.cuts)]
+    write_text(arguments.output, render(rows, arguments))
+    print(arguments.output.read_text())
+
+
+def systems(arguments: argparse.Namespace) -> Iterable[tuple[str, Bundle, Chunking | None, float]]:
+    """Yield name, model, the chunking of torch, and the size in MB."""
+    bundle = arguments.bundle
+    chunking = Chunking(arguments.chunk_size, arguments.left_chunks)
+    weights = (bundle / "weights.pt").stat().st_size / 1e6
+    yield "torch, whole", load_bundle(bundle), None, weights
+    yield "torch, simulated chunks", load_bundle(bundle), chunking, weights
+    with tempfile.TemporaryDirectory() as scratch:
+        for kind, name in (("onnx", "whole"), ("onnx-streaming", "chunk by chunk")):
+            chunks = {"chunk_size": arguments.chunk_size, "left_chunks": arguments.left_chunks}
+            asked = {"format": kind, **(chunks if kind == "onnx-streaming" else {})}
+            for int8 in (False, True):
+                folder = Path(scratch) / f"{kind}{int8}"
+                options = ExportOptions.model_validate({**asked, "int8": int8, "max_changed": 1.0})
+                export_bundle(bundle, folder, options, arguments.test_audio)
+                size = sum(path.stat().st_size for path in folder.glob("*.onnx")) / 1e6
+                precision = "ONNX int8" if int8 else "ONNX"
+                yield f"{precision}, {name}", load_exported(folder), None, size
+
+
+def measure(
+    name: str, bundle: Bundle, chunking: Chunking | None, size: float, cuts_path: Path
+) -> list[list[str]]:
+    """Return a row of the table for each method."""
+    rows = []
+    for method in METHODS:
+        recognizer = Recognizer(bundle, method, chunking=chunking)
+        cuts = list(load_cuts(cuts_path))
+        features = [load_finite_features(cut, recognizer.extractor) for cut in cuts]
+        seconds = sum(cut.duration for cut in cuts)
+        texts, alone = fastest(recognizer, features, 1)
+        _, batched = fastest(recognizer, features, BATCH)
+        errors = ErrorCounts()
+        for cut, text in zip(cuts, texts, strict=True):
+            reference = bundle.tokenizer.canonical(cut_text(cut))
+            errors += count_errors(align(tokenise(reference, "word"), tokenise(text, "word")))
+        rows.append(
+            [
+                name,
+                method,
+                f"{size:.1f}",
+                f"{100 * (errors.rate or 0):.2f}",
+                f"{errors.errors} / {errors.reference_tokens}",
+                f"{alone / seconds:.4f}",
+                f"{batched / seconds:.4f}",
+            ]
+        )
+        print(*rows[-1], flush=True)
+    return rows
+
+
+def fastest(
+    recognizer: Recognizer, features: Sequence[torch.Tensor], batch: int
+) -> tuple[list[str], float]:
+    """Return the texts, and the processor seconds of the fastest run."""
+    best, texts = float("inf"), []
+    for _ in range(RUNS):
+        start = time.process_time()
+        texts = [
+            n_best[0].text
+            for first in range(0, len(features), batch)
+            for n_best in recognizer.decode_features(features[first : first + batch])
+        ]
+        best = min(best, time.process_time() - start)
+    return texts, best
+
+
+def render(rows: list[list[str]], arguments: argparse.Namespace) -> str:
+    """Return the page."""
+    columns = {
+        "system": "left", "method": "left", "MB": "right", "WER %": "right",
+        "errors / words": "right", "RTF, one by one": "right", f"RTF, by {BATCH}": "right",
+    }  # fmt: skip
+    return "\n".join(
+        [
+            "# Exported models",
+            "",
+            "Written by `python benchmarks/export.py`, which says how; what is typed "
+            f"here is overwritten. {machine()}, torch {torch.__version__}, one thread; "
+            f"{len(list(load_cuts(arguments.cuts)))} utterances; chunks of {arguments.chunk_size} "
+            f"encoder frames, {arguments.left_chunks} before them.",
+            "",
+            markdown_table(columns, rows),
+        ]
+    )
+
+
+if __name__ == "__main__":
+    main()
