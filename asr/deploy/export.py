@@ -35,7 +35,7 @@ from asr.deploy.manifest import MANIFEST_FILE, Manifest, write_manifest
 from asr.deploy.sherpa import how_to_load
 from asr.deploy.state_layout import StateLayout
 from asr.deploy.tracing import SUFFIXES, write_graph
-from asr.deploy.verification import Check, check_export
+from asr.deploy.verification import Check, check_export, expected_results
 from asr.errors import UserError
 from asr.files import atomic_writer, check_writable, disk_errors
 from asr.models import AsrModel
@@ -89,12 +89,13 @@ def export_bundle(
     chunking = _chunking_of(bundle, options)
     with disk_errors(tempfile.gettempdir()), tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch)
-        manifest = _write_graphs(bundle, folder, chunking, options)
-        _write_surroundings(bundle, bundle_folder, folder)
         write_self_test(Recognizer(bundle, "ctc-greedy", chunking=chunking), folder, samples)
         stored = SelfTest.load(folder, bundle.config.features_params.sampling_rate).samples
+        expected = expected_results(bundle, stored, chunking)
+        manifest = _write_graphs(bundle, folder, chunking, options)
+        _write_surroundings(bundle, bundle_folder, folder)
         write_manifest(folder, manifest)
-        check = check_export(bundle, load_exported(folder), stored, chunking, options)
+        check = check_export(bundle, load_exported(folder), stored, expected, options)
         write_manifest(folder, replace(manifest, check=check.to_json()))
         _move(folder, output)
     return Exported(output, check)
