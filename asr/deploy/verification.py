@@ -148,12 +148,10 @@ def log_prob_difference(bundle: Bundle, exported: Bundle, samples: np.ndarray) -
     lengths = torch.tensor([max(int(len(features) * share), factor) for share in _LENGTHS])
     batch = torch.nn.functional.pad(features, (0, 0, 0, max(int(lengths.max()) - len(features), 0)))
     repeated = batch[None].repeat(len(lengths), 1, 1)
-    encodings, encoded = bundle.model.encode(
-        repeated, lengths, exported.model.encoder.trained_chunking
-    )
-    expected = bundle.model.ctc_log_probs(encodings)
     encoder = exported.model.encoder
     assert isinstance(encoder, ExportedEncoder)
+    encodings, encoded = bundle.model.encode(repeated, lengths, encoder.chunking)
+    expected = bundle.model.ctc_log_probs(encodings)
     encodings, scored = encoder.encode_and_score(repeated, lengths)
     found = exported.model.ctc_log_probs(encodings)
     real = torch.arange(expected.size(1)) < encoded[:, None]
