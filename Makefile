@@ -29,7 +29,12 @@ demo: setup
 	bash egs/mini/run.sh
 	@cat egs/mini/results/test.md
 
-test: setup
+# Without a browser the tests of the server's page are skipped, and say so.
+browser:
+	@bash tools/install_browser.sh || true
+.PHONY: browser
+
+test: setup browser
 	$(BIN)/python -m pytest -n auto --dist worksteal
 
 lint: setup

@@ -77,6 +77,7 @@ setup(
             "config/presets/lm/*.yaml",
             "pages/*.css",
             "pages/*.js",
+            "serving/page/*",
         ]
     },
     install_requires=CORE,

@@ -6,7 +6,8 @@ import difflib
 import os
 import sys
 import time
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Iterator
+from contextlib import contextmanager
 
 EXIT_OUR_FAULT = 1
 EXIT_USER_MISTAKE = 2
@@ -39,6 +40,28 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
     if nearest:
         return f"Did you mean '{nearest[0]}'?"
     return f"Known: {', '.join(choices)}."
+
+
+@contextmanager
+def needs_extra(what: str, extra: str, packages: Collection[str]) -> Iterator[None]:
+    """Tell how to install what an import in the block misses.
+
+    Args:
+        what: needs it.
+        extra: of this toolkit, that brings it.
+        packages: names of modules that the extra brings; others that are missing are our fault.
+
+    Raises:
+        UserError: one of `packages` is not installed.
+    """
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        missing = (error.name or "").partition(".")[0]
+        if missing not in packages:
+            raise
+        todo = f"Install the extra: pip install 'asr-toolkit[{extra}]'."
+        raise UserError(f"{what} needs the package {missing}", todo=todo) from error
 
 
 def tell_mistake(program: str, message: str) -> int:

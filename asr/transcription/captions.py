@@ -31,7 +31,7 @@ class Caption:
 
 def captions(words: Sequence[Word]) -> list[Caption]:
     """Group words, in order of time, into captions that do not overlap."""
-    groups = list(_groups(words))
+    groups = list(grouped_words(words))
     latest = [*(group[0].start for group in groups[1:]), float("inf")]
     return [_caption(group, end) for group, end in zip(groups, latest, strict=False)]
 
@@ -42,7 +42,8 @@ def _caption(words: Sequence[Word], latest: float) -> Caption:
     return Caption(start, max(start, end), _lines(words))
 
 
-def _groups(words: Sequence[Word]) -> Iterator[list[Word]]:
+def grouped_words(words: Sequence[Word]) -> Iterator[list[Word]]:
+    """Yield the words of each caption."""
     group: list[Word] = []
     for word in words:
         if group and (

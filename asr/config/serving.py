@@ -1,0 +1,91 @@
+"""What a server takes on: how many sessions, how much audio, for how long."""
+
+from __future__ import annotations
+
+from pydantic import Field, model_validator
+
+from asr.config.base import Params
+from asr.config.streaming import StreamingOptions
+
+
+class ServingOptions(Params):
+    """The limits of `asr serve`; docs/serving.md says how a client is told that it met one.
+
+    Times are seconds, sizes bytes.
+    """
+
+    model_name: str | None = Field(
+        None, description="what clients call the model; null: the folder that the bundle lies in"
+    )
+    model_aliases: list[str] = Field(
+        default=[], description="other names that clients may ask for, such as whisper-1"
+    )
+    allowed_origins: list[str] = Field(
+        default=[],
+        description="browsers' pages elsewhere that may use the server: https://a.example",
+    )
+    max_sessions: int = Field(
+        64, ge=1, le=10_000, description="live sessions at once; more are refused"
+    )
+    connects_per_second: float = Field(
+        50.0, gt=0, le=10_000, description="live connections taken in the long run"
+    )
+    connect_burst: int = Field(
+        200, ge=1, le=100_000, description="live connections taken at once after a quiet time"
+    )
+    start_seconds: float = Field(
+        5.0, gt=0, le=300, description="how long a new connection may take to send its start"
+    )
+    idle_seconds: float = Field(
+        30.0, gt=0, le=3600, description="how long a session may send no audio"
+    )
+    send_seconds: float = Field(
+        10.0, gt=0, le=300, description="how long a client may take none of its results"
+    )
+    max_session_seconds: float = Field(
+        4 * 3600.0,
+        gt=0,
+        le=7 * 86400,
+        description="a session's audio, and the time that it is open",
+    )
+    max_message_bytes: int = Field(
+        1 << 20, ge=1024, le=64 << 20, description="of a message of a live session"
+    )
+    queue_seconds: float = Field(
+        2.0, gt=0, le=60, description="audio of a session that waits; then its socket is not read"
+    )
+    drain_seconds: float = Field(
+        10.0, ge=0, le=3600, description="how long sessions may go on after SIGTERM"
+    )
+    flush_seconds: float = Field(
+        10.0, gt=0, le=300, description="how long last results may take when a session ends"
+    )
+    upload_processes: int = Field(
+        1, ge=1, le=64, description="files transcribed at once, each in a process of its own"
+    )
+    max_waiting_uploads: int = Field(
+        4, ge=0, le=1000, description="files that wait for a process; more are refused"
+    )
+    max_receive_seconds: float = Field(
+        600.0, gt=0, le=86400, description="how long a file may take to arrive"
+    )
+    max_upload_bytes: int = Field(512 << 20, ge=1024, description="of a file")
+    max_upload_seconds: float = Field(4 * 3600.0, gt=0, description="of a file's audio")
+    compute_threads: int = Field(
+        1, ge=1, le=256, description="threads of the live model, and of each process for files"
+    )
+
+    @model_validator(mode="after")
+    def _names_differ(self) -> ServingOptions:
+        if len(set(self.model_aliases)) < len(self.model_aliases):
+            raise ValueError("model_aliases holds a name twice")
+        return self
+
+
+class ServerConfig(Params):
+    """The conf file of `asr serve`."""
+
+    serving: ServingOptions = Field(ServingOptions(), description="limits")
+    streaming: StreamingOptions = Field(
+        StreamingOptions(), description="how live sessions are recognised"
+    )

@@ -1,0 +1,115 @@
+"""The server's addresses; docs/serving.md lists them."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+
+from fastapi import FastAPI
+from starlette.exceptions import HTTPException
+from starlette.middleware.base import RequestResponseEndpoint
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.staticfiles import StaticFiles
+from starlette.websockets import WebSocket
+
+from asr.serving.admission import check_origin
+from asr.serving.errors import RefusedError
+from asr.serving.keys import key_of
+from asr.serving.metrics import CONTENT_TYPE
+from asr.serving.service import Service
+
+_log = logging.getLogger(__name__)
+PAGE = Path(__file__).parent / "page"
+_PAGE_HEADERS = {
+    "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; "
+    "img-src 'self'; connect-src 'self'; base-uri 'none'; form-action 'none'; "
+    "frame-ancestors 'none'",
+    "Permissions-Policy": "microphone=(self), camera=(), geolocation=()",
+    "Referrer-Policy": "no-referrer",
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    "Cache-Control": "no-cache",
+}
+_CODES = {404: "not_found", 405: "method_not_allowed"}
+
+
+def make_app(service: Service) -> FastAPI:
+    """Return the application that serves a service, its page included."""
+    app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None, lifespan=service.running)
+    _add_state(app, service)
+    _add_api(app, service)
+    _add_errors(app, service)
+    app.middleware("http")(_with_headers)
+    app.mount("/", StaticFiles(directory=PAGE, html=True, check_dir=False))
+    return app
+
+
+def _add_state(app: FastAPI, service: Service) -> None:
+    @app.get("/healthz")
+    async def healthz() -> Response:
+        return _state("alive", 200)
+
+    @app.get("/readyz")
+    async def readyz() -> Response:
+        if service.stopping.announced.is_set():
+            return _state("draining", 503)
+        if not service.engine.alive:
+            return _state("model stopped", 503)
+        return _state("ready", 200)
+
+    @app.get("/metrics")
+    async def metrics(request: Request) -> Response:
+        service.keys.check(key_of(request.headers))
+        return Response(service.metrics.render(), headers={"Content-Type": CONTENT_TYPE})
+
+
+def _add_api(app: FastAPI, service: Service) -> None:
+    @app.websocket("/v1/stream")
+    async def stream(socket: WebSocket) -> None:
+        await service.live.serve(socket)
+
+    @app.get("/v1/models")
+    async def models(request: Request) -> Response:
+        service.keys.check(key_of(request.headers))
+        rows = [
+            {"id": name, "object": "model", "created": service.started, "owned_by": "asr-toolkit"}
+            for name in service.names
+        ]
+        return JSONResponse({"object": "list", "data": rows})
+
+    @app.post("/v1/audio/transcriptions")
+    async def transcriptions(request: Request) -> Response:
+        check_origin(request.headers, service.options.allowed_origins)
+        service.keys.check(key_of(request.headers))
+        return await service.transcriptions.answer(request)
+
+
+def _add_errors(app: FastAPI, service: Service) -> None:
+    async def told(request: Request, error: Exception) -> Response:
+        refusal = _as_refusal(error)
+        service.metrics.refused.labels(refusal.code).inc()
+        status = refusal.meaning.status
+        assert status is not None
+        return JSONResponse(refusal.body(), status, refusal.headers())
+
+    for kind in (RefusedError, HTTPException, Exception):
+        app.exception_handler(kind)(told)
+
+
+def _as_refusal(error: Exception) -> RefusedError:
+    if isinstance(error, RefusedError):
+        return error
+    if isinstance(error, HTTPException):
+        return RefusedError(_CODES.get(error.status_code, "bad_request"), str(error.detail))
+    return RefusedError("internal", "The server failed; see its log.")  # uvicorn logs the traceback
+
+
+def _state(status: str, code: int) -> Response:
+    return JSONResponse({"status": status}, code)
+
+
+async def _with_headers(request: Request, call_next: RequestResponseEndpoint) -> Response:
+    response = await call_next(request)
+    response.headers.update(_PAGE_HEADERS)
+    return response

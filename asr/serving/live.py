@@ -1,0 +1,276 @@
+"""Live sessions over WebSocket: one connection is one session; see docs/serving.md."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import secrets
+from typing import Any
+
+from starlette.responses import JSONResponse
+from starlette.websockets import WebSocket, WebSocketDisconnect
+
+from asr.config.serving import ServingOptions
+from asr.errors import UserError
+from asr.serving.admission import BurstLimit, Places, Stopping, check_origin
+from asr.serving.engine import Engine, LiveSession
+from asr.serving.errors import STOPPED, TOO_BIG, RefusedError
+from asr.serving.keys import SUBPROTOCOL, ApiKeys, key_of
+from asr.serving.messages import Start, check_finish, parse_start, read_samples, write
+from asr.serving.metrics import Metrics
+
+_log = logging.getLogger(__name__)
+_ERROR_SECONDS = 1.0  # that a client may take before it is closed without an explanation
+
+
+class LiveSessions:
+    """All live sessions of a server.
+
+    Args:
+        engine: decodes them.
+        model: the name that clients know it by.
+    """
+
+    def __init__(
+        self,
+        engine: Engine,
+        model: str,
+        options: ServingOptions,
+        keys: ApiKeys,
+        metrics: Metrics,
+        stopping: Stopping,
+    ) -> None:
+        self.engine, self.model, self.options = engine, model, options
+        self._keys, self._metrics, self._stopping = keys, metrics, stopping
+        self._burst = BurstLimit(options.connects_per_second, options.connect_burst)
+        full = f"All {options.max_sessions} sessions of this server are taken; try again later."
+        self._places = Places(options.max_sessions, "full", full)
+        self._running: set[_Conversation] = set()
+        metrics.watch_queue(lambda: sum(len(one.live.outbox) for one in list(self._running)))
+
+    @property
+    def count(self) -> int:
+        """Sessions and connections that may become one."""
+        return self._places.taken
+
+    async def serve(self, socket: WebSocket) -> None:
+        """Serve a connection to its end."""
+        try:
+            check_origin(socket.headers, self.options.allowed_origins)
+            self._burst.take()
+        except RefusedError as refusal:
+            self._metrics.refused.labels(refusal.code).inc()
+            await _deny(socket, refusal)
+            return
+        offered = socket.scope["subprotocols"]
+        try:
+            await socket.accept(SUBPROTOCOL if SUBPROTOCOL in offered else None)
+            self._keys.check(key_of(socket.headers, offered))
+            self._stopping.check()
+            with self._places.one():
+                self._metrics.sessions.inc()
+                try:
+                    await self._session(socket)
+                finally:
+                    self._metrics.sessions.dec()
+        except RefusedError as refusal:
+            self._metrics.refused.labels(refusal.code).inc()
+            await _refuse(socket, refusal)
+        except WebSocketDisconnect as gone:
+            how = "message_too_big" if gone.code == TOO_BIG else "vanished"
+            self._metrics.ended.labels(how).inc()
+        except Exception:
+            _log.exception("a live session failed")
+            self._metrics.ended.labels("internal").inc()
+            await _refuse(socket, RefusedError("internal", "The server failed; see its log."))
+
+    def announce_stop(self) -> None:
+        """Tell the clients of all sessions how long they may go on."""
+        notice = {"type": "draining", "seconds": self.options.drain_seconds}
+        for conversation in self._running:
+            conversation.live.outbox.put(notice)
+
+    def end_all(self) -> None:
+        """End all sessions as if their clients had sent `finish`."""
+        for conversation in self._running:
+            conversation.end()
+
+    async def _session(self, socket: WebSocket) -> None:
+        start = parse_start(await self._first_message(socket))
+        conversation = _Conversation(socket, start, await self._open(start), self.options)
+        await socket.send_text(write(self._ready(conversation)))
+        self._running.add(conversation)
+        if self._stopping.due.is_set():
+            conversation.end()
+        try:
+            await conversation.run()
+            self._metrics.ended.labels("stopped" if conversation.ended else "finished").inc()
+        finally:
+            self._running.discard(conversation)
+            conversation.live.discard()
+
+    async def _first_message(self, socket: WebSocket) -> str | None:
+        try:
+            async with asyncio.timeout(self.options.start_seconds):
+                message = await socket.receive()
+        except TimeoutError:
+            seconds = f"{self.options.start_seconds:g}"
+            raise RefusedError("start_timeout", f"No start message within {seconds} s.") from None
+        if message["type"] == "websocket.disconnect":
+            raise WebSocketDisconnect(message["code"])
+        text: str | None = message.get("text")
+        return text
+
+    async def _open(self, start: Start) -> LiveSession:
+        try:
+            return await self.engine.open(start.sampling_rate, start.hotwords, start.partials)
+        except UserError as error:
+            raise RefusedError("bad_start", f"The session cannot begin: {error.what}.") from error
+
+    def _ready(self, conversation: _Conversation) -> dict[str, Any]:
+        return {
+            "type": "ready",
+            "session": conversation.id,
+            "model": self.model,
+            "chunk_seconds": round(self.engine.chunk_seconds, 4),
+            "limits": {
+                "max_session_seconds": self.options.max_session_seconds,
+                "idle_seconds": self.options.idle_seconds,
+                "max_message_bytes": self.options.max_message_bytes,
+            },
+        }
+
+
+class _Conversation:
+    """Reads audio and writes results at the same time.
+
+    Attributes:
+        ended: whether the server ended it.
+    """
+
+    def __init__(
+        self, socket: WebSocket, start: Start, live: LiveSession, options: ServingOptions
+    ) -> None:
+        self.id = secrets.token_hex(6)
+        self.live = live
+        self.ended = False
+        self._socket, self._start, self._options = socket, start, options
+        self._reader: asyncio.Task[None] | None = None
+
+    def end(self) -> None:
+        """Take no more audio; results of what came are still sent."""
+        self.ended = True
+        if self._reader is not None:
+            self._reader.cancel()
+
+    async def run(self) -> None:
+        """Converse until `done` was sent and the connection closed.
+
+        Raises:
+            RefusedError: the client is told why it went no further.
+            WebSocketDisconnect: the client has gone.
+        """
+        self._reader = asyncio.create_task(self._read())
+        writer = asyncio.create_task(self._write())
+        if self.ended:
+            self._reader.cancel()
+        tasks = (self._reader, writer)
+        try:
+            await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+            if writer.done():
+                await writer  # the client is slow or gone, or the model failed: this raises
+            complaint = await self._why_the_audio_ended()
+            self.live.finish()
+            await self._flushed(writer)
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+        if complaint is not None:
+            raise complaint
+        await self._socket.close(STOPPED if self.ended else 1000)
+
+    async def _why_the_audio_ended(self) -> RefusedError | None:
+        assert self._reader is not None
+        try:
+            await self._reader
+        except asyncio.CancelledError:
+            if not self.ended:
+                raise
+        except RefusedError as refusal:
+            if refusal.code != "session_too_long":
+                raise
+            return refusal
+        return None
+
+    async def _flushed(self, writer: asyncio.Task[None]) -> None:
+        try:
+            async with asyncio.timeout(self._options.flush_seconds):
+                await writer
+        except TimeoutError:
+            if len(self.live.outbox):
+                raise _slow_reader(self._options.flush_seconds) from None
+            raise RefusedError("internal", "The last results took too long.") from None
+
+    async def _read(self) -> None:
+        """Hand audio over until the client says that it ends."""
+        limit = self._options.max_session_seconds
+        clock = asyncio.get_running_loop().time
+        latest = clock() + limit
+        too_long = RefusedError("session_too_long", f"A session may last {limit:g} s.")
+        while True:
+            until = min(clock() + self._options.idle_seconds, latest)
+            try:
+                async with asyncio.timeout_at(until):
+                    message = await self._socket.receive()
+            except TimeoutError:
+                if until == latest:
+                    raise too_long from None
+                seconds = f"{self._options.idle_seconds:g}"
+                raise RefusedError("idle", f"No audio came for {seconds} s.") from None
+            if message["type"] == "websocket.disconnect":
+                raise WebSocketDisconnect(message["code"])
+            if message.get("text") is not None:
+                check_finish(message["text"])
+                return
+            samples = read_samples(message["bytes"], self._start.encoding)
+            if self.live.received + len(samples) / self._start.sampling_rate > limit:
+                raise too_long
+            await self.live.push(samples)
+
+    async def _write(self) -> None:
+        """Send results until `done`."""
+        while True:
+            message = await self.live.outbox.get()
+            if message["type"] == "error":
+                raise RefusedError(message["code"], message["message"])
+            try:
+                async with asyncio.timeout(self._options.send_seconds):
+                    await self._socket.send_text(write(message))
+            except TimeoutError:
+                raise _slow_reader(self._options.send_seconds) from None
+            if message["type"] == "done":
+                return
+
+
+def _slow_reader(seconds: float) -> RefusedError:
+    return RefusedError("slow_reader", f"The client took no results for {seconds:g} s.")
+
+
+async def _deny(socket: WebSocket, refusal: RefusedError) -> None:
+    """Answer a handshake by HTTP."""
+    assert refusal.meaning.status is not None
+    answer = JSONResponse(refusal.body(), refusal.meaning.status, refusal.headers())
+    with contextlib.suppress(WebSocketDisconnect):
+        await socket.send_denial_response(answer)
+
+
+async def _refuse(socket: WebSocket, refusal: RefusedError) -> None:
+    """Send the error and close; a client that does not read is closed without it."""
+    assert refusal.meaning.close is not None
+    with contextlib.suppress(WebSocketDisconnect, RuntimeError):
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(_ERROR_SECONDS):
+                await socket.send_text(write(refusal.event()))
+        await socket.close(refusal.meaning.close, refusal.code)

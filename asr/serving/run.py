@@ -1,0 +1,171 @@
+"""`asr serve`: the server as a process."""
+
+from __future__ import annotations
+
+import asyncio
+import ipaddress
+import logging
+import socket
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import FrameType
+
+import torch
+import uvicorn
+
+from asr.config.export import Backend
+from asr.config.serving import ServerConfig
+from asr.decoding.resources import ResourcePaths, load_resources
+from asr.deploy.backends import load_for_backend
+from asr.errors import UserError
+from asr.serving.app import make_app
+from asr.serving.keys import load_keys
+from asr.serving.recognizers import Recognizers
+from asr.serving.service import Service, make_service
+from asr.serving.upload_pool import FileDecoder, UploadPool
+from asr.serving.websocket import Connection
+from asr.streaming import StreamingRecognizer
+
+_log = logging.getLogger(__name__)
+_BACKLOG = 2048
+_PING_SECONDS = 20.0
+
+
+@dataclass(frozen=True)
+class ServeRequest:
+    """What `asr serve` was asked for.
+
+    Attributes:
+        keys: the file of API keys, None for the environment's.
+        method: of files; None for the best that the model has.
+        overrides: decoding options of files, `option=value`.
+        backend: what runs the model.
+    """
+
+    bundle: Path
+    config: ServerConfig
+    host: str = "127.0.0.1"
+    port: int = 8000
+    keys: Path | None = None
+    method: str | None = None
+    overrides: tuple[str, ...] = ()
+    resources: ResourcePaths = field(default_factory=ResourcePaths)
+    device: str = "auto"
+    backend: Backend = "torch"
+
+
+def serve(request: ServeRequest) -> None:
+    """Serve until SIGTERM or SIGINT; sessions that run then are ended with their results.
+
+    Raises:
+        UserError: the bundle, the keys or the port cannot be used.
+    """
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(message)s")
+    listener = _listen(request.host, request.port)
+    with listener:
+        service = _service(request)
+        host, port = listener.getsockname()[:2]
+        url = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+        print(f"asr serve: {service.names[0]} on {url}", flush=True)
+        if not service.keys and not ipaddress.ip_address(host).is_loopback:
+            line = "everybody who reaches this address may use the server: it has no API keys"
+            print(f"asr serve: {line}", file=sys.stderr, flush=True)
+        make_server(service).run(sockets=[listener])
+
+
+def make_server(service: Service) -> Server:
+    """Return the HTTP server of a service."""
+    config = uvicorn.Config(
+        make_app(service),
+        ws=Connection,
+        ws_max_size=service.options.max_message_bytes,
+        ws_per_message_deflate=False,  # a small message could be a large one
+        ws_ping_interval=_PING_SECONDS,
+        ws_ping_timeout=_PING_SECONDS,
+        log_config=None,
+        log_level="warning",
+        access_log=False,
+        server_header=False,
+        proxy_headers=False,
+        backlog=_BACKLOG,
+        timeout_graceful_shutdown=3,
+    )
+    return Server(config, service)
+
+
+class Server(uvicorn.Server):
+    """uvicorn's server, which ends its sessions before it ends itself."""
+
+    def __init__(self, config: uvicorn.Config, service: Service) -> None:
+        super().__init__(config)
+        self._service = service
+        self._asked = 0
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """Begin to stop at the first signal; a second one stops at once."""
+        self._asked += 1
+        if self._asked > 1:
+            self.should_exit = self.force_exit = True
+
+    async def on_tick(self, counter: int) -> bool:
+        """Stop when everything has ended; called by uvicorn ten times a second."""
+        if self._asked == 1 and not self.should_exit:
+            _log.info("stopping: no new sessions")
+            await self._drain()
+            self.should_exit = True
+        return await super().on_tick(counter)
+
+    async def _drain(self) -> None:
+        """Drain; the second signal does not wait for it."""
+        draining = asyncio.create_task(self._service.drain())
+        while not draining.done() and self._asked == 1:
+            await asyncio.wait([draining], timeout=0.1)
+        draining.cancel()
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(
+            host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        )[0]
+        listener = socket.socket(family, kind, protocol)
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind(address)
+    except OSError as error:
+        raise UserError(
+            f"cannot listen there ({error.strerror or error})",
+            where=f"{host}:{port}",
+            todo="Choose another --host or --port.",
+        ) from error
+    return listener
+
+
+def _service(request: ServeRequest) -> Service:
+    options = request.config.serving
+    keys = load_keys(request.keys)
+    bundle = load_for_backend(request.bundle, request.backend, request.device)
+    resources = load_resources(request.resources, bundle, bundle.model.device)
+    recognizer = StreamingRecognizer(bundle, request.config.streaming, resources)
+    decoder = FileDecoder(
+        bundle=request.bundle.resolve(),
+        method=request.method,
+        resources=request.resources,
+        overrides=request.overrides,
+        device=request.device,
+        backend=request.backend,
+        threads=options.compute_threads,
+        max_seconds=options.max_upload_seconds,
+    )
+    decoder.recognizer(bundle, resources)  # what cannot work is told now, not to the first client
+    torch.set_num_threads(options.compute_threads)
+    pool = UploadPool(decoder, options.upload_processes)
+    return make_service(
+        Recognizers(recognizer, resources), pool, _model_name(request.bundle), options, keys
+    )
+
+
+def _model_name(bundle: Path) -> str:
+    """Return the experiment's name: `exp/<name>/bundle`, or that of the folder."""
+    folder = bundle.resolve()
+    return folder.parent.name if folder.name == "bundle" and folder.parent.name else folder.name

@@ -1,0 +1,101 @@
+"""A server's parts, and how they begin and end."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+from fastapi import FastAPI
+
+from asr.config.serving import ServingOptions
+from asr.serving.admission import Stopping
+from asr.serving.engine import Engine
+from asr.serving.keys import ApiKeys
+from asr.serving.live import LiveSessions
+from asr.serving.metrics import Metrics
+from asr.serving.recognizers import Recognizers
+from asr.serving.transcriptions import Transcriptions
+from asr.serving.upload_pool import UploadPool
+
+_LOOK_SECONDS = 0.05
+
+
+@dataclass
+class Service:
+    """Everything behind the addresses.
+
+    Attributes:
+        names: what clients may call the model, its own name first.
+        started: seconds since the epoch.
+    """
+
+    names: tuple[str, ...]
+    options: ServingOptions
+    keys: ApiKeys
+    metrics: Metrics
+    stopping: Stopping
+    engine: Engine
+    pool: UploadPool
+    live: LiveSessions
+    transcriptions: Transcriptions
+    started: int
+
+    @asynccontextmanager
+    async def running(self, _app: FastAPI) -> AsyncIterator[None]:
+        """Run the model while the application runs."""
+        self.engine.start()
+        try:
+            yield
+        finally:
+            await self.engine.stop()
+            self.pool.stop()
+
+    async def drain(self) -> None:
+        """Take no more work, and return when what runs has ended, by itself or by the limits."""
+        if self.stopping.announced.is_set():
+            return
+        self.stopping.announced.set()
+        self.live.announce_stop()
+        await self._until_idle(self.options.drain_seconds)
+        self.stopping.due.set()
+        self.live.end_all()
+        await self._until_idle(self.options.flush_seconds + 2.0)
+
+    async def _until_idle(self, seconds: float) -> None:
+        until = time.monotonic() + seconds
+        while (self.live.count or self.transcriptions.count) and time.monotonic() < until:
+            await asyncio.sleep(_LOOK_SECONDS)
+
+
+def make_service(
+    recognizers: Recognizers,
+    pool: UploadPool,
+    name: str,
+    options: ServingOptions,
+    keys: ApiKeys,
+) -> Service:
+    """Put a server's parts together.
+
+    Args:
+        recognizers: of live sessions.
+        pool: transcribes files.
+        name: of the model, where the options have none.
+    """
+    names = tuple(dict.fromkeys([options.model_name or name, *options.model_aliases]))
+    metrics, stopping = Metrics(), Stopping()
+    engine = Engine(recognizers, metrics, options.queue_seconds, options.compute_threads)
+    return Service(
+        names=names,
+        options=options,
+        keys=keys,
+        metrics=metrics,
+        stopping=stopping,
+        engine=engine,
+        pool=pool,
+        live=LiveSessions(engine, names[0], options, keys, metrics, stopping),
+        transcriptions=Transcriptions(pool, names, options, metrics, stopping),
+        started=int(time.time()),
+    )

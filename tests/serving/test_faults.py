@@ -1,0 +1,329 @@
+"""What clients do wrong: each is told as docs/serving.md says, and nothing of it is left.
+
+The fixture `server` fails at its end when a session, its audio or its results are still held.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import re
+import socket
+import struct
+from pathlib import Path
+from typing import Any
+
+import httpx
+import numpy as np
+import pytest
+from websockets.exceptions import ConnectionClosed, InvalidStatus
+
+from asr.bundle import Bundle
+from asr.serving.errors import MEANINGS
+from asr.serving.keys import SUBPROTOCOL, key_subprotocols
+from tests.serving.serving_kit import (
+    START,
+    Running,
+    as_int16,
+    begin,
+    remaining,
+    running,
+    speak,
+    wait_until,
+)
+from tests.streaming.streaming_kit import speech
+from tests.tone_corpus import RATE
+
+KEY = "a-key-of-the-tests"
+SPEECH = as_int16(speech(2 * RATE, seed=0))
+
+
+def without(*fields: str) -> str:
+    return json.dumps({key: value for key, value in START.items() if key not in fields})
+
+
+def start(**fields: Any) -> str:
+    return json.dumps({**START, **fields})
+
+
+def refusal(server: Running, *sent: str | bytes, **options: Any) -> tuple[str, int]:
+    """Send messages; return the error's code and the close code, which must name the same."""
+    with server.connect(**options) as connection:
+        for message in sent:
+            try:
+                connection.send(message)
+            except ConnectionClosed:
+                break
+        messages, close = remaining(connection)
+    assert messages[-1]["type"] == "error"
+    assert messages[-1]["message"].endswith(".")
+    code = messages[-1]["code"]
+    assert MEANINGS[code].close == close
+    return code, close
+
+
+@pytest.mark.parametrize(
+    "first",
+    [
+        b"\x00" * 640,
+        "not JSON",
+        "[" * 100_000,
+        '"start"',
+        "{}",
+        without("sampling_rate"),
+        without("encoding"),
+        start(sampling_rate=0),
+        start(sampling_rate=-8000),
+        start(sampling_rate=100),
+        start(sampling_rate=10**9),
+        start(sampling_rate=7919.5),
+        start(sampling_rate="16000"),
+        start(sampling_rate=191_999),  # a prime: no table of any sensible size resamples it
+        start(encoding="mp3"),
+        start(api_key="x"),
+        start(hotwords=["x" * 2000]),
+        start(hotwords="x"),
+        '{"type":"finish"}',
+    ],
+)
+def test_a_start_that_is_none(server: Running, first: str | bytes) -> None:
+    assert refusal(server, first) == ("bad_start", 4400)
+
+
+@pytest.mark.parametrize("text", ["garbage", "{}", start(), '{"type":"finish","now":1}', "null"])
+def test_text_that_is_no_message(server: Running, text: str) -> None:
+    assert refusal(server, start(), SPEECH.tobytes(), text) == ("bad_message", 4400)
+
+
+def test_audio_that_is_none(server: Running) -> None:
+    assert refusal(server, start(), b"\x00" * 641) == ("bad_audio", 4400)
+    numbers = np.array([0.0, np.nan], dtype=np.float32).tobytes()
+    assert refusal(server, start(encoding="f32le"), numbers) == ("bad_audio", 4400)
+
+
+def test_garbage_bytes_are_noise(server: Running) -> None:
+    noise = np.random.default_rng(0).integers(-(2**15), 2**15, 3 * RATE).astype(np.int16)
+    with server.connect() as connection:
+        begin(connection)
+        assert speak(connection, noise)[-1]["duration"] == 3.0
+    huge = np.full(RATE, 3e38, dtype=np.float32)
+    with server.connect() as connection:
+        begin(connection, encoding="f32le")
+        connection.send(huge.tobytes())
+        connection.send('{"type":"finish"}')
+        messages, close = remaining(connection)
+    assert close in (1000, 1011), messages
+    with server.connect() as connection:  # whatever that did, others are served
+        begin(connection)
+        assert speak(connection, SPEECH)[-1]["duration"] == 2.0
+
+
+def test_bytes_that_are_no_websocket(server: Running) -> None:
+    for garbage in (b"\x00\xff" * 500, b"GET / HTTP/9.9\r\n\r\n", b"\x16\x03\x01\x02\x00"):
+        with socket.create_connection(("127.0.0.1", server.port), 10) as raw:
+            raw.sendall(garbage)
+            assert raw.recv(100).startswith((b"HTTP/1.1 4", b""))
+
+
+def upgraded(server: Running, receive_buffer: int = 0) -> socket.socket:
+    """Connect without a WebSocket library, and with a small buffer in the kernel if asked for."""
+    raw = socket.socket()
+    raw.settimeout(10)
+    if receive_buffer:
+        raw.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
+    raw.connect(("127.0.0.1", server.port))
+    raw.sendall(
+        f"GET /v1/stream HTTP/1.1\r\nHost: 127.0.0.1:{server.port}\r\nUpgrade: websocket\r\n"
+        "Connection: Upgrade\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n"
+        "Sec-WebSocket-Version: 13\r\n\r\n".encode()
+    )
+    answer = b""
+    while b"\r\n\r\n" not in answer:
+        answer += raw.recv(1)
+    assert answer.startswith(b"HTTP/1.1 101")
+    return raw
+
+
+def frame(opcode: int, payload: bytes, length: int | None = None) -> bytes:
+    """Return a masked frame that announces `length` bytes."""
+    size = len(payload) if length is None else length
+    head = bytes([0x80 | opcode])
+    head += bytes([0x80 | size]) if size < 126 else bytes([0x80 | 127]) + struct.pack("!Q", size)
+    return head + bytes(4) + payload
+
+
+def read_close(raw: socket.socket) -> int:
+    """Read frames up to a close frame and return its code."""
+    data = b""
+    while True:
+        while len(data) >= 2 and len(data) >= 2 + (data[1] & 127):
+            size = data[1] & 127
+            offset = 2
+            if size == 126:
+                size, offset = struct.unpack("!H", data[2:4])[0], 4
+            if len(data) < offset + size:
+                break
+            if data[0] & 15 == 8:
+                return int(struct.unpack("!H", data[offset : offset + 2])[0])
+            data = data[offset + size :]
+        received = raw.recv(4096)
+        assert received, "closed without a code"
+        data += received
+
+
+def test_a_message_of_two_gigabytes_is_refused_by_its_header(server: Running) -> None:
+    with upgraded(server) as raw:
+        raw.sendall(frame(1, start().encode()))
+        raw.sendall(frame(2, b"\x00" * 1000, length=2**31))
+        assert read_close(raw) == 1009
+
+
+def test_a_large_message_in_small_pieces_is_refused_as_well(server: Running) -> None:
+    with server.connect() as connection:
+        begin(connection)
+        with contextlib.suppress(ConnectionClosed):
+            connection.send([bytes(200_000)] * 20)  # a message of 20 frames
+        assert remaining(connection)[1] == 1009
+
+
+@pytest.mark.parametrize("reset", [False, True])
+def test_a_client_that_vanishes_within_a_word(server: Running, reset: bool) -> None:
+    raw = upgraded(server)
+    raw.sendall(frame(1, start().encode()))
+    raw.sendall(frame(2, SPEECH.tobytes()))
+    wait_until(lambda: len(server.service.live._running) == 1)
+    if reset:
+        raw.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    raw.close()
+    wait_until(server.idle)
+
+
+def test_a_client_that_vanishes_before_its_start(server: Running) -> None:
+    upgraded(server).close()
+    wait_until(server.idle)
+
+
+def test_a_page_of_another_origin(server: Running) -> None:
+    with pytest.raises(InvalidStatus) as refused:
+        server.connect(origin="https://elsewhere.example")
+    assert refused.value.response.status_code == 403
+    assert json.loads(refused.value.response.body)["error"]["code"] == "origin"
+    with server.connect(origin=server.url) as connection:
+        begin(connection)
+        speak(connection, SPEECH)
+
+
+def test_silence_on_the_line(model: Bundle, folder: Path) -> None:
+    limits = {"start_seconds": 0.2, "idle_seconds": 0.3, "max_session_seconds": 2.5}
+    with running(model, folder, **limits) as server:
+        assert refusal(server) == ("start_timeout", 4408)
+        assert refusal(server, start()) == ("idle", 4408)
+        with server.connect() as connection:
+            begin(connection)
+            for _ in range(3):
+                connection.send(SPEECH[:RATE].tobytes())
+            messages, close = remaining(connection)
+        kinds = [message["type"] for message in messages if message["type"] != "partial"]
+        assert kinds[-3:] == ["final", "done", "error"]
+        assert (messages[-1]["code"], close) == ("session_too_long", 4413)
+        assert messages[-2]["duration"] == 2.0
+
+
+def test_slow_readers(model: Bundle, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A client that never reads: results are dropped, then the client; others are served."""
+    monkeypatch.setattr("asr.serving.websocket._KERNEL_BUFFER", 4096)
+    monkeypatch.setattr("asr.serving.websocket._LAST_WORDS_SECONDS", 0.3)
+    with running(model, folder, send_seconds=0.5, max_session_seconds=86400.0) as server:
+        raw = upgraded(server, receive_buffer=4096)
+        raw.sendall(frame(1, start().encode()))
+        raw.settimeout(0.2)
+        tenth = frame(2, SPEECH[: RATE // 10].tobytes())
+        counted = server.service.metrics.registry.get_sample_value
+
+        def dropped() -> bool:
+            with contextlib.suppress(OSError):  # the server does not read either, or has gone
+                raw.sendall(tenth * 40)
+            assert len(server.service.live._running) <= 1
+            return counted("asr_refused_total", {"code": "slow_reader"}) == 1.0
+
+        wait_until(dropped, 60)
+        with server.connect() as connection:
+            begin(connection)
+            assert speak(connection, SPEECH)[-1]["duration"] == 2.0
+        wait_until(lambda: not server.server.server_state.connections)
+        raw.close()
+
+
+def test_keys(model: Bundle, folder: Path) -> None:
+    with running(model, folder, keys=(KEY, "another-key")) as server:
+        assert refusal(server) == ("key_missing", 4401)
+        wrong = {"additional_headers": {"Authorization": "Bearer wrong"}}
+        assert refusal(server, **wrong) == ("key_wrong", 4403)
+        assert refusal(server, subprotocols=key_subprotocols("wrøng")) == ("key_wrong", 4403)
+        right = {"additional_headers": {"Authorization": f"Bearer {KEY}"}}
+        for options in (right, {"subprotocols": key_subprotocols(KEY)}):
+            with server.connect(**options) as connection:
+                assert connection.subprotocol in (None, SUBPROTOCOL)
+                begin(connection)
+                speak(connection, SPEECH)
+        for path in ("/v1/models", "/metrics"):
+            assert httpx.get(server.url + path).status_code == 401
+            headers = {"Authorization": f"Bearer {KEY}x"}
+            answer = httpx.get(server.url + path, headers=headers)
+            assert answer.json()["error"]["code"] == "key_wrong"
+            headers = {"Authorization": f"Bearer {KEY}"}
+            assert httpx.get(server.url + path, headers=headers).is_success
+        assert httpx.get(server.url + "/healthz").is_success
+        answer = httpx.post(server.url + "/v1/audio/transcriptions", files={"file": b"x"})
+        assert answer.json()["error"]["code"] == "key_missing"
+
+
+def test_more_sessions_than_places(model: Bundle, folder: Path) -> None:
+    """The one too many is refused at once; those that run hear nothing of it."""
+    with running(model, folder, max_sessions=2) as server:
+        with server.connect() as first, server.connect() as second:
+            begin(first)
+            begin(second)
+            assert refusal(server) == ("full", 4503)
+            texts = [speak(each, SPEECH)[-1]["text"] for each in (first, second)]
+        assert texts[0] == texts[1] != ""
+        with server.connect() as again:
+            begin(again)
+            speak(again, SPEECH)
+
+
+def test_a_model_that_fails(model: Bundle, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its sessions are told; the next ones are served."""
+    with running(model, folder) as server:
+
+        def fail(_: object) -> int:
+            raise ValueError("planted")
+
+        with server.connect() as connection, monkeypatch.context() as patch:
+            begin(connection)
+            patch.setattr(server.recognizer, "advance", fail)
+            connection.send(SPEECH.tobytes())
+            messages, close = remaining(connection)
+        assert (messages[-1]["code"], close) == ("internal", 1011)
+        assert "planted" not in messages[-1]["message"]
+        with server.connect() as connection:
+            begin(connection)
+            speak(connection, SPEECH)
+
+
+def test_every_code_is_documented() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "serving.md").read_text(encoding="utf-8")
+    live, http = page.split("## Files:")
+    for code, meaning in MEANINGS.items():
+        told = {
+            int(number)
+            for number, codes in re.findall(r"^\| (\d{4}) \| (.+?) \|", live, re.MULTILINE)
+            if f"`{code}`" in codes
+        }
+        assert told == ({meaning.close} - {None}), code
+        statuses = {
+            int(number)
+            for number, codes in re.findall(r"^\| (\d{3})\b.*? \| (.+?) \|", http, re.MULTILINE)
+            if f"`{code}`" in codes
+        }
+        assert statuses == ({meaning.status} - {None}), code
