@@ -52,6 +52,8 @@ OPTIONAL = (
     Optional(
         "distributed", "distributed", "asr create-dataset on a cluster", "pip install distributed"
     ),
+    Optional("onnxruntime", "onnxruntime", "--backend onnx", "pip install onnxruntime"),
+    Optional("onnxscript", "onnxscript", "asr export --format onnx", "pip install onnx onnxscript"),
 )
 
 

@@ -38,12 +38,12 @@ _DEFAULTS = ExportOptions()
 @click.option(
     "--chunk-size",
     type=click.IntRange(1),
-    help="Encoder frames a chunk; without it as the model was trained, for streaming else 16.",
+    help="Encoder frames a chunk; without it as the model was trained, or 320 ms.",
 )
 @click.option(
     "--left-chunks",
     type=click.IntRange(-1),
-    help="Chunks of the past that stay visible; without it as trained, for streaming else 8.",
+    help="Chunks of the past that stay visible; without it as trained, or 5.12 s.",
 )
 @click.option("--int8", is_flag=True, help="ONNX: 8-bit weights (dynamic quantisation).")
 @click.option(

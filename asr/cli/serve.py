@@ -7,7 +7,8 @@ from typing import Any
 
 import click
 
-from asr.cli.options import PATH, bundle_option, device_option, resource_options
+from asr.cli.options import PATH, backend_option, bundle_option, device_option, resource_options
+from asr.config.export import Backend
 from asr.config.loading import load_config_of, override_section
 from asr.config.serving import ServerConfig
 from asr.errors import needs_extra
@@ -24,6 +25,7 @@ PACKAGES = (
 
 @click.command("serve")
 @bundle_option
+@backend_option
 @click.option("--host", default="127.0.0.1", help="The address to listen at; 0.0.0.0 for all.")
 @click.option("--port", type=click.IntRange(0, 65535), default=8000, help="0 picks a free one.")
 @click.option("--api-keys", "keys", type=PATH, metavar="FILE", help="API keys, one a line.")
@@ -47,6 +49,7 @@ PACKAGES = (
 @device_option
 def command(
     bundle: Path,
+    backend: Backend,
     host: str,
     port: int,
     keys: Path | None,
@@ -79,5 +82,6 @@ def command(
             overrides=decoding,
             resources=ResourcePaths(**resource_files),
             device=device,
+            backend=backend,
         )
     )

@@ -14,9 +14,6 @@ EXPORT_FORMATS: tuple[str, ...] = get_args(ExportFormat)
 Backend = Literal["torch", "onnx"]
 BACKENDS: tuple[str, ...] = get_args(Backend)
 
-DEFAULT_CHUNK_SIZE = 16  # encoder frames
-DEFAULT_LEFT_CHUNKS = 8
-
 
 class ExportOptions(Params):
     """How a model is turned into graphs.
@@ -27,13 +24,15 @@ class ExportOptions(Params):
 
     format: ExportFormat = "onnx"
     chunk_size: int | None = Field(
-        None, ge=1, description="encoder frames; null: what the model was trained with, or 16"
+        None,
+        ge=1,
+        description="encoder frames; null: as trained, and for streaming as `StreamingOptions`",
     )
     left_chunks: int | None = Field(
         None,
         ge=-1,
-        description="chunks of the past that stay visible; streaming needs 1 or more; null: what "
-        "the model was trained with, or 8",
+        description="chunks of the past that stay visible; streaming needs 1 or more; null: as "
+        "trained, and for streaming as `StreamingOptions`",
     )
     int8: bool = Field(False, description="weights of matrix products as 8-bit integers; ONNX")
     opset: int = Field(20, ge=18, le=23, description="of ONNX")

@@ -137,6 +137,7 @@ def describe_decoding(bundle: Bundle, options: Params, chunking: Chunking | None
         "left_chunks": chunking.left_chunks if chunking else None,
         "lookahead": chunking.lookahead if chunking else None,
         "tokenizer_normaliser": bundle.tokenizer.params.normaliser,
+        "backend": bundle.model.backend,
         "parameters": bundle.model.num_parameters,
         "epochs": provenance.get("epochs"),
         "weights": provenance.get("weights"),

@@ -10,7 +10,8 @@ from pathlib import Path
 import numpy as np
 
 from asr.bundle import TUNED_FILE, Bundle, load_bundle
-from asr.config.export import DEFAULT_CHUNK_SIZE, DEFAULT_LEFT_CHUNKS, ExportOptions
+from asr.config.export import ExportOptions
+from asr.config.streaming import StreamingOptions
 from asr.decoding.recognizer import Recognizer
 from asr.decoding.self_test import (
     SelfTest,
@@ -34,12 +35,13 @@ from asr.deploy.manifest import MANIFEST_FILE, Manifest, write_manifest
 from asr.deploy.sherpa import how_to_load
 from asr.deploy.state_layout import StateLayout
 from asr.deploy.tracing import SUFFIXES, write_graph
-from asr.deploy.verification import Check, check_export
+from asr.deploy.verification import Check, check_export, expected_results
 from asr.errors import UserError
 from asr.files import atomic_writer, check_writable, disk_errors
 from asr.models import AsrModel
 from asr.models.chunking import Chunking
 from asr.saved_models import CONFIG_FILE, TOKENIZER_FOLDER
+from asr.streaming.chunks import session_chunking
 from asr.text.tokenizers.base import TOKENS_FILE
 
 _MAY_REMAIN = (TUNED_FILE, *(n + s for n in (MODEL, CTC, DECODER) for s in SUFFIXES))
@@ -87,12 +89,13 @@ def export_bundle(
     chunking = _chunking_of(bundle, options)
     with disk_errors(tempfile.gettempdir()), tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch)
-        manifest = _write_graphs(bundle, folder, chunking, options)
-        _write_surroundings(bundle, bundle_folder, folder)
         write_self_test(Recognizer(bundle, "ctc-greedy", chunking=chunking), folder, samples)
         stored = SelfTest.load(folder, bundle.config.features_params.sampling_rate).samples
+        expected = expected_results(bundle, stored, chunking)
+        manifest = _write_graphs(bundle, folder, chunking, options)
+        _write_surroundings(bundle, bundle_folder, folder)
         write_manifest(folder, manifest)
-        check = check_export(bundle, load_exported(folder), stored, chunking, options)
+        check = check_export(bundle, load_exported(folder), stored, expected, options)
         write_manifest(folder, replace(manifest, check=check.to_json()))
         _move(folder, output)
     return Exported(output, check)
@@ -114,23 +117,26 @@ def _test_samples(bundle: Bundle, folder: Path, test_audio: Path | None) -> np.n
 
 def _chunking_of(bundle: Bundle, options: ExportOptions) -> Chunking | None:
     """Return what the graphs hide: what was asked for, else what the model was trained with."""
-    encoder, trained = bundle.model.encoder, bundle.model.encoder.trained_chunking
-    if not options.streaming and options.chunk_size is None and options.left_chunks is None:
-        return trained
-    size = options.chunk_size or (trained.chunk_size if trained else DEFAULT_CHUNK_SIZE)
-    chunking = encoder.chunking_of(size, options.left_chunks)
-    if not options.streaming:
-        return chunking
+    size, lefts = options.chunk_size, options.left_chunks
+    if options.streaming:
+        chunking = session_chunking(bundle, StreamingOptions(chunk_size=size, left_chunks=lefts))
+        return _with_fixed_caches(chunking)
+    if size is None and lefts is None:
+        return bundle.model.encoder.trained_chunking
+    if size is None:
+        raise UserError("goes with --chunk-size", where="--left-chunks")
+    return bundle.model.encoder.chunking_of(size, lefts)
+
+
+def _with_fixed_caches(chunking: Chunking) -> Chunking:
     lefts = chunking.left_chunks
-    if lefts == -1:
-        lefts = DEFAULT_LEFT_CHUNKS
-    if lefts == 0 or (isinstance(lefts, tuple) and (-1 in lefts or not any(lefts))):
+    if lefts == 0 or (isinstance(lefts, tuple) and not any(lefts)):
         raise UserError(
-            f"left chunks {lefts} give caches of no fixed size",
+            f"left chunks {lefts} leave nothing to cache",
             where="--left-chunks",
             todo="Give 1 or more.",
         )
-    return Chunking(size, lefts, chunking.lookahead)
+    return chunking
 
 
 def _write_graphs(

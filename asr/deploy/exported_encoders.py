@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 
 import torch
@@ -15,7 +16,7 @@ from asr.models.chunking import Chunking, LeftChunks
 from asr.models.encoders.state import EncoderState
 
 
-class ExportedEncoder:
+class ExportedEncoder(ABC):
     """What offline and streaming graphs share.
 
     Attributes:
@@ -61,9 +62,12 @@ class ExportedEncoder:
         """Return the exact number of encodings for feature lengths (B,)."""
         return torch.div(lengths, self.subsampling_factor, rounding_mode="floor")
 
-    def encode(self, features: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
-        """Encode raw features (B, T, F) with lengths (B,): encodings (B, T', D), lengths (B,)."""
-        raise NotImplementedError
+    @abstractmethod
+    def encode_and_score(self, features: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
+        """Return encodings (B, T', D) and CTC's scores (B, T', V) of raw features (B, T, F).
+
+        There are `output_lengths(lengths)` (B,) of them that are real.
+        """
 
     def initial_state(self, batch_size: int, chunking: Chunking | None = None) -> EncoderState:
         """Return the state of streams before their first frame."""
@@ -86,13 +90,12 @@ class ExportedEncoder:
 class OfflineEncoder(ExportedEncoder):
     """A graph of whole utterances."""
 
-    def encode(self, features: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
-        encoded = self.output_lengths(lengths)
+    def encode_and_score(self, features: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
         num_frames = features.size(1) // self.subsampling_factor
         if num_frames == 0:
-            return self._nothing(features), encoded
-        _, _, encodings = self.graph(features, lengths)
-        return encodings[:, :num_frames], encoded
+            return self._nothing(features), self._nothing(features)
+        scores, _, encodings = self.graph(features, lengths)
+        return encodings[:, :num_frames], scores[:, :num_frames]
 
 
 class StreamingEncoder(ExportedEncoder):
@@ -140,30 +143,33 @@ class StreamingEncoder(ExportedEncoder):
         if lengths is None:
             lengths = torch.full((features.size(0),), window.size(1))
         carried = self.layout.pack(state, self.layout.empty(features.size(0)))
-        encodings, carried = self._run(window, lengths, carried)
+        encodings, _, carried = self._run(window, lengths, carried)
         return encodings[:, :num_frames], self.layout.unpack(carried)
 
-    def encode(self, features: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
+    def encode_and_score(self, features: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
         """Encode whole utterances as a stream would, chunk by chunk."""
         num_frames = features.size(1) // self.subsampling_factor
         carried = self.layout.empty(features.size(0))
-        outputs = [self._nothing(features)]
+        encodings, scores = [], []
         for start in range(0, num_frames * self.subsampling_factor, self._shift):
             window = features[:, start : start + self._window]
             valid = (lengths - start).clamp(0, self._window)
-            encodings, carried = self._run(window, valid, carried)
-            outputs.append(encodings)
-        return torch.cat(outputs, dim=1)[:, :num_frames], self.output_lengths(lengths)
+            chunk, chunk_scores, carried = self._run(window, valid, carried)
+            encodings.append(chunk)
+            scores.append(chunk_scores)
+        if not encodings:
+            return self._nothing(features), self._nothing(features)
+        return torch.cat(encodings, dim=1)[:, :num_frames], torch.cat(scores, 1)[:, :num_frames]
 
     def _run(
         self, window: Tensor, lengths: Tensor, carried: CarriedState
-    ) -> tuple[Tensor, CarriedState]:
+    ) -> tuple[Tensor, Tensor, CarriedState]:
         window = F.pad(window, (0, 0, 0, self._window - window.size(1)))
         lacking = torch.zeros_like(carried.cached_val1_0)
         lacking[0, :, 0] = self._window - lengths
-        _, *following = self.graph(window, *carried._replace(cached_val1_0=lacking))
+        scores, *following = self.graph(window, *carried._replace(cached_val1_0=lacking))
         after = CarriedState(*following)
-        return self.layout.returned_encodings(after), after
+        return self.layout.returned_encodings(after), scores, after
 
 
 def _no_streaming() -> UserError:

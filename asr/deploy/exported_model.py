@@ -27,6 +27,7 @@ class ExportedModel:
         self.vocab_size = manifest.vocab_size
         self.num_parameters = manifest.num_parameters
         self.device = torch.device("cpu")
+        self.backend = manifest.format + (" int8" if manifest.options["int8"] else "")
         self.encoder = _encoder(graph(MODEL), manifest)
         self.decoder = ExportedDecoder(graph(DECODER)) if DECODER in manifest.graphs else None
         self._ctc = graph(CTC)
@@ -44,7 +45,8 @@ class ExportedModel:
             UserError: another chunking than the one that was exported.
         """
         self.encoder.check_chunking(chunking)
-        return self.encoder.encode(features, lengths)
+        encodings, _ = self.encoder.encode_and_score(features, lengths)
+        return encodings, self.encoder.output_lengths(lengths)
 
     def ctc_log_probs(self, encodings: Tensor) -> Tensor:
         """Return log posteriors (B, T', V) of encodings (B, T', D)."""

@@ -9,9 +9,8 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor
 
-from asr.deploy.libraries import needs
-from asr.deploy.tracing import ONNX_SUFFIX
-from asr.errors import UserError
+from asr.deploy.tracing import ONNX_PACKAGES, ONNX_SUFFIX
+from asr.errors import UserError, needs_extra
 
 
 class Runner(Protocol):
@@ -25,8 +24,8 @@ class OnnxRunner:
     """A graph in onnxruntime, on the CPU, with as many threads as torch has."""
 
     def __init__(self, path: Path) -> None:
-        needs("onnxruntime")
-        import onnxruntime
+        with needs_extra("ONNX", "onnx", ONNX_PACKAGES):
+            import onnxruntime
 
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = torch.get_num_threads()

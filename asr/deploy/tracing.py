@@ -16,10 +16,11 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from asr.config.export import ExportOptions
 from asr.deploy.graphs import Axes, Graph
-from asr.deploy.libraries import needs_onnx
+from asr.errors import needs_extra
 from asr.files import disk_errors
 
 SUFFIXES = ONNX_SUFFIX, PROGRAM_SUFFIX = ".onnx", ".pt2"
+ONNX_PACKAGES = ("onnx", "onnxruntime", "onnxscript")
 _QUANTISED = ["MatMul", "Gemm"]
 
 
@@ -55,7 +56,9 @@ def trace(graph: Graph) -> ExportedProgram:
 
 
 def _write_onnx(program: ExportedProgram, graph: Graph, path: Path, options: ExportOptions) -> None:
-    needs_onnx()
+    with needs_extra("ONNX", "onnx", ONNX_PACKAGES):
+        import onnxruntime  # noqa: F401 - torch tells what it misses in its own words
+        import onnxscript  # noqa: F401
     with sdpa_kernel(SDPBackend.MATH):
         made = torch.onnx.export(
             program,

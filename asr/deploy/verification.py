@@ -10,11 +10,12 @@ from torch import Tensor
 
 from asr.bundle import Bundle
 from asr.config.export import ExportOptions
+from asr.decoding.hypothesis import Hypothesis
 from asr.decoding.recognizer import Recognizer
 from asr.decoding.self_test import decode_whole
+from asr.deploy.exported_encoders import ExportedEncoder
 from asr.errors import UserError
 from asr.models.chunking import Chunking
-from asr.models.interface import SpeechModel
 from asr.scoring.alignment import align, count_errors
 from asr.text.symbols import SOS_EOS_ID
 
@@ -58,37 +59,52 @@ class Check:
         return asdict(self)
 
 
-def check_export(
-    bundle: Bundle,
-    exported: Bundle,
-    samples: np.ndarray,
-    chunking: Chunking | None,
-    options: ExportOptions,
-) -> Check:
-    """Compare an export with the bundle it was made of.
-
-    Full precision has to give the same tokens, by greedy CTC and by the model's best method, and
-    log-probabilities within `MOST_DIFFERENCE`. int8 may change `max_changed` of the tokens, at
-    least one.
+def expected_results(
+    bundle: Bundle, samples: np.ndarray, chunking: Chunking | None
+) -> dict[str, Hypothesis]:
+    """Return what a bundle recognises, by greedy CTC and by its best method.
 
     Args:
         samples: float32 (N,) of a recording at the model's rate.
-        chunking: what the graphs were made with.
+        chunking: what the graphs are to be made with.
 
     Raises:
-        UserError: the recording says nothing, or the export differs by more than it may.
+        UserError: it recognises nothing.
     """
-    difference = log_prob_difference(bundle, exported, samples, chunking)
-    limit = None if options.int8 else MOST_DIFFERENCE
-    methods = []
-    for method in dict.fromkeys(["ctc-greedy", Recognizer(bundle).method]):
-        ours = decode_whole(Recognizer(bundle, method, chunking=chunking), samples)
-        theirs = decode_whole(Recognizer(exported, method), samples)
-        if not ours.tokens:
+    results = {}
+    for method in ("ctc-greedy", Recognizer(bundle).method):
+        results[method] = decode_whole(Recognizer(bundle, method, chunking=chunking), samples)
+        if not results[method].tokens:
             raise UserError(
                 f"{method} recognises nothing in the test recording, which proves nothing",
                 todo="Give a recording of speech with --test-audio.",
             )
+    return results
+
+
+def check_export(
+    bundle: Bundle,
+    exported: Bundle,
+    samples: np.ndarray,
+    expected: dict[str, Hypothesis],
+    options: ExportOptions,
+) -> Check:
+    """Compare an export with the bundle it was made of.
+
+    Full precision has to give the tokens that are expected and log-probabilities within
+    `MOST_DIFFERENCE`. int8 may change `max_changed` of the tokens, at least one.
+
+    Args:
+        samples: as for `expected_results`, which gave `expected`.
+
+    Raises:
+        UserError: the export differs by more than it may.
+    """
+    difference = log_prob_difference(bundle, exported, samples)
+    limit = None if options.int8 else MOST_DIFFERENCE
+    methods = []
+    for method, ours in expected.items():
+        theirs = decode_whole(Recognizer(exported, method), samples)
         changed = _token_errors(ours.tokens, theirs.tokens)
         methods.append(MethodCheck(method, ours.tokens, ours.text, theirs.text, changed))
     rate = bundle.config.features_params.sampling_rate
@@ -122,9 +138,7 @@ def _token_errors(ours: list[int], theirs: list[int]) -> int:
 
 
 @torch.inference_mode()
-def log_prob_difference(
-    bundle: Bundle, exported: Bundle, samples: np.ndarray, chunking: Chunking | None
-) -> float:
+def log_prob_difference(bundle: Bundle, exported: Bundle, samples: np.ndarray) -> float:
     """Return by how much CTC's log-probabilities differ on the recording and two of its beginnings.
 
     `<sos/eos>` is left out, which CTC never emits.
@@ -134,19 +148,16 @@ def log_prob_difference(
     lengths = torch.tensor([max(int(len(features) * share), factor) for share in _LENGTHS])
     batch = torch.nn.functional.pad(features, (0, 0, 0, max(int(lengths.max()) - len(features), 0)))
     repeated = batch[None].repeat(len(lengths), 1, 1)
-    ours = _scores(bundle.model, repeated, lengths, chunking)
-    theirs = _scores(exported.model, repeated, lengths, None)
-    encoded = bundle.model.encoder.output_lengths(lengths).tolist()
-    differences = [
-        (a[:length] - b[:length]).abs().max().item()
-        for a, b, length in zip(ours, theirs, encoded, strict=True)
-    ]
-    return max(differences)
+    encoder = exported.model.encoder
+    assert isinstance(encoder, ExportedEncoder)
+    encodings, encoded = bundle.model.encode(repeated, lengths, encoder.chunking)
+    expected = bundle.model.ctc_log_probs(encodings)
+    encodings, scored = encoder.encode_and_score(repeated, lengths)
+    found = exported.model.ctc_log_probs(encodings)
+    real = torch.arange(expected.size(1)) < encoded[:, None]
+    return max(_largest(expected - found, real), _largest(expected - scored, real))
 
 
-def _scores(
-    model: SpeechModel, features: Tensor, lengths: Tensor, chunking: Chunking | None
-) -> Tensor:
-    encodings, _ = model.encode(features, lengths, chunking)
-    scores = model.ctc_log_probs(encodings)
-    return torch.cat([scores[..., :SOS_EOS_ID], scores[..., SOS_EOS_ID + 1 :]], dim=-1)
+def _largest(difference: Tensor, real: Tensor) -> float:
+    labels = torch.arange(difference.size(-1)) != SOS_EOS_ID
+    return difference[real][:, labels].abs().max().item()

@@ -65,6 +65,8 @@ class AsrModel(nn.Module):
         vocab_size: V, blank (0), `<sos/eos>` (1) and `<unk>` (2) included.
     """
 
+    backend = "torch"
+
     def __init__(self, config: ExperimentConfig, vocab_size: int) -> None:
         super().__init__()
         num_features = config.features_params.num_mel_bins

@@ -55,6 +55,10 @@ class SpeechModel(Protocol):
         """Trainable parameters."""
 
     @property
+    def backend(self) -> str:
+        """What computes it, for results: `torch`, `onnx`, `onnx-streaming int8`, …"""
+
+    @property
     def device(self) -> torch.device:
         """Where it computes."""
 

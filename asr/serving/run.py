@@ -14,10 +14,10 @@ from types import FrameType
 import torch
 import uvicorn
 
-from asr.bundle import load_bundle
+from asr.config.export import Backend
 from asr.config.serving import ServerConfig
 from asr.decoding.resources import ResourcePaths, load_resources
-from asr.devices import pick_device
+from asr.deploy.backends import load_for_backend
 from asr.errors import UserError
 from asr.serving.app import make_app
 from asr.serving.keys import load_keys
@@ -40,6 +40,7 @@ class ServeRequest:
         keys: the file of API keys, None for the environment's.
         method: of files; None for the best that the model has.
         overrides: decoding options of files, `option=value`.
+        backend: what runs the model.
     """
 
     bundle: Path
@@ -51,6 +52,7 @@ class ServeRequest:
     overrides: tuple[str, ...] = ()
     resources: ResourcePaths = field(default_factory=ResourcePaths)
     device: str = "auto"
+    backend: Backend = "torch"
 
 
 def serve(request: ServeRequest) -> None:
@@ -140,9 +142,8 @@ def _listen(host: str, port: int) -> socket.socket:
 def _service(request: ServeRequest) -> Service:
     options = request.config.serving
     keys = load_keys(request.keys)
-    device = pick_device(request.device)
-    bundle = load_bundle(request.bundle, device)
-    resources = load_resources(request.resources, bundle, device)
+    bundle = load_for_backend(request.bundle, request.backend, request.device)
+    resources = load_resources(request.resources, bundle, bundle.model.device)
     recognizer = StreamingRecognizer(bundle, request.config.streaming, resources)
     decoder = FileDecoder(
         bundle=request.bundle.resolve(),
@@ -150,6 +151,7 @@ def _service(request: ServeRequest) -> Service:
         resources=request.resources,
         overrides=request.overrides,
         device=request.device,
+        backend=request.backend,
         threads=options.compute_threads,
         max_seconds=options.max_upload_seconds,
     )

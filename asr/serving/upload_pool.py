@@ -20,6 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from asr.config.export import Backend
 from asr.errors import UserError
 from asr.serving.errors import RefusedError
 
@@ -44,6 +45,7 @@ class FileDecoder:
         device: as `--device` names it.
         threads: that a process may compute with.
         max_seconds: longest audio.
+        backend: what runs the model.
     """
 
     bundle: Path
@@ -53,6 +55,7 @@ class FileDecoder:
     device: str
     threads: int
     max_seconds: float
+    backend: Backend = "torch"
 
     def load(self) -> Recognizer:
         """Load the model.
@@ -62,14 +65,12 @@ class FileDecoder:
         """
         import torch
 
-        from asr.bundle import load_bundle
         from asr.decoding.resources import load_resources
-        from asr.devices import pick_device
+        from asr.deploy.backends import load_for_backend
 
         torch.set_num_threads(self.threads)
-        device = pick_device(self.device)
-        bundle = load_bundle(self.bundle, device)
-        return self.recognizer(bundle, load_resources(self.resources, bundle, device))
+        bundle = load_for_backend(self.bundle, self.backend, self.device)
+        return self.recognizer(bundle, load_resources(self.resources, bundle, bundle.model.device))
 
     def recognizer(self, bundle: Bundle, resources: Resources) -> Recognizer:
         """Return what decodes with a loaded model.

@@ -59,7 +59,6 @@ class StreamingRecognizer:
         self.passes = Passes(bundle, self.options, resources, decoding)
         self.method = self.passes.method
         self.extractor = FbankExtractor(bundle.config.features_params)
-        self._device = bundle.model.device
 
     @classmethod
     def load(
@@ -144,7 +143,7 @@ class StreamingRecognizer:
     ) -> tuple[Tensor, Tensor]:
         """Encode a chunk and its look-ahead (B, T, F): the chunk's (B, T', D), lengths (B,)."""
         model, size = self.bundle.model, self.chunk_features
-        features, lengths = features.to(self._device), lengths.to(self._device)
+        features, lengths = features.to(model.device), lengths.to(model.device)
         shorter = lengths if bool((lengths < features.size(1)).any()) else None
         features = model.normalise(features)
         encodings, following = model.encoder.step(
