@@ -11,8 +11,8 @@ from torch import Tensor
 from asr.bundle import Bundle, load_bundle
 from asr.config.decoding import DecodingOptions
 from asr.config.streaming import StreamingOptions
-from asr.data.dataset import collate_features
-from asr.data.features import FbankExtractor
+from asr.data.batches.dataset import collate_features
+from asr.data.features.fbank import FbankExtractor
 from asr.decoding.resources import NO_RESOURCES, Resources
 from asr.decoding.searches.greedy import best_symbols
 from asr.devices import memory_errors
@@ -96,7 +96,7 @@ class StreamingRecognizer:
         Raises:
             UserError: audio of this rate cannot be resampled while it arrives.
         """
-        rate = sampling_rate or self.extractor.params.sampling_rate
+        rate = self.extractor.params.sampling_rate if sampling_rate is None else sampling_rate
         with torch.inference_mode():
             state = self.bundle.model.encoder.initial_state(1, self.chunking)
         return StreamingSession(self, rate, StreamState(state))

@@ -39,6 +39,11 @@ class StreamState:
         """Its share of the batch's memory."""
         return self._batch.state.nbytes // self._batch.size
 
+    @property
+    def batch(self) -> EncoderState:
+        """The batch that it is a row of."""
+        return self._batch.state
+
     def alone(self) -> EncoderState:
         """Return the state as a batch of one."""
         return select_streams(self._batch.state, [self._row])

@@ -14,11 +14,12 @@ from torch.utils.data import DataLoader
 
 from asr.config.schema import ExperimentConfig
 from asr.data.augmentation import WaveformAugmenter
-from asr.data.dataset import Batch, SpeechDataset
-from asr.data.feasibility import cut_text
-from asr.data.feature_cache import FeatureCache
-from asr.data.features import FbankExtractor, compute_statistics
-from asr.data.sampling import GlobalBatchSampler
+from asr.data.batches.dataset import Batch, SpeechDataset
+from asr.data.batches.feasibility import cut_text
+from asr.data.batches.sampling import GlobalBatchSampler
+from asr.data.features.cache import FeatureCache
+from asr.data.features.fbank import FbankExtractor
+from asr.data.features.statistics import compute_statistics
 from asr.data.shards.reading import ShardedCuts
 from asr.errors import UserError
 from asr.files import disk_errors

@@ -11,9 +11,9 @@ import torch
 from asr.bundle import load_bundle
 from asr.config.encoders import ConformerEncoderParams
 from asr.config.training import OneCycleParams, WarmupNoamParams
-from asr.data.cuts import load_cuts
-from asr.data.dataset import SpeechDataset
-from asr.data.features import FbankExtractor
+from asr.data.batches.dataset import SpeechDataset
+from asr.data.features.fbank import FbankExtractor
+from asr.data.manifests.cuts import load_cuts
 from asr.errors import UserError
 from asr.files import read_json
 from asr.tensors import load_tensors

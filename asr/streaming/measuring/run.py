@@ -11,10 +11,10 @@ from lhotse.cut import Cut
 from asr.alignment.utterances import align_batch
 from asr.bundle import Bundle
 from asr.config.streaming import SecondPass, StreamingOptions
-from asr.data.cuts import load_cuts
-from asr.data.feasibility import split_feasible
-from asr.data.features import FbankExtractor
-from asr.data.sampling import duration_batches
+from asr.data.batches.feasibility import split_feasible
+from asr.data.batches.sampling import duration_batches
+from asr.data.features.fbank import FbankExtractor
+from asr.data.manifests.cuts import load_cuts
 from asr.decoding.corpus import (
     Decoded,
     check_lengths,

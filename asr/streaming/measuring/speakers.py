@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from lhotse.cut import Cut
 
-from asr.data.features import load_samples
+from asr.data.features.loading import load_samples
 from asr.decoding.hypothesis import Hypothesis
 from asr.streaming.measuring.clock import VirtualClock
 from asr.streaming.recognizer import StreamingRecognizer
