@@ -16,9 +16,6 @@
 #   --methods "A B …"     decoding methods; asr decode --list-methods prints all. The model must
 #                         have what they need
 #   --chunk-size N        also decode in simulated streaming, N encoder frames a chunk (0: do not)
-#   --stream-chunks "A …" also decode as live speech, in chunks of so many milliseconds, with error
-#                         rates and delays (640 320 160 where the conf trains on chunks of all
-#                         sizes, its own where on one, else none; none: do not)
 #   --num-gpus N          training processes a machine (0: one a GPU; without GPUs one a core, up
 #                         to four). They share the same batches: their number changes nothing but
 #                         the random numbers of dropout
@@ -45,7 +42,10 @@ cd "$recipe_dir" || exit 1
 . "$recipe_root/utils/stages.sh"
 # shellcheck source=utils/language_models.sh
 . "$recipe_root/utils/language_models.sh"
-help_files=("$recipe_root/utils/recipe.sh" "$recipe_root/utils/language_models.sh")
+# shellcheck source=utils/live_speech.sh
+. "$recipe_root/utils/live_speech.sh"
+help_files=("$recipe_root/utils/recipe.sh" "$recipe_root/utils/language_models.sh"
+  "$recipe_root/utils/live_speech.sh")
 
 stage=0
 stop_stage=7
@@ -59,7 +59,6 @@ features=stored
 fail_on=
 methods="ctc-greedy ctc-prefix-beam attention attention-rescoring joint"
 chunk_size=0
-stream_chunks=
 num_gpus=0
 num_nodes=1
 node_rank=0
@@ -98,7 +97,7 @@ recipe_begin() {
     option_error "$train_config changes samples at random, which stored features cannot follow:\
  give --features on-the-fly"
   fi
-  recipe_stream_begin
+  live_speech_begin
   language_models_begin
   recipe_folders
 }
@@ -118,18 +117,6 @@ recipe_rehearse() {
   marker_dir=rehearsal/.stages log_dir=rehearsal/log
   run_stage 0 "rehearsal corpus" --in local/rehearse.py --out rehearsal/corpus \
     -- python local/rehearse.py rehearsal/corpus
-}
-
-# Settles --stream-chunks; the conf's own come from asr config.
-recipe_stream_begin() {
-  local chunk
-  stream_chunks=${stream_chunks:-$live_chunks}
-  if [ "$stream_chunks" = none ]; then stream_chunks=; fi
-  for chunk in $stream_chunks; do
-    if [[ ! $chunk =~ ^[1-9][0-9]*$ ]]; then
-      option_error "--stream-chunks takes whole milliseconds, such as '640 320', or none, not '$chunk'"
-    fi
-  done
 }
 
 # Sets the folders that follow from $data and $exp_name; call it again after changing them.
@@ -291,7 +278,7 @@ decode_splits() {
       recipe_decode "decoding of $split in chunks" "$split" "$chunk_size" \
         --chunk-size "$chunk_size"
     fi
-    if [ -n "$stream_chunks" ]; then recipe_stream "$split"; fi
+    if [ -n "$stream_chunks" ]; then decode_live_speech "$split"; fi
   done
 }
 
@@ -300,26 +287,6 @@ recipe_decode_folders() {
   local method suffix=
   if [ "$2" -gt 0 ]; then suffix=-chunk$2; fi
   for method in $methods; do printf '%s\n' "$exp_dir/decode/$1/$method$suffix"; done
-}
-
-# The folders of split $1 decoded as live speech, one a chunk and pass.
-recipe_stream_folders() {
-  local chunk method
-  for chunk in $stream_chunks; do
-    for method in $live_methods; do
-      printf '%s\n' "$exp_dir/decode/$1/streaming-${chunk}ms-$method"
-    done
-  done
-}
-
-recipe_stream() {
-  local split=$1 folder chunk arguments=() outputs=()
-  for chunk in $stream_chunks; do arguments+=(--chunk-ms "$chunk"); done
-  for folder in $(recipe_stream_folders "$split"); do outputs+=(--out "$folder/summary.json"); done
-  run_stage 5 "streaming of $split" --in "$exp_dir/bundle" --in "$(cuts_of "$split")" \
-    "${outputs[@]}" \
-    -- asr stream --bundle "$exp_dir/bundle" --cuts "$(cuts_of "$split")" --split "$split" \
-    --output-dir "$exp_dir/decode/$split" "${arguments[@]}"
 }
 
 # recipe_decode TITLE SPLIT CHUNK_SIZE [OPTION…]
@@ -345,7 +312,7 @@ score_splits() {
     outputs+=(--out "$results/$split.md") scores+=(--in "$results/$split.json")
     for folder in $(recipe_decode_folders "$split" "$trained_chunk_size") \
       $(if [ "$chunk_size" -gt 0 ]; then recipe_decode_folders "$split" "$chunk_size"; fi) \
-      $(recipe_stream_folders "$split"); do
+      $(live_speech_folders "$split"); do
       inputs+=(--in "$folder/hyps.jsonl") folders+=("$folder")
     done
   done

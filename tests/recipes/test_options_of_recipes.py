@@ -17,7 +17,7 @@ from tests.recipes.conftest import copy_recipe
         ("alimeeting", "--microphone near --channel 1", "--channel is of the array"),
         ("wenetspeech", "--subset XL", "--subset takes S, M or L, not 'XL'"),
         ("yesno", "--methods ctc-prefix-beam+hotwords", "+hotwords need --hotwords FILE"),
-        ("yesno", "--stream-chunks 320ms", "--stream-chunks takes whole milliseconds, such as"),
+        ("yesno", "--stream-chunks 320ms", "--stream-chunks takes milliseconds, such as"),
         ("yesno", "--methods k2-hlg-rescoring", "k2-hlg-rescoring"),
         ("yesno", "--rescoring-ngram none.arpa", "--rescoring-ngram"),
         ("wenetspeech", "", "ask for the password at https://wenet-e2e.github.io/WenetSpeech/"),

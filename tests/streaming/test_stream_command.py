@@ -257,6 +257,21 @@ def test_folders_are_scored_beside_the_offline_ones(
     assert "160 ms" in (tmp_path / "results" / "test.md").read_text()
 
 
+def test_a_model_without_decoder_has_one_pass(
+    decoding_kit: DecodingKit, cuts_path: Path, tmp_path: Path
+) -> None:
+    arguments = ["--cuts", str(cuts_path), "--split", "test", "--output-dir", str(tmp_path)]
+    options = ["--chunk-ms", "640", "--set", "first_pass=ctc-greedy", "--endpointing"]
+    bundle = str(decoding_kit.ctc_bundle)
+    assert main(["stream", "--bundle", bundle, *arguments, *options]) == 0
+    (folder,) = tmp_path.iterdir()
+    assert folder.name == "streaming-640ms-ctc-greedy"
+    live = read_json(folder / "summary.json")["live"]
+    assert (live["first_pass"], live["second_pass"]) == ("ctc-greedy", "none")
+    assert live["endpointing"]
+    assert live["flicker"] in (None, 0.0)  # greedy takes nothing back
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [
