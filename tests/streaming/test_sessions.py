@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import gc
+import itertools
+import threading
 
 import numpy as np
 import pytest
@@ -151,6 +153,27 @@ def test_hotwords_and_language_models(first_pass: str) -> None:
             assert session.finals[0].first_pass.tokens == theirs.tokens
         changed += session.finish().tokens != stream(plain.session(), samples).tokens
     assert changed
+
+
+def test_one_thread_may_push_while_another_advances(recognizer: StreamingRecognizer) -> None:
+    recordings = [speech(16_000, seed=n) for n in range(3)]
+    sessions = [recognizer.session() for _ in recordings]
+
+    def speak() -> None:
+        sources = [packets(samples, (40, 100), seed=0) for samples in recordings]
+        for together in itertools.zip_longest(*sources):
+            for session, packet in zip(sessions, together, strict=True):
+                session.end_input() if packet is None else session.push(packet)
+        for session in sessions:
+            session.end_input()
+
+    speaker = threading.Thread(target=speak)
+    speaker.start()
+    while not all(session.finished for session in sessions):
+        recognizer.advance(sessions)
+    speaker.join()
+    for session, samples in zip(sessions, recordings, strict=True):
+        assert session.finish().tokens == stream(recognizer.session(), samples).tokens
 
 
 @pytest.mark.parametrize("first_pass", ["ctc-greedy", "ctc-prefix-beam"])
