@@ -11,6 +11,7 @@ import pytest
 import torch
 
 from asr.config.decoding import DecodingOptions
+from asr.config.loading import build
 from asr.config.streaming import StreamingOptions
 from asr.decoding.hotwords.scorer import hotword_scorer
 from asr.decoding.resources import Resources
@@ -68,6 +69,7 @@ def test_a_finished_session_takes_nothing(recognizer: StreamingRecognizer) -> No
     with pytest.raises(UserError, match="has ended"):
         session.accept(speech(10, seed=1))
     assert session.finish() is result
+    assert session.nbytes < 20_000  # of what it heard, only the text is kept
     assert recognizer.advance([session]) == 0
 
 
@@ -113,6 +115,21 @@ def test_passes_that_the_model_cannot_do_are_refused() -> None:
 )
 def test_chunks_as_asked_for(options: dict, expected: Chunking) -> None:
     assert StreamingRecognizer(BUNDLE, StreamingOptions(**options)).chunking == expected
+
+
+@pytest.mark.parametrize(
+    ("options", "complaint"),
+    [
+        ({"chunk_ms": 320, "chunk_size": 8}, "not both"),
+        ({"chunk_size": 0}, "chunk_size"),
+        ({"max_segment": 0.5}, "max_segment"),
+        ({"endpoints": {"rule6": {}}}, "rule6"),
+        ({"endpoints": {"rule1": {"min_trailing_silence": -1}}}, "min_trailing_silence"),
+    ],
+)
+def test_impossible_options_are_one_line(options: dict, complaint: str) -> None:
+    with pytest.raises(UserError, match=complaint):
+        build(StreamingOptions, options, source="streaming")
 
 
 def test_the_chunks_of_the_training() -> None:
