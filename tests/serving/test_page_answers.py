@@ -241,6 +241,7 @@ def test_a_refusal_is_told(
     shown.page.wait_for_selector("#message:visible")
     shown.wait("idle")
     assert words in shown.text("#message")
+    assert shown.page.is_visible("#empty")
     assert len(shown.connections) == 1
     if focus:
         assert shown.page.evaluate("document.activeElement.id") == focus
