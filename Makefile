@@ -49,6 +49,8 @@ bench: setup
 	$(BIN)/python benchmarks/decoding.py
 	$(BIN)/python benchmarks/ngram.py
 	$(BIN)/python benchmarks/augmentation.py
+	$(BIN)/python benchmarks/streaming.py
+	$(BIN)/python benchmarks/serving.py
 
 clean:
 	rm -rf $(VENV) build *.egg-info .mypy_cache .ruff_cache .pytest_cache

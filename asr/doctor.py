@@ -49,6 +49,21 @@ OPTIONAL = (
     Optional(
         "silero-vad", "silero_vad", "asr transcribe by voice activity", "pip install silero-vad"
     ),
+    Optional("fastapi", "fastapi", "asr serve", "pip install 'asr-toolkit[serve]'"),
+    Optional("uvicorn", "uvicorn", "asr serve", "pip install 'asr-toolkit[serve]'"),
+    Optional("httpx", "httpx", "asr client", "pip install 'asr-toolkit[client]'"),
+    Optional(
+        "websockets",
+        "websockets",
+        "asr serve, asr client",
+        "pip install 'asr-toolkit[serve,client]'",
+    ),
+    Optional(
+        "sounddevice",
+        "sounddevice",
+        "asr client --microphone",
+        "pip install 'asr-toolkit[client]'",
+    ),
     Optional(
         "distributed", "distributed", "asr create-dataset on a cluster", "pip install distributed"
     ),

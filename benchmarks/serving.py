@@ -125,7 +125,9 @@ class Driver:
         await asyncio.sleep(wait)
         try:
             address = f"ws://127.0.0.1:{self._port}/v1/stream"
-            async with connect(address, compression=None, open_timeout=30) as connection:
+            async with connect(
+                address, compression=None, open_timeout=30, ping_interval=None
+            ) as connection:
                 start = {"type": "start", "sampling_rate": self._rate, "encoding": "s16le"}
                 await connection.send(json.dumps(start))
                 ready = json.loads(await connection.recv())
@@ -287,8 +289,7 @@ def render(
 
 Written by `python benchmarks/serving.py`: {os.cpu_count()} cores ({platform.machine()}), shared by
 server and driver; load average of the machine before the measurement {load_before:.1f}.
-{options.seconds:.0f} s of speech a session, chunks of {options.chunk_ms:.0f} ms, attention rescoring
-at endpoints where the model has a decoder.
+{options.seconds:.0f} s of speech a session, chunks of {options.chunk_ms:.0f} ms, default passes.
 
 {how}
 

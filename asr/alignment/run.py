@@ -17,12 +17,12 @@ from asr.alignment.delay import DelayMeter, EmissionDelay
 from asr.alignment.formats import FORMATS
 from asr.alignment.utterances import AlignedUtterance, align_batch
 from asr.bundle import Bundle
-from asr.data.cuts import load_cuts
-from asr.data.feasibility import split_feasible
-from asr.data.features import FbankExtractor
-from asr.data.reasons import Reason
-from asr.data.rejections import Rejection, count_reasons, nothing_usable, write_rejections
-from asr.data.sampling import duration_batches
+from asr.data.batches.feasibility import split_feasible
+from asr.data.batches.sampling import duration_batches
+from asr.data.faults.reasons import Reason
+from asr.data.faults.rejections import Rejection, count_reasons, nothing_usable, write_rejections
+from asr.data.features.fbank import FbankExtractor
+from asr.data.manifests.cuts import load_cuts
 from asr.files import check_writable, write_json
 from asr.progress import progress_bar
 from asr.provenance import git_commit

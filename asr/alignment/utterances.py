@@ -9,9 +9,10 @@ import torch
 from lhotse.cut import Cut
 
 from asr.bundle import Bundle
-from asr.data.dataset import collate_features
-from asr.data.feasibility import cut_text
-from asr.data.features import FbankExtractor, load_finite_features
+from asr.data.batches.dataset import collate_features
+from asr.data.batches.feasibility import cut_text
+from asr.data.features.fbank import FbankExtractor
+from asr.data.features.loading import load_finite_features
 from asr.decoding.base import scores_not_finite
 from asr.decoding.forced_alignment import align_tokens
 from asr.decoding.hypothesis import Hypothesis

@@ -35,7 +35,7 @@ def command(
     config = load_config(config_path, overrides)
     from asr.data.augmentation.pictures import can_draw
     from asr.data.augmentation.preview import PreviewRequest, preview
-    from asr.data.cuts import load_cuts
+    from asr.data.manifests.cuts import load_cuts
 
     request = PreviewRequest(
         augmentation=config.augmentation,

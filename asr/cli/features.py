@@ -9,7 +9,7 @@ import click
 
 from asr.cli.options import PATH, asked_speeds, config_option, set_option
 from asr.config.loading import load_config
-from asr.data.extraction import FeatureJob, plan_extraction, run_extraction
+from asr.data.features.extraction import FeatureJob, plan_extraction, run_extraction
 
 
 @click.command("features")

@@ -7,9 +7,9 @@ from pathlib import Path
 import click
 
 from asr.cli.options import PATH
-from asr.data.corpus_tables import parse_columns
+from asr.data.faults.rejections import name_rejections
 from asr.data.layouts import LAYOUTS
-from asr.data.rejections import name_rejections
+from asr.data.tables.corpora import parse_columns
 from asr.recipes.create import RecipeRequest, init_recipe
 from asr.recipes.files import decisions_table
 

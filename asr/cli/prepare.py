@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from asr.cli.options import PATH
-from asr.data.manifests import prepare_manifests
+from asr.data.manifests.preparation import prepare_manifests
 
 
 @click.command("prepare")

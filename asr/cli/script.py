@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NoReturn
 
-from asr.data.tables import TableRow, write_table
+from asr.data.tables.rows import TableRow, write_table
 from asr.errors import UserError, tell_mistake
 from asr.files import check_writable, disk_errors
 

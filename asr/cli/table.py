@@ -8,7 +8,9 @@ from typing import get_args
 import click
 
 from asr.cli.options import PATH
-from asr.data.corpus_tables import (
+from asr.data.faults.rejections import name_rejections
+from asr.data.layouts import LAYOUTS
+from asr.data.tables.corpora import (
     SplitBy,
     TableRequest,
     parse_columns,
@@ -16,8 +18,6 @@ from asr.data.corpus_tables import (
     parse_splits,
     write_tables,
 )
-from asr.data.layouts import LAYOUTS
-from asr.data.rejections import name_rejections
 
 _LAYOUTS = "\n\n".join(f"{layout.name}: {layout.about}" for layout in LAYOUTS.values())
 

@@ -9,7 +9,7 @@ import click
 from asr.cli.options import PATH, set_option
 from asr.config.features import FbankParams
 from asr.config.loading import load_config
-from asr.data.reasons import rejecting_reasons
+from asr.data.faults.reasons import rejecting_reasons
 from asr.data.validation import CtcRule, ValidationOptions, validate_split
 from asr.text.tokenizers import load_tokenizer
 

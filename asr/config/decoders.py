@@ -49,7 +49,9 @@ class CTCLossParams(Params):
 
     `intermediate_weight`: share of the loss taken by the intermediate CTC layers (Lee & Watanabe
     2021). `consistency_weight`: CR-CTC (Yao et al. 2024), the weight of the symmetric KL term
-    between two differently masked views of each utterance; 0 trains on one view.
+    between two differently masked views of each utterance; 0 trains on one view. `delay_penalty`:
+    what a label loses (natural logarithm) for each encoder frame that it begins later, so that a
+    model that streams does not wait for more than it needs (Yao et al. 2023).
     """
 
     intermediate_weight: float = Field(0.3, ge=0, lt=1)
@@ -57,6 +59,21 @@ class CTCLossParams(Params):
     ctc_implementation: Literal["torch", "k2"] = Field(
         "torch", description="the same numbers from either; k2 has to be installed"
     )
+    delay_penalty: float = Field(
+        0.0, ge=0, allow_inf_nan=False, description="0: plain CTC; 0.002 to 0.01 is a start"
+    )
+    delay_penalty_start: int = Field(
+        2000,
+        ge=0,
+        description="steps of plain CTC before it: a model that has not learned to listen yet "
+        "would learn to guess early",
+    )
+
+    @model_validator(mode="after")
+    def _delay_penalty_fits(self) -> CTCLossParams:
+        if self.delay_penalty and self.ctc_implementation == "k2":
+            raise ValueError("delay_penalty needs ctc_implementation: torch")
+        return self
 
 
 class MultiTaskCTCEntropyLossParams(CTCLossParams):
@@ -86,6 +103,12 @@ class LfMmiLossParams(CTCLossParams):
     search_beam: float = Field(20.0, gt=0, allow_inf_nan=False)
     lattice_beam: float = Field(10.0, gt=0, allow_inf_nan=False)
     max_active_states: int = Field(10_000, ge=1)
+
+    @model_validator(mode="after")
+    def _no_delay_penalty(self) -> LfMmiLossParams:
+        if self.delay_penalty:
+            raise ValueError("delay_penalty is for CTC, not for LfMmiLoss")
+        return self
 
 
 LOSSES: dict[str, type[Params]] = {

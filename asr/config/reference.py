@@ -11,6 +11,7 @@ from asr.config.base import Params
 from asr.config.decoders import JointCTCAttentionDecoderParams
 from asr.config.language_model import LmConfig, LmTrainingParams
 from asr.config.schema import ExperimentConfig
+from asr.config.serving import ServerConfig
 
 _INTRODUCTION = """# Configuration
 
@@ -31,6 +32,12 @@ CONF` prints one with every default filled in.
 """
 
 
+_SERVER = """# Server
+
+The conf file of `asr serve --config CONF`; `--set serving.max_sessions=8` overrides a key.
+"""
+
+
 def render_reference() -> str:
     """Return the reference as markdown."""
     parts = [_INTRODUCTION, "## Classes by part\n", _class_table(ExperimentConfig)]
@@ -46,6 +53,11 @@ def render_reference() -> str:
     for name, params in LmConfig.pairs["language_model"].items():
         parts += [f"## language_model: {name}\n", _describe(params)]
     parts += ["## training of a language model\n", _describe(LmTrainingParams)]
+    parts.append(_SERVER)
+    for name in ("serving", "streaming"):
+        section = ServerConfig.model_fields[name].annotation
+        assert isinstance(section, type) and issubclass(section, Params)
+        parts += [f"## {name}\n", _describe(section)]
     return "\n".join(parts).rstrip() + "\n"
 
 

@@ -104,12 +104,13 @@ class StreamingOptions(Params):
     beam_size: int | None = Field(
         None, ge=1, le=1000, description="of the first pass; null: what the bundle decodes with"
     )
-    stability: float = Field(
-        1.0,
-        gt=0.5,
-        le=1,
-        description="ctc-prefix-beam: share of the beam's probability that has to agree on a "
-        "beginning before it is shown as stable; 1.0: the search can no longer change it",
+    stability: float | None = Field(
+        0.64,
+        ge=0,
+        allow_inf_nan=False,
+        description="ctc-prefix-beam: seconds of audio for which the best hypothesis has begun in "
+        "the same way before that beginning is shown as stable; null: only what the search can no "
+        "longer change, which is exact and late",
     )
     endpoints: EndpointRules = Field(EndpointRules(), description="when a segment ends")
     max_segment: float | None = Field(

@@ -12,11 +12,11 @@ from typing import Any
 import torch
 from lhotse.cut import Cut
 
-from asr.data.cuts import load_cuts
-from asr.data.feasibility import cut_text
-from asr.data.features import load_finite_features
+from asr.data.batches.feasibility import cut_text
+from asr.data.batches.sampling import duration_batches
+from asr.data.features.loading import load_finite_features
 from asr.data.formats.ctm import write_ctm
-from asr.data.sampling import duration_batches
+from asr.data.manifests.cuts import load_cuts
 from asr.decoding.hypothesis import Hypothesis
 from asr.decoding.recognizer import Recognizer
 from asr.decoding.timing import ctm_words

@@ -12,8 +12,8 @@ from asr.bundle import Bundle, load_bundle
 from asr.config.decoding import DecodingOptions, check_method, default_method
 from asr.config.loading import override_section
 from asr.config.transcription import TranscriptionOptions
-from asr.data.dataset import collate_features
-from asr.data.features import FbankExtractor
+from asr.data.batches.dataset import collate_features
+from asr.data.features.fbank import FbankExtractor
 from asr.decoding.base import model_parts
 from asr.decoding.hypothesis import Hypothesis
 from asr.decoding.long_audio.decode import decode_recording

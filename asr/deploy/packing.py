@@ -8,8 +8,8 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from asr.data.cuts import load_cuts
-from asr.data.wav import write_wav
+from asr.data.audio.wav import write_wav
+from asr.data.manifests.cuts import load_cuts
 from asr.decoding.recognizer import Recognizer
 from asr.errors import UserError
 from asr.files import atomic_writer, disk_errors, read_json, write_json

@@ -109,6 +109,7 @@ class AsrModel(nn.Module):
         tokens: Tensor,
         token_lengths: Tensor,
         chunking: Chunking | None = None,
+        step: int | None = None,
     ) -> Evaluation:
         """Encode a batch and return its losses, each summed over its utterances.
 
@@ -116,6 +117,7 @@ class AsrModel(nn.Module):
             features: raw (B, T, F), or (2 * B, T, F) when two views of each utterance are trained.
             lengths: (B,) or (2 * B,) frames.
             tokens: (B, U) labels with token_lengths (B,).
+            step: of the training, for losses that change as it goes on; None outside of it.
 
         Returns:
             the losses: `loss`, what to minimise, and its parts `ctc` (or `mmi`), `attention`,
@@ -125,7 +127,7 @@ class AsrModel(nn.Module):
         encodings, lengths, intermediates = self.encoder.forward_with_intermediates(
             self.normaliser(features), lengths, chunking
         )
-        parts = self._losses(encodings, lengths, intermediates, tokens, token_lengths)
+        parts = self._losses(encodings, lengths, intermediates, tokens, token_lengths, step)
         losses = {"loss": self._combine(parts), **{k: v.detach() for k, v in parts.items()}}
         return Evaluation(losses, encodings, lengths)
 
@@ -136,11 +138,12 @@ class AsrModel(nn.Module):
         intermediates: list[Tensor],
         tokens: Tensor,
         token_lengths: Tensor,
+        step: int | None,
     ) -> dict[str, Tensor]:
         views = len(encodings) // len(tokens)
         tokens, token_lengths = tokens.repeat(views, 1), token_lengths.repeat(views)
         log_probs = self.ctc_log_probs(encodings)
-        loss = self.label_loss(log_probs, lengths, tokens, token_lengths)
+        loss = self.label_loss(log_probs, lengths, tokens, token_lengths, step)
         parts = {self.label_loss.name: loss / views}
         if intermediates:
             losses = [

@@ -16,23 +16,37 @@ from asr.k2.lattices import Beams
 from asr.k2.library import load_k2
 from asr.k2.losses import ctc_loss as k2_ctc_loss
 from asr.k2.losses import denominator_graph, total_log_probs
+from asr.models.delay_penalty import delay_penalised_ctc_loss
 from asr.models.losses import ctc_loss
 from asr.text.symbols import SOS_EOS_ID
 
 
 class CTCLoss(nn.Module):
-    """CTC (Graves et al. 2006), by torch or by k2."""
+    """CTC (Graves et al. 2006), by torch or by k2; in training perhaps with a delay penalty."""
 
     name: ClassVar[str] = "ctc"
 
     def __init__(self, params: CTCLossParams) -> None:
         super().__init__()
+        self.params = params
         self.ctc = _ctc(params)
 
     def forward(
-        self, log_probs: Tensor, lengths: Tensor, tokens: Tensor, token_lengths: Tensor
+        self,
+        log_probs: Tensor,
+        lengths: Tensor,
+        tokens: Tensor,
+        token_lengths: Tensor,
+        step: int | None = None,
     ) -> Tensor:
-        """Sum the loss of log_probs (B, T', V), lengths (B,), tokens (B, U), token_lengths (B,)."""
+        """Sum the loss of log_probs (B, T', V), lengths (B,), tokens (B, U), token_lengths (B,).
+
+        Args:
+            step: of the training; None outside of it, where nothing is penalised.
+        """
+        penalty = self.params.delay_penalty
+        if penalty and step is not None and step >= self.params.delay_penalty_start:
+            return delay_penalised_ctc_loss(log_probs, lengths, tokens, token_lengths, penalty)
         return self.ctc(log_probs, lengths, tokens, token_lengths)
 
 
@@ -64,9 +78,14 @@ class LfMmiLoss(nn.Module):
         self._graph: tuple[Tensor, Any] | None = None
 
     def forward(
-        self, log_probs: Tensor, lengths: Tensor, tokens: Tensor, token_lengths: Tensor
+        self,
+        log_probs: Tensor,
+        lengths: Tensor,
+        tokens: Tensor,
+        token_lengths: Tensor,
+        step: int | None = None,
     ) -> Tensor:
-        """Sum the loss of log_probs (B, T', V), lengths (B,), tokens (B, U), token_lengths (B,)."""
+        """As `CTCLoss.forward`; the same in every step."""
         acoustic = self.ctc(log_probs, lengths, tokens, token_lengths)
         prior = self._log_prior(tokens, token_lengths)
         params = self.params

@@ -9,9 +9,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import asr
-from asr.data.corpus_tables import TableRequest
+from asr.data.faults.rejections import Rejection, nothing_usable
 from asr.data.layouts import LAYOUTS, Layout, detect_layouts, find_layout
-from asr.data.rejections import Rejection, nothing_usable
+from asr.data.tables.corpora import TableRequest
 from asr.errors import UserError
 from asr.files import disk_errors
 from asr.recipes.decisions import Decision, Plan, decide

@@ -6,8 +6,8 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
-from asr.data.corpus_tables import HoldOut, TableRequest, Tables, hold_out_splits, read_tables
 from asr.data.layouts.base import NO_SPEAKER
+from asr.data.tables.corpora import HoldOut, TableRequest, Tables, hold_out_splits, read_tables
 from asr.errors import UserError
 
 TRAIN, DEV, TEST = "train", "dev", "test"

@@ -8,12 +8,12 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from asr.data.audio import AudioHeader
+from asr.data.audio.files import AudioHeader
+from asr.data.faults.reasons import Reason
+from asr.data.faults.rejections import Rejection
 from asr.data.layouts.base import NO_SPEAKER
-from asr.data.manifests import header_or_fault
-from asr.data.reasons import Reason
-from asr.data.rejections import Rejection
-from asr.data.tables import TableRow
+from asr.data.manifests.preparation import header_or_fault
+from asr.data.tables.rows import TableRow
 from asr.progress import progress_bar
 from asr.text.scripts import is_cjk, split_words
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import weakref
 from abc import ABC, abstractmethod
+from bisect import bisect_right
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -35,7 +36,13 @@ class SegmentSearch:
 
 
 class FirstPass(ABC):
-    """Searches of any number of segments, advanced together."""
+    """Searches of any number of segments, advanced together.
+
+    Attributes:
+        num_places: segments that memory is held for beside what `start` gave.
+    """
+
+    num_places = 0
 
     @abstractmethod
     def start(self) -> SegmentSearch:
@@ -92,6 +99,20 @@ class GreedyPass(FirstPass):
 @dataclass(eq=False)
 class _BeamSearch(SegmentSearch):
     place: int = -1
+    num_frames: int = 0
+    said_since: list[int] = field(default_factory=list)  # frame of each token of `best`
+
+    def take(self, best: TokenPath, num_final: int, num_frames: int, patience: int | None) -> None:
+        """Take what the search says after `num_frames` more frames."""
+        same = _common_length(self.best.tokens, best.tokens)
+        self.num_frames += num_frames
+        new = [self.num_frames] * (len(best.tokens) - same)
+        self.said_since = self.said_since[:same] + new
+        self.best = best
+        self.num_stable = num_final
+        if patience is not None:
+            unchanged = bisect_right(self.said_since, self.num_frames - patience)
+            self.num_stable = max(num_final, unchanged)
 
 
 class PrefixBeamPass(FirstPass):
@@ -103,15 +124,17 @@ class PrefixBeamPass(FirstPass):
     Args:
         options: beam and candidates.
         fusion: what is added to CTC's scores.
-        stability: see `StreamingOptions`.
+        patience: frames after which tokens that did not change count as stable; None: never, only
+            what all entries of the beam share.
     """
 
-    def __init__(self, options: DecodingOptions, fusion: Fusion | None, stability: float) -> None:
+    def __init__(
+        self, options: DecodingOptions, fusion: Fusion | None, patience: int | None
+    ) -> None:
         self._options = options
         self._fusion = fusion
-        self._stability = stability
+        self._patience = patience
         self._search: PrefixBeamSearch | None = None
-        self._num_places = 0
         self._free: deque[int] = deque()
 
     def start(self) -> SegmentSearch:
@@ -122,17 +145,17 @@ class PrefixBeamPass(FirstPass):
     ) -> None:
         places = self._places(searches, log_probs)
         assert self._search is not None
-        scores = log_probs.new_zeros(self._num_places, *log_probs.shape[1:])
-        counts = lengths.new_zeros(self._num_places)
+        scores = log_probs.new_zeros(self.num_places, *log_probs.shape[1:])
+        counts = lengths.new_zeros(self.num_places)
         scores[places], counts[places] = log_probs, lengths
         self._search.advance(scores, counts)
-        n_best = self._search.best(None if self._stability < 1.0 else 1, places)
+        best = self._search.best(1, places)
         num_final = self._search.num_final
-        for search, place, paths in zip(searches, places, n_best, strict=True):
-            search.best = paths[0]
-            search.num_stable = num_final[place]
-            if self._stability < 1.0:
-                search.num_stable = max(num_final[place], _agreed(paths, self._stability))
+        rows = zip(searches, places, best, lengths.tolist(), strict=True)
+        for search, place, paths, count in rows:
+            assert isinstance(search, _BeamSearch)
+            best_path = paths[0] if paths else TokenPath([], -math.inf)
+            search.take(best_path, num_final[place], count, self._patience)
 
     def n_best(self, searches: Sequence[SegmentSearch]) -> list[list[TokenPath]]:
         results = [[search.best] for search in searches]  # of those that have seen no frame
@@ -157,16 +180,16 @@ class PrefixBeamPass(FirstPass):
                 weakref.finalize(search, self._free.append, place)
             assert self._search is not None
             begins = set(chosen)
-            self._search.rearrange([None if n in begins else n for n in range(self._num_places)])
+            self._search.rearrange([None if n in begins else n for n in range(self.num_places)])
         return [_place(search) for search in searches]
 
     def _grow(self, log_probs: Tensor) -> range:
         """Make as many places again; return the new ones."""
-        before = self._num_places
-        self._num_places = max(2 * before, _FEWEST_PLACES)
+        before = self.num_places
+        self.num_places = max(2 * before, _FEWEST_PLACES)
         if self._search is None:
             self._search = PrefixBeamSearch(
-                self._num_places,
+                self.num_places,
                 self._options.beam_size,
                 fusion=self._fusion,
                 candidates=self._options.frame_candidates,
@@ -174,26 +197,13 @@ class PrefixBeamPass(FirstPass):
                 device=log_probs.device,
             )
         else:
-            self._search.rearrange([*range(before), *[None] * (self._num_places - before)])
-        return range(before, self._num_places)
+            self._search.rearrange([*range(before), *[None] * (self.num_places - before)])
+        return range(before, self.num_places)
 
 
 def _place(search: SegmentSearch) -> int:
     assert isinstance(search, _BeamSearch)
     return search.place
-
-
-def _agreed(paths: list[TokenPath], share: float) -> int:
-    """Return how many leading tokens of the best path have `share` of the beam's probability."""
-    best = paths[0]
-    masses = [math.exp(path.score - best.score) for path in paths]
-    common = [_common_length(best.tokens, path.tokens) for path in paths]
-    missing = share * math.fsum(masses)
-    for length, mass in sorted(zip(common, masses, strict=True), reverse=True):
-        missing -= mass
-        if missing <= 0:
-            return length
-    return 0
 
 
 def _common_length(first: list[int], second: list[int]) -> int:

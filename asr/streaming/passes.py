@@ -69,11 +69,19 @@ class Passes:
         if options.first_pass == "ctc-greedy":
             self._first = GreedyPass()
         else:
-            self._first = PrefixBeamPass(self.options, self._fusion, options.stability)
+            patience = None
+            if options.stability is not None:
+                patience = math.ceil(options.stability / bundle.seconds_per_encoding - 1e-6)
+            self._first = PrefixBeamPass(self.options, self._fusion, patience)
 
     def start(self) -> SegmentSearch:
         """Begin the search of a segment."""
         return self._first.start()
+
+    @property
+    def num_places(self) -> int:
+        """Segments that the first pass holds memory for."""
+        return self._first.num_places
 
     def advance(
         self, searches: Sequence[SegmentSearch], log_probs: Tensor, lengths: Tensor

@@ -11,17 +11,17 @@ from torch import Tensor
 from asr.bundle import Bundle, load_bundle
 from asr.config.decoding import DecodingOptions
 from asr.config.streaming import StreamingOptions
-from asr.data.dataset import collate_features
-from asr.data.features import FbankExtractor
+from asr.data.batches.dataset import collate_features
+from asr.data.features.fbank import FbankExtractor
 from asr.decoding.resources import NO_RESOURCES, Resources
 from asr.decoding.searches.greedy import best_symbols
 from asr.devices import memory_errors
 from asr.files import PathLike
-from asr.models.encoders import split_state, stack_states
 from asr.streaming.chunks import session_chunking
 from asr.streaming.features import features_of
 from asr.streaming.passes import Passes
 from asr.streaming.session import StreamingSession
+from asr.streaming.states import StreamState, gathered, moved_on
 
 FINISH = "finish"
 
@@ -96,10 +96,10 @@ class StreamingRecognizer:
         Raises:
             UserError: audio of this rate cannot be resampled while it arrives.
         """
-        rate = sampling_rate or self.extractor.params.sampling_rate
+        rate = self.extractor.params.sampling_rate if sampling_rate is None else sampling_rate
         with torch.inference_mode():
             state = self.bundle.model.encoder.initial_state(1, self.chunking)
-        return StreamingSession(self, rate, state)
+        return StreamingSession(self, rate, StreamState(state))
 
     @torch.inference_mode()
     def advance(self, sessions: Sequence[StreamingSession]) -> int:
@@ -149,12 +149,11 @@ class StreamingRecognizer:
         features = model.normaliser(features)
         encodings, following = model.encoder.step(
             features[:, :size],
-            stack_states([session.state for session in sessions]),
+            gathered([session.state for session in sessions]),
             shorter,
             features[:, size:] if features.size(1) > size else None,
         )
-        for session, own in zip(sessions, split_state(following), strict=True):
-            session.state = own
+        moved_on([session.state for session in sessions], following)
         return encodings, model.encoder.output_lengths(lengths.clamp(max=size))
 
     def _end_segments(

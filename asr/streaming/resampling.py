@@ -17,7 +17,7 @@ _PIECES_PER_SECOND = 200  # how often a resampler does anything at most
 
 
 class StreamResampler:
-    """Windowed sinc interpolation with a memory; together its pieces are `asr.data.audio.resample`.
+    """Windowed sinc interpolation with a memory; its pieces together are what `resample` gives.
 
     A sample of the result depends on input within the kernel's half width of its own time, so each
     call resamples the new input together with that much of the old, and keeps what is complete.

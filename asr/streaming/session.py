@@ -12,13 +12,13 @@ from torch import Tensor
 
 from asr.decoding.hypothesis import Hypothesis
 from asr.errors import UserError
-from asr.models.encoders import EncoderState
 from asr.streaming.audio import as_mono_floats
 from asr.streaming.endpoints import endpoint
 from asr.streaming.features import FrameBuffer
 from asr.streaming.resampling import StreamResampler
 from asr.streaming.results import Partial, Segment, common_start, joined
 from asr.streaming.segments import SpokenSegment
+from asr.streaming.states import StreamState
 
 if TYPE_CHECKING:
     from asr.streaming.recognizer import StreamingRecognizer
@@ -40,7 +40,7 @@ class StreamingSession:
     """
 
     def __init__(
-        self, recognizer: StreamingRecognizer, sampling_rate: int, state: EncoderState
+        self, recognizer: StreamingRecognizer, sampling_rate: int, state: StreamState
     ) -> None:
         self.sampling_rate = sampling_rate
         self._recognizer = recognizer
@@ -174,23 +174,25 @@ class StreamingSession:
     def show_partial(self) -> None:
         """Publish the first pass' text if it changed."""
         search = self.segment.search
-        shown = (search.best.tokens, search.num_stable)
         end = self.seconds_decoded
-        if shown == self._shown:
+        if (search.best.tokens, search.num_stable) == self._shown:
             self._partial = replace(self._partial, end=end)
             return
-        self._shown = shown
-        hypothesis = self._recognizer.passes.first_hypothesis(self.segment)
-        stable = self._stable_text(hypothesis.text)
+        text, words = self._partial.text, self._partial.words
+        if search.best.tokens != self._shown[0]:
+            hypothesis = self._recognizer.passes.first_hypothesis(self.segment)
+            text, words = hypothesis.text, tuple(hypothesis.words)
+        self._shown = (search.best.tokens, search.num_stable)
+        stable = self._stable_text(text)
         before = (self._partial.text, self._partial.stable)
         self._partial = replace(
             self._partial,
-            text=hypothesis.text,
+            text=text,
             stable=stable,
-            words=tuple(hypothesis.words),
+            words=words,
             end=end,
         )
-        if before != (hypothesis.text, stable):
+        if before != (text, stable):
             self._publish(self._partial)
 
     def end_segment(self, reason: str, final: Hypothesis, first_pass: Hypothesis) -> None:

@@ -14,10 +14,10 @@ from torch import Tensor, nn
 from asr.bundle import save_bundle
 from asr.config.decoding import DecodingOptions
 from asr.config.schema import ExperimentConfig
-from asr.data.cuts import load_cuts
-from asr.data.dataset import SpeechDataset
-from asr.data.feasibility import split_feasible
-from asr.data.features import FbankExtractor
+from asr.data.batches.dataset import SpeechDataset
+from asr.data.batches.feasibility import split_feasible
+from asr.data.features.fbank import FbankExtractor
+from asr.data.manifests.cuts import load_cuts
 from asr.errors import UserError
 from asr.files import read_json, write_json
 from asr.models import AsrModel

@@ -12,7 +12,7 @@ from lhotse.cut import Cut
 from asr.config.loading import load_config
 from asr.config.schema import ExperimentConfig
 from asr.data.augmentation import make_augmenter
-from asr.data.cuts import describe_cuts, load_cuts, load_training_cuts
+from asr.data.manifests.cuts import describe_cuts, load_cuts, load_training_cuts
 from asr.data.shards.reading import ShardedCuts
 from asr.errors import UserError
 from asr.models import AsrModel

@@ -8,8 +8,8 @@ from functools import partial
 from lhotse.cut import Cut
 
 from asr.config.schema import ExperimentConfig
-from asr.data.feasibility import split_feasible
-from asr.data.rejections import count_reasons, write_rejections
+from asr.data.batches.feasibility import split_feasible
+from asr.data.faults.rejections import count_reasons, write_rejections
 from asr.data.shards.reading import ShardedCuts
 from asr.errors import UserError
 from asr.models import AsrModel

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 from lhotse.cut import Cut
@@ -14,11 +14,12 @@ from torch.utils.data import DataLoader
 
 from asr.config.schema import ExperimentConfig
 from asr.data.augmentation import WaveformAugmenter
-from asr.data.dataset import Batch, SpeechDataset
-from asr.data.feasibility import cut_text
-from asr.data.feature_cache import FeatureCache
-from asr.data.features import FbankExtractor, compute_statistics
-from asr.data.sampling import GlobalBatchSampler
+from asr.data.batches.dataset import Batch, SpeechDataset
+from asr.data.batches.feasibility import cut_text
+from asr.data.batches.sampling import GlobalBatchSampler
+from asr.data.features.cache import FeatureCache
+from asr.data.features.fbank import FbankExtractor
+from asr.data.features.statistics import compute_statistics
 from asr.data.shards.reading import ShardedCuts
 from asr.errors import UserError
 from asr.files import disk_errors
@@ -33,6 +34,13 @@ from asr.training.task import Task, batch_loader, parts_a_process
 from asr.training.validation import DevSet
 
 logger = logging.getLogger("asr.training")
+
+
+class Drawn(NamedTuple):
+    """What a step of training hands to the model beside its batches."""
+
+    chunking: Chunking | None
+    step: int
 
 
 class SpeechTask(Task[Batch]):
@@ -92,17 +100,17 @@ class SpeechTask(Task[Batch]):
         )
         return batch_loader(dataset, self.sampler, self.config.training, self.processes)
 
-    def draw(self, batches: Sequence[Batch], step: int) -> Chunking | None:
+    def draw(self, batches: Sequence[Batch], step: int) -> Drawn:
         """Draw the step's chunking from seed and step."""
         encoder = self.model.encoder
         seconds = max(batch.longest for batch in batches)
         num_frames = int(seconds / self.frame_shift) // encoder.subsampling_factor
         rng = np.random.default_rng([self.config.training.seed, step])
-        return draw_chunking(encoder.params.chunking, num_frames, rng)
+        return Drawn(draw_chunking(encoder.params.chunking, num_frames, rng), step)
 
-    def losses(self, model: nn.Module, batch: Batch, drawn: Chunking | None) -> dict[str, Tensor]:
+    def losses(self, model: nn.Module, batch: Batch, drawn: Drawn) -> dict[str, Tensor]:
         evaluation: Evaluation = model(
-            batch.features, batch.feature_lengths, batch.tokens, batch.token_lengths, drawn
+            batch.features, batch.feature_lengths, batch.tokens, batch.token_lengths, *drawn
         )
         return evaluation.losses
 

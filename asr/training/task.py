@@ -16,8 +16,8 @@ from torch.utils.data import DataLoader, Dataset
 
 from asr.config.base import Params
 from asr.config.training import AdamWParams, LoopParams
-from asr.data.dataset import TellingDataset, leave_signals_to_parent
-from asr.data.sampling import PartSampler
+from asr.data.batches.dataset import TellingDataset, leave_signals_to_parent
+from asr.data.batches.sampling import PartSampler
 from asr.errors import UserError
 from asr.training.distributed import Processes
 

@@ -12,8 +12,8 @@ from lhotse.cut import Cut
 
 from asr.config.decoding import DecodingOptions
 from asr.config.training import Precision
-from asr.data.dataset import Batch, SpeechDataset
-from asr.data.sampling import BatchPlan, duration_batches
+from asr.data.batches.dataset import Batch, SpeechDataset
+from asr.data.batches.sampling import BatchPlan, duration_batches
 from asr.decoding.registry import decode
 from asr.devices import autocast
 from asr.models import AsrModel, Evaluation

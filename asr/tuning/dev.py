@@ -15,10 +15,10 @@ from asr.bundle import Bundle
 from asr.config.decoding import DecodingOptions
 from asr.config.loading import build
 from asr.config.tokenizer import NormaliserName
-from asr.data.cuts import load_cuts
-from asr.data.feasibility import cut_text
-from asr.data.features import load_finite_features
-from asr.data.sampling import duration_batches
+from asr.data.batches.feasibility import cut_text
+from asr.data.batches.sampling import duration_batches
+from asr.data.features.loading import load_finite_features
+from asr.data.manifests.cuts import load_cuts
 from asr.decoding.recognizer import Recognizer
 from asr.decoding.resources import Resources
 from asr.progress import progress_bar

@@ -11,7 +11,7 @@ import soundfile
 
 from asr.bundle import load_bundle
 from asr.config.decoding import METHODS, MethodName
-from asr.data.features import FbankExtractor
+from asr.data.features.fbank import FbankExtractor
 from asr.decoding.recognizer import Recognizer
 from asr.decoding.resources import ResourcePaths, load_resources
 from asr.files import read_json

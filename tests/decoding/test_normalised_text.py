@@ -11,7 +11,7 @@ from lhotse import CutSet
 from asr.bundle import load_bundle, save_bundle
 from asr.config.loading import load_config
 from asr.config.tokenizer import CharTokenizerParams
-from asr.data.cuts import load_cuts
+from asr.data.manifests.cuts import load_cuts
 from asr.errors import UserError
 from asr.files import read_json, read_jsonl
 from asr.models import AsrModel

@@ -10,7 +10,7 @@ import pytest
 from asr.config.bases import PRESETS, lay_over, read_conf
 from asr.config.loading import parse_config
 from asr.config.schema import ExperimentConfig
-from asr.data.rehearsal import WORDS
+from asr.data.synthesis.rehearsal import WORDS
 from asr.recipes.decisions import Plan, decide
 from asr.recipes.survey import Survey, survey_texts
 from asr.text.tokenizers import train_tokenizer

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from asr.data.tables import read_table
+from asr.data.tables.rows import read_table
 
 SCRIPT = "egs/alimeeting/local/prepare_tables.py"
 SESSION = "R0003_M0046"

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from asr.data.wav import write_wav
+from asr.data.audio.wav import write_wav
 from asr.files import read_jsonl
 
 SCRIPT = "egs/fsdd/local/prepare_tables.py"

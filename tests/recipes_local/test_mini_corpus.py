@@ -15,7 +15,7 @@ import pytest
 import soundfile
 import yaml
 
-from asr.data.synthesis import EspeakSynthesiser
+from asr.data.synthesis.espeak import EspeakSynthesiser
 from asr.files import read_json, read_jsonl
 
 pytest.importorskip("espeakng_loader")

@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from asr.data.manifests import prepare_manifests
-from asr.data.wav import write_wav
+from asr.data.audio.wav import write_wav
+from asr.data.manifests.preparation import prepare_manifests
 from asr.files import read_jsonl
 
 SCRIPT = "egs/thchs30/local/prepare_tables.py"

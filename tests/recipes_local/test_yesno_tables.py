@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from lhotse.recipes.yesno import prepare_yesno
 
-from asr.data.wav import write_wav
+from asr.data.audio.wav import write_wav
 from asr.files import read_jsonl
 
 SCRIPT = "egs/yesno/local/prepare_table.py"

@@ -18,7 +18,7 @@ from lhotse import CutSet, MonoCut, Recording
 from lhotse.audio import AudioSource
 
 from asr.cli.main import main
-from asr.data.audio import Downmix
+from asr.data.audio.cuts import Downmix
 from asr.scoring.corpus import compare_corpora, score_corpus
 from asr.scoring.hypotheses import read_hypotheses
 from tests.html_page import Page, reaches_outside

@@ -48,7 +48,10 @@ async def burst(port: int, count: int) -> Counter[str]:
     async def one() -> str:
         try:
             async with connect(
-                f"ws://127.0.0.1:{port}/v1/stream", compression=None, open_timeout=60
+                f"ws://127.0.0.1:{port}/v1/stream",
+                compression=None,
+                open_timeout=None,
+                ping_interval=None,
             ) as connection:
                 await connection.send(json.dumps(START))
                 for first in range(0, len(SPEECH), RATE):

@@ -13,7 +13,7 @@ import yaml
 from asr.bundle import Bundle
 from asr.config.loading import parse_config
 from asr.config.tokenizer import CharTokenizerParams
-from asr.data.features import FbankExtractor
+from asr.data.features.fbank import FbankExtractor
 from asr.decoding.hypothesis import Hypothesis
 from asr.decoding.recognizer import Recognizer
 from asr.models import AsrModel
@@ -21,9 +21,11 @@ from asr.streaming import StreamingRecognizer, StreamingSession
 from asr.text.tokenizers.char import CharTokenizer
 from tests.tone_corpus import CONF, RATE, TONES, speak
 
+STREAMING = ("transformer", "conformer", "conformer-lookahead", "chunk-flow")
 ENCODERS: dict[str, dict[str, Any]] = {
     "transformer": {"encoder": "TransformerEncoder", "position": "relative"},
     "conformer": {"encoder": "ConformerEncoder", "position": "rotary", "kernel_size": 7},
+    "whole": {"encoder": "ConformerEncoder", "kernel_size": 7, "chunking": {"mode": "full"}},
     "conformer-lookahead": {
         "encoder": "ConformerEncoder",
         "position": "relative",

@@ -10,12 +10,12 @@ import torch
 
 from asr.bundle import Bundle
 from asr.config.streaming import StreamingOptions
-from asr.data.audio import resample
+from asr.data.audio.resampling import resample
 from asr.decoding.hypothesis import Hypothesis
 from asr.streaming import StreamingRecognizer
 from tests.streaming.streaming_kit import (
-    ENCODERS,
     RATE,
+    STREAMING,
     packets,
     random_bundle,
     simulated,
@@ -26,7 +26,7 @@ from tests.streaming.streaming_kit import (
 PASSES = ("ctc-greedy", "ctc-prefix-beam")
 
 
-@pytest.fixture(scope="module", params=ENCODERS)
+@pytest.fixture(scope="module", params=STREAMING)
 def bundle(request: pytest.FixtureRequest) -> Bundle:
     return random_bundle(request.param)
 
@@ -142,5 +142,5 @@ def test_the_models_state_does_not_outlive_a_session() -> None:
 def test_no_gradients_are_kept() -> None:
     session = recognizer_of(random_bundle()).session()
     session.accept(speech(8000, seed=0))
-    assert not any(t.requires_grad for t in session.state.subsampling)
+    assert not any(t.requires_grad for t in session.state.alone().subsampling)
     assert torch.is_grad_enabled()

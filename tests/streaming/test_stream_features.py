@@ -7,8 +7,8 @@ import pytest
 import torch
 
 from asr.config.features import FbankParams
-from asr.data.audio import resample
-from asr.data.features import FbankExtractor
+from asr.data.audio.resampling import resample
+from asr.data.features.fbank import FbankExtractor
 from asr.errors import UserError
 from asr.streaming.features import FrameBuffer, features_of
 from asr.streaming.resampling import StreamResampler

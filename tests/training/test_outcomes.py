@@ -11,9 +11,9 @@ import torch
 from asr.bundle import load_bundle
 from asr.config.encoders import ConformerEncoderParams
 from asr.config.training import OneCycleParams, WarmupNoamParams
-from asr.data.cuts import load_cuts
-from asr.data.dataset import SpeechDataset
-from asr.data.features import FbankExtractor
+from asr.data.batches.dataset import SpeechDataset
+from asr.data.features.fbank import FbankExtractor
+from asr.data.manifests.cuts import load_cuts
 from asr.errors import UserError
 from asr.files import read_json
 from asr.tensors import load_tensors
@@ -156,12 +156,20 @@ def test_noam_peaks_after_the_warm_up() -> None:
     assert rate(39) == pytest.approx(math.sqrt(10 / 40))
 
 
-def test_a_model_of_fixed_chunks_is_measured_in_chunks(
-    tone_corpus: ToneCorpus, tmp_path: Path
+@pytest.mark.parametrize(
+    "chunking",
+    [
+        "{mode: left}",
+        "{mode: fixed, chunk_size: 2, left_chunks: 1}",
+        "{mode: chunk_flow, chunk_size: 3, layer_left_chunks: [0, 1], lookahead: 2}",
+    ],
+)
+def test_a_model_of_chunks_is_measured_in_chunks(
+    tone_corpus: ToneCorpus, tmp_path: Path, chunking: str
 ) -> None:
-    chunked = ("encoder_params.chunking.mode=fixed", "encoder_params.chunking.chunk_size=2",
-               "encoder_params.chunking.left_chunks=1")  # fmt: skip
-    assert train_here(tone_corpus, tmp_path, *chunked, "training.max_epochs=3")
+    settings = (f"encoder_params.chunking={chunking}", "training.max_epochs=3",
+                "loss_params.delay_penalty=0.01", "loss_params.delay_penalty_start=4")  # fmt: skip
+    assert train_here(tone_corpus, tmp_path, *settings)
     (choice, *_) = choose_weights(tmp_path, tone_corpus.dev_cuts, CPU)
     bundle = load_bundle(tmp_path / "bundle")
     dataset = SpeechDataset(FbankExtractor(bundle.config.features_params), bundle.tokenizer)

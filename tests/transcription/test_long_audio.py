@@ -8,8 +8,8 @@ import soundfile
 from beeps import RATE, BeepRecogniser, record
 
 from asr.config.transcription import TranscriptionOptions
-from asr.data.audio import resample
-from asr.data.synthesis import EspeakSynthesiser
+from asr.data.audio.resampling import resample
+from asr.data.synthesis.espeak import EspeakSynthesiser
 from asr.decoding.long_audio.recordings import AudioFile
 from asr.decoding.resources import ResourcePaths, Resources
 from asr.errors import UserError

@@ -13,6 +13,15 @@ import time
 
 import pytest
 
+
+@pytest.fixture(autouse=True)
+def interruptible():
+    """A suite that was started in the background ignores Ctrl-C, and so would what it starts."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
 HEAD = """\
 #!/usr/bin/env bash
 set -euo pipefail

@@ -1,4 +1,4 @@
-"""What is done to the samples of training utterances; start reading at `pipeline.py`."""
+"""What is done to training utterances, their samples and features; start at `pipeline.py`."""
 
 from asr.data.augmentation.pipeline import WaveformAugmenter, make_augmenter
 

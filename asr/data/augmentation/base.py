@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import zlib
 from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
+
+
+def utterance_rng(seed: int, epoch: int, utterance: str) -> np.random.Generator:
+    """Return the generator of everything random about one utterance in one epoch."""
+    return np.random.default_rng([seed, epoch, zlib.crc32(utterance.encode())])
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ from lhotse.augmentation.compress import (
 
 from asr.config.augmentation import VolumePerturb
 from asr.config.waveform_augmentation import Codecs, Gain, Telephone
-from asr.data.audio import resample
+from asr.data.audio.resampling import resample
 from asr.data.augmentation.base import Utterance
 from asr.data.augmentation.reverberation import convolve
 from asr.errors import UserError

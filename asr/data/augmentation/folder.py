@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import soundfile
 
-from asr.data.audio import AudioError, read_header, read_part
+from asr.data.audio.files import AudioError, read_header, read_part
 from asr.data.augmentation.base import repeated
 from asr.errors import UserError
 

@@ -6,10 +6,10 @@ import numpy as np
 from lhotse.cut import Cut
 
 from asr.config.waveform_augmentation import BabbleMix, NoiseMix
-from asr.data.augmentation.base import Utterance, mean_power, mix_at_snr, repeated
+from asr.data.audio.cuts import load_samples
+from asr.data.augmentation.base import Utterance, mean_power, mix_at_snr, repeated, utterance_rng
 from asr.data.augmentation.folder import AudioFolder, DecodedCache
-from asr.data.features import load_samples
-from asr.data.sampling import source_id, utterance_rng
+from asr.data.augmentation.speed import source_id
 from asr.errors import UserError
 
 _TRIES = 10  # for a stretch that is not silent

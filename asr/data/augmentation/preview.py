@@ -14,15 +14,15 @@ from lhotse.cut import Cut
 from asr.config.augmentation import Augmentation, SpeedPerturb
 from asr.config.base import Params
 from asr.config.features import FbankParams
-from asr.data.audio import read_audio
-from asr.data.augmentation.base import fit_full_scale
+from asr.data.audio.files import read_audio
+from asr.data.audio.wav import write_wav
+from asr.data.augmentation.base import fit_full_scale, utterance_rng
 from asr.data.augmentation.channel import draw_gain_db
 from asr.data.augmentation.pictures import can_draw, draw_features, draw_spectrograms
 from asr.data.augmentation.pipeline import WaveformAugmenter
-from asr.data.features import FbankExtractor
-from asr.data.sampling import draw_speed, speed_copy_id, utterance_rng
-from asr.data.spec_augment import augmented_views
-from asr.data.wav import write_wav
+from asr.data.augmentation.spec_augment import augmented_views
+from asr.data.augmentation.speed import draw_speed, speed_copy_id
+from asr.data.features.fbank import FbankExtractor
 from asr.errors import UserError
 from asr.progress import progress_bar
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from asr.data.layouts.base import inside
-from asr.data.tables import TableRow
+from asr.data.tables.rows import TableRow
 from asr.text.scripts import join_cjk
 from asr.text.transcripts import read_pairs
 

@@ -6,9 +6,9 @@ from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
 
+from asr.data.audio.files import AUDIO_SUFFIXES
 from asr.data.layouts.base import ALL, NO_SPEAKER, Read, malformed
-from asr.data.manifests import AUDIO_SUFFIXES
-from asr.data.tables import TableRow
+from asr.data.tables.rows import TableRow
 
 _PART_NAMES = {"train", "dev", "valid", "validation", "val", "test", "eval"}
 

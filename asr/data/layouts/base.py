@@ -6,9 +6,9 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Protocol
 
-from asr.data.reasons import Reason
-from asr.data.rejections import Rejection
-from asr.data.tables import TableRow
+from asr.data.faults.reasons import Reason
+from asr.data.faults.rejections import Rejection
+from asr.data.tables.rows import TableRow
 
 ALL = "all"  # the part of a corpus that has no parts
 NO_SPEAKER = "unknown"  # of rows that do not say who speaks

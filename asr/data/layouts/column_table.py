@@ -10,10 +10,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from asr.data.faults.reasons import Reason
+from asr.data.faults.rejections import Rejection
 from asr.data.layouts.base import ALL, NO_SPEAKER, Read, locate, malformed, numbered_lines
-from asr.data.reasons import Reason
-from asr.data.rejections import Rejection
-from asr.data.tables import SURROGATE, TableRow
+from asr.data.tables.rows import SURROGATE, TableRow
 from asr.errors import UserError
 
 SUFFIXES = (".csv", ".tsv", ".jsonl")

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from asr.data.layouts.base import NO_SPEAKER, Read, malformed
-from asr.data.tables import TableRow
+from asr.data.tables.rows import TableRow
 
 COLUMNS = ("client_id", "path", "sentence")
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
+from asr.data.faults.reasons import Reason
+from asr.data.faults.rejections import Rejection
 from asr.data.layouts.base import ALL, NO_SPEAKER, Read, locate, malformed, numbered_lines
-from asr.data.reasons import Reason
-from asr.data.rejections import Rejection
-from asr.data.tables import TableRow
+from asr.data.tables.rows import TableRow
 from asr.text.scripts import join_cjk
 
 

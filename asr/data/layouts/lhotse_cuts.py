@@ -13,8 +13,8 @@ from lhotse import MonoCut
 from lhotse.serialization import deserialize_item
 
 from asr.data.layouts.base import ALL, NO_SPEAKER, Read, locate, malformed
-from asr.data.manifests import audio_path, is_one_file
-from asr.data.tables import TableRow
+from asr.data.manifests.files import audio_path, is_one_file
+from asr.data.tables.rows import TableRow
 
 SUFFIXES = (".jsonl", ".jsonl.gz")
 _CUT_TYPES = {"MonoCut", "MultiCut", "MixedCut"}

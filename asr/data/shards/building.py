@@ -20,12 +20,14 @@ from lhotse.shar.utils import to_shar_placeholder
 from lhotse.shar.writers import ArrayTarWriter, AudioTarWriter
 from lhotse.utils import fastcopy
 
-from asr.data.feasibility import cut_text
-from asr.data.features import FbankExtractor, stored_features
+from asr.data.augmentation.base import utterance_rng
+from asr.data.augmentation.speed import source_id
+from asr.data.batches.feasibility import cut_text
+from asr.data.faults.reasons import Reason
+from asr.data.faults.rejections import Rejection
+from asr.data.features.fbank import FbankExtractor
+from asr.data.features.storage import stored_features
 from asr.data.jobs import one_torch_thread
-from asr.data.reasons import Reason
-from asr.data.rejections import Rejection
-from asr.data.sampling import source_id, utterance_rng
 from asr.data.shards.job import DatasetJob, ShardTask
 from asr.data.shards.manifest import Shard, describe_file
 from asr.errors import UserError

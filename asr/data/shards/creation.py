@@ -6,8 +6,8 @@ import shutil
 from collections.abc import Iterator
 from concurrent.futures import Executor, Future, as_completed
 
-from asr.data.reasons import Reason
-from asr.data.rejections import Rejection, nothing_usable, write_rejections
+from asr.data.faults.reasons import Reason
+from asr.data.faults.rejections import Rejection, nothing_usable, write_rejections
 from asr.data.shards.building import build_shard
 from asr.data.shards.executors import InProcess
 from asr.data.shards.job import ShardTask

@@ -16,8 +16,8 @@ from asr.config.augmentation import Augmentation, SpeedPerturb
 from asr.config.features import FbankParams
 from asr.data.augmentation import WaveformAugmenter
 from asr.data.augmentation.pipeline import make_augmenter
-from asr.data.cuts import load_cuts
-from asr.data.features import at_speed
+from asr.data.augmentation.speed import at_speed
+from asr.data.manifests.cuts import load_cuts
 from asr.data.shards.manifest import SHARDS
 from asr.errors import UserError
 

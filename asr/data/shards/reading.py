@@ -25,7 +25,8 @@ from lhotse.serialization import deserialize_item
 from lhotse.utils import fastcopy
 
 from asr.config.augmentation import SpeedPerturb
-from asr.data.features import speed_copies
+from asr.data.augmentation.speed import speed_copies
+from asr.data.features.storage import FileReader
 from asr.data.shards.manifest import (
     DatasetManifest,
     Shard,
@@ -33,7 +34,6 @@ from asr.data.shards.manifest import (
     dataset_root,
     read_dataset,
 )
-from asr.data.storage import FileReader
 from asr.errors import UserError
 from asr.files import PathLike
 

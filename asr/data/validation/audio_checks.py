@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 import soundfile
 
-from asr.data.audio import AudioError, header_of, libsndfile_message, open_audio
+from asr.data.audio.files import AudioError, header_of, libsndfile_message, open_audio
 
 Segment = tuple[int, int]  # first sample and the one after the last, at the file's own rate
 

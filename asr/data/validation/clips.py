@@ -8,7 +8,8 @@ import io
 import numpy as np
 import soundfile
 
-from asr.data.audio import AudioError, open_audio, resample
+from asr.data.audio.files import AudioError, open_audio
+from asr.data.audio.resampling import resample
 
 _RATE = 16000
 _LONGEST = 6.0  # seconds

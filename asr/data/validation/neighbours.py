@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 
-from asr.data.reasons import Reason
+from asr.data.faults.reasons import Reason
 from asr.data.validation.options import ValidationOptions
 from asr.data.validation.utterance import Utterance
 

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from asr.config.schema import ExperimentConfig
-from asr.data.features import num_frames
-from asr.data.reasons import Reason, rejecting_reasons
+from asr.data.faults.reasons import Reason, rejecting_reasons
+from asr.data.features.fbank import num_frames
 from asr.text.tokenizers import Tokenizer
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from asr.data.rejections import Rejection, count_reasons
+from asr.data.faults.rejections import Rejection, count_reasons
 from asr.data.validation.clips import clip
 from asr.data.validation.report import ValidationReport
 from asr.data.validation.utterance import Utterance

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from asr.data.rejections import Rejection, count_reasons
+from asr.data.faults.rejections import Rejection, count_reasons
 from asr.data.validation.audio_checks import AudioCheck
 from asr.data.validation.options import ValidationOptions
 from asr.data.validation.utterance import Utterance

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 from lhotse.utils import compute_num_samples
 
-from asr.data.feasibility import required_ctc_length
-from asr.data.reasons import Reason
+from asr.data.batches.feasibility import required_ctc_length
+from asr.data.faults.reasons import Reason
 from asr.data.validation.audio_checks import SegmentCheck
 from asr.data.validation.options import CtcRule, ValidationOptions
 from asr.data.validation.utterance import Utterance
@@ -208,7 +208,7 @@ def _peaks(utterance: Utterance) -> list[float | None]:
 
 
 # In the order of `Reason`. A rule returns what is wrong, or nothing, and relies on the reasons in
-# `asr.data.reasons.UNUSABLE` that stand before it: none of those has been found.
+# `asr.data.faults.reasons.UNUSABLE` that stand before it: none of those has been found.
 _DECODED_RULES: dict[Reason, _Rule] = {
     Reason.MISSING_AUDIO: _missing_audio,
     Reason.EMPTY_TRANSCRIPT: _empty_transcript,

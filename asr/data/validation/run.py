@@ -6,15 +6,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from asr.data.manifests import read_manifests
-from asr.data.reasons import Reason
-from asr.data.rejections import (
-    Rejection,
-    count_reasons,
-    nothing_usable,
-    write_rejections,
-)
-from asr.data.splits import FINGERPRINTS
+from asr.data.faults.reasons import Reason
+from asr.data.faults.rejections import Rejection, count_reasons, nothing_usable, write_rejections
+from asr.data.manifests.files import read_manifests
+from asr.data.splits.comparison import FINGERPRINTS
 from asr.data.validation.audio_cache import check_files
 from asr.data.validation.neighbours import duplicate_audio, overlapping_segments
 from asr.data.validation.options import CtcRule, ValidationOptions

@@ -11,10 +11,10 @@ from lhotse import MonoCut, Recording, SupervisionSegment
 from lhotse.audio import AudioSource
 from lhotse.utils import compute_num_samples, fastcopy
 
-from asr.data.audio import Downmix
-from asr.data.manifests import Manifests, audio_path, is_one_file
-from asr.data.reasons import Reason
-from asr.data.rejections import Rejection
+from asr.data.audio.cuts import Downmix
+from asr.data.faults.reasons import Reason
+from asr.data.faults.rejections import Rejection
+from asr.data.manifests.files import Manifests, audio_path, is_one_file
 from asr.data.validation.audio_checks import AudioCheck, Segment
 from asr.text.scripts import space_scripts
 

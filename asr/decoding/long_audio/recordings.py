@@ -9,7 +9,8 @@ from typing import Protocol
 
 import numpy as np
 
-from asr.data.audio import AudioError, AudioHeader, read_audio, read_header, read_part, resample
+from asr.data.audio.files import AudioError, AudioHeader, read_audio, read_header, read_part
+from asr.data.audio.resampling import resample
 from asr.decoding.long_audio.windows import Window
 from asr.errors import UserError
 from asr.files import PathLike

@@ -2,7 +2,7 @@
 
 from asr.models.encoders.base import Encoder
 from asr.models.encoders.conformer import ConformerEncoder
-from asr.models.encoders.state import EncoderState, split_state, stack_states
+from asr.models.encoders.state import EncoderState, select_streams, split_state, stack_states
 from asr.models.encoders.transformer import TransformerEncoder
 
 ENCODER_CLASSES: dict[str, type[TransformerEncoder] | type[ConformerEncoder]] = {
@@ -16,6 +16,7 @@ __all__ = [
     "Encoder",
     "EncoderState",
     "TransformerEncoder",
+    "select_streams",
     "split_state",
     "stack_states",
 ]

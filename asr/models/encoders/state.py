@@ -80,6 +80,22 @@ def stack_states(states: Sequence[EncoderState]) -> EncoderState:
     )
 
 
+def select_streams(state: EncoderState, rows: Sequence[int]) -> EncoderState:
+    """Return some streams of a batch, in any order, as a batch with memory of its own."""
+    index = torch.tensor(rows, dtype=torch.long, device=state.offset.device)
+
+    def chosen(tensor: Tensor) -> Tensor:
+        return tensor.index_select(0, index)
+
+    blocks = []
+    for block in state.blocks:
+        keys, values = block.keys_values
+        convolution = None if block.convolution is None else chosen(block.convolution)
+        blocks.append(BlockCache((chosen(keys), chosen(values)), convolution))
+    layers = [chosen(layer) for layer in state.subsampling]
+    return EncoderState(layers, blocks, chosen(state.offset), state.left_contexts)
+
+
 def split_state(state: EncoderState) -> list[EncoderState]:
     """Return the streams of a batch one by one, each with its own past and memory of its own."""
     return [_stream(state, row, past) for row, past in enumerate(state.offset.tolist())]

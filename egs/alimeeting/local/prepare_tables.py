@@ -18,7 +18,7 @@ from pathlib import Path
 
 from asr.cli.script import make_output_folder, run_script
 from asr.data.formats.textgrid import Tier, read_textgrid
-from asr.data.tables import TableRow, write_table
+from asr.data.tables.rows import TableRow, write_table
 from asr.errors import UserError
 from asr.text.scripts import join_cjk
 

@@ -12,8 +12,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from asr.cli.script import run_prepare_tables
-from asr.data.splitting import hold_out_speakers
-from asr.data.tables import TableRow
+from asr.data.splits.holding_out import hold_out_speakers
+from asr.data.tables.rows import TableRow
 from asr.errors import UserError
 from asr.text.transcripts import read_lines
 

@@ -26,7 +26,7 @@ import numpy as np
 import soundfile
 
 from asr.cli.script import find_corpus, make_output_folder, run_script
-from asr.data.wav import write_wav
+from asr.data.audio.wav import write_wav
 from asr.errors import UserError, did_you_mean
 from asr.files import write_jsonl
 

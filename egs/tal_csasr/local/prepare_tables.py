@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from asr.cli.script import run_prepare_tables
-from asr.data.tables import TableRow
+from asr.data.tables.rows import TableRow
 from asr.text.scripts import space_scripts
 from asr.text.transcripts import read_pairs
 

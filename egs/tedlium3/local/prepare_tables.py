@@ -15,7 +15,7 @@ from pathlib import Path
 
 from asr.cli.script import find_corpus, make_output_folder, run_script
 from asr.data.formats.stm import StmSegment, read_stm
-from asr.data.tables import TableRow, write_table
+from asr.data.tables.rows import TableRow, write_table
 from asr.errors import UserError
 
 SPLITS = ("train", "dev", "test")

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from asr.cli.script import run_prepare_tables
-from asr.data.tables import TableRow
+from asr.data.tables.rows import TableRow
 from asr.text.scripts import is_cjk, join_cjk
 from asr.text.transcripts import read_lines
 

@@ -15,7 +15,7 @@ from typing import Any
 
 from asr.cli.script import make_output_folder, run_script
 from asr.data.formats.json_stream import iter_json_array
-from asr.data.tables import TableRow, table_writers
+from asr.data.tables.rows import TableRow, table_writers
 from asr.errors import UserError
 from asr.progress import progress_bar
 from asr.text.scripts import join_cjk

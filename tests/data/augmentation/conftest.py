@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 import soundfile
 
-from asr.data.audio import resample
-from asr.data.synthesis import EspeakSynthesiser
+from asr.data.audio.resampling import resample
+from asr.data.synthesis.espeak import EspeakSynthesiser
 
 RATE = 16000
 

@@ -9,9 +9,9 @@ import pytest
 import soundfile
 
 from asr.cli.main import main
+from asr.data.audio.wav import write_wav
 from asr.data.augmentation import pictures
 from asr.data.augmentation.pictures import spectrogram_db
-from asr.data.wav import write_wav
 from asr.files import write_text
 from tests.tone_corpus import ToneCorpus
 

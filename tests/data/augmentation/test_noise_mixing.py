@@ -10,10 +10,10 @@ import soundfile
 from lhotse import Recording
 
 from asr.config.waveform_augmentation import BabbleMix, NoiseMix, WaveformAugmentation
+from asr.data.audio.wav import write_wav
 from asr.data.augmentation import WaveformAugmenter
+from asr.data.augmentation.base import utterance_rng
 from asr.data.augmentation.folder import AudioFolder, DecodedCache
-from asr.data.sampling import utterance_rng
-from asr.data.wav import write_wav
 
 RATE = 16000
 

@@ -14,7 +14,7 @@ from asr.config.waveform_augmentation import (
     Telephone,
     WaveformAugmentation,
 )
-from asr.data.audio import resample
+from asr.data.audio.resampling import resample
 from asr.data.augmentation import WaveformAugmenter
 from asr.data.augmentation.channel import through_codec
 

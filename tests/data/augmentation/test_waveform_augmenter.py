@@ -18,10 +18,12 @@ from asr.config.augmentation import Augmentation
 from asr.config.features import FbankParams
 from asr.config.loading import load_config, parse_config
 from asr.data.augmentation import WaveformAugmenter, make_augmenter
-from asr.data.cuts import load_training_cuts
-from asr.data.dataset import SpeechDataset
-from asr.data.features import FbankExtractor, load_features
-from asr.data.sampling import BatchPlan, GlobalBatchSampler, utterance_rng
+from asr.data.augmentation.base import utterance_rng
+from asr.data.batches.dataset import SpeechDataset
+from asr.data.batches.sampling import BatchPlan, GlobalBatchSampler
+from asr.data.features.fbank import FbankExtractor
+from asr.data.features.loading import load_features
+from asr.data.manifests.cuts import load_training_cuts
 from asr.errors import UserError
 from asr.files import write_text
 from asr.text.tokenizers import load_tokenizer

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 from lhotse import CutSet, MonoCut, Recording, SupervisionSegment
 
+from asr.data.faults.rejections import Rejection
 from asr.data.layouts import detect_layouts, find_layout, read_parts
-from asr.data.rejections import Rejection
-from asr.data.tables import TableRow
+from asr.data.tables.rows import TableRow
 from asr.errors import UserError
 from tests.corpus_files import write_noise
 

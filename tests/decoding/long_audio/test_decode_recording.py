@@ -10,7 +10,7 @@ import soundfile
 
 from asr.bundle import load_bundle
 from asr.config.transcription import TranscriptionOptions
-from asr.data.cuts import load_cuts
+from asr.data.manifests.cuts import load_cuts
 from asr.decoding.hypothesis import Word
 from asr.decoding.long_audio.decode import read_between_words
 from asr.decoding.long_audio.recordings import AudioFile

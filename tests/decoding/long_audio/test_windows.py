@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from asr.data.audio import read_audio
+from asr.data.audio.files import read_audio
 from asr.decoding.long_audio.recordings import AudioFile
 from asr.decoding.long_audio.windows import Window, overlapped_windows
 

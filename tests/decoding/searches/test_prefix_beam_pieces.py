@@ -47,6 +47,26 @@ def test_pieces_give_what_the_whole_gives(
         assert_same_paths(ours, theirs)
 
 
+@pytest.mark.parametrize("fusion", [None, BIGRAM], ids=["ctc", "bigram"])
+def test_utterances_may_begin_later_change_places_and_be_given_up(fusion: Fusion | None) -> None:
+    log_probs = blank_heavy(5, 30, 9, seed=1)
+    whole = ctc_prefix_beam_search(log_probs, torch.full((5,), 30), 6, fusion=fusion)
+    search = PrefixBeamSearch(2, 6, fusion=fusion, dtype=torch.double)
+    ten = torch.full((3,), 10)
+    search.advance(log_probs[[0, 1], :10], ten[:2])
+    search.rearrange([1, None, 0])  # 2 begins between the others
+    search.advance(torch.stack([log_probs[1, 10:20], log_probs[2, :10], log_probs[0, 10:20]]), ten)
+    search.rearrange([2, 1])  # 1 is given up
+    search.advance(torch.stack([log_probs[0, 20:], log_probs[2, 10:20]]), ten[:2])
+    assert_same_paths(search.best(utterances=[0])[0], whole[0])
+    search.rearrange([None, 1])  # 3 takes the place of 0
+    search.advance(torch.stack([log_probs[3, :10], log_probs[2, 20:]]), ten[:2])
+    assert_same_paths(search.best()[1], whole[2])
+    search.rearrange([0])
+    search.advance(log_probs[3:4, 10:], torch.tensor([20]))
+    assert_same_paths(search.best()[0], whole[3])
+
+
 def test_utterances_may_pause_and_go_on() -> None:
     log_probs = blank_heavy(2, 40, 7, seed=0)
     search = PrefixBeamSearch(2, 5, blank_skip=0.9, dtype=torch.double)

@@ -1,0 +1,1 @@
+"""Audio in files and in lhotse's cuts; rates."""

@@ -1,0 +1,73 @@
+"""Which utterances CTC can train on, by the exact rule."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Iterable
+from typing import Any, Literal
+
+import torch
+from lhotse.cut import Cut
+from torch import Tensor
+
+from asr.config.features import FbankParams
+from asr.data.faults.reasons import Reason
+from asr.data.faults.rejections import Rejection
+from asr.data.features.fbank import num_frames
+from asr.text.tokenizers import Tokenizer, unknown_characters
+
+
+def required_ctc_length(tokens: list[int]) -> int:
+    """Return the fewest frames CTC can emit `tokens` in: one a label, a blank between equals."""
+    repeats = sum(left == right for left, right in itertools.pairwise(tokens))
+    return len(tokens) + repeats
+
+
+def split_feasible(
+    cuts: Iterable[Cut],
+    tokenizer: Tokenizer[Any],
+    features: FbankParams,
+    output_lengths: Callable[[Tensor], Tensor],
+    unknown_tokens: Literal["reject", "keep"],
+) -> tuple[list[Cut], list[Rejection]]:
+    """Part the cuts into those CTC can train on and the rest.
+
+    An utterance is trainable iff `output_lengths(T) >= tokens + adjacent repeats`
+    (`required_ctc_length`), T being its feature frames.
+
+    Args:
+        output_lengths: the encoder's own function of feature lengths (B,).
+        unknown_tokens: whether a transcript with characters outside the vocabulary is rejected.
+    """
+    cuts = list(cuts)
+    frames = [num_frames(cut.num_samples, features) for cut in cuts]
+    encoded = output_lengths(torch.tensor(frames, dtype=torch.long)).tolist()
+    kept, rejected = [], []
+    for cut, available in zip(cuts, encoded, strict=True):
+        fault = _fault(cut_text(cut), available, tokenizer, unknown_tokens)
+        if fault is None:
+            kept.append(cut)
+        else:
+            rejected.append(Rejection(cut.id, None, *fault, duration=cut.duration))
+    return kept, rejected
+
+
+def cut_text(cut: Cut) -> str:
+    """Return the transcript of a cut, its supervisions joined by spaces."""
+    return " ".join(supervision.text or "" for supervision in cut.supervisions).strip()
+
+
+def _fault(
+    text: str, available: int, tokenizer: Tokenizer[Any], unknown_tokens: str
+) -> tuple[Reason, str] | None:
+    tokens = tokenizer.encode(text)
+    if not tokens:
+        return Reason.EMPTY_TRANSCRIPT, "no tokens"
+    if unknown_tokens == "reject" and tokenizer.unk_id in tokens:
+        missing = "".join(sorted(unknown_characters(tokenizer, [text])))
+        return Reason.UNKNOWN_TOKEN, f"characters outside the vocabulary: {missing}"
+    required = required_ctc_length(tokens)
+    if available < required:
+        detail = f"{available} encoder frames, {required} needed for {len(tokens)} tokens"
+        return Reason.TOO_SHORT_FOR_TEXT, detail
+    return None

@@ -1,0 +1,1 @@
+"""What is wrong with utterances: the reasons, and files of what was set aside."""

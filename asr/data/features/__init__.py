@@ -1,0 +1,1 @@
+"""Log-mel filter banks: computed, stored, cached."""

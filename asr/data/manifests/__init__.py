@@ -1,0 +1,1 @@
+"""lhotse's manifests and cuts: made from tables, read from files."""

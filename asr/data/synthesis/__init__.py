@@ -1,0 +1,1 @@
+"""Synthetic speech, for tests, demos and rehearsals of recipes."""

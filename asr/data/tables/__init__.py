@@ -1,0 +1,1 @@
+"""Tables of utterances, which every corpus enters as."""
