@@ -60,10 +60,13 @@ export class Transcript {
     this.#update();
   }
 
-  /** The recording has ended after so many seconds; a partial without its final is kept. */
+  /** The recording has ended after so many seconds; a partial without its final is kept. One that
+   * gave no text leaves nothing behind. */
   end(seconds) {
     if (this.#spoken) this.final(this.#spoken, true);
-    this.#base += seconds;
+    const last = this.parts.segments.lastElementChild;
+    if (last?.matches(".session")) last.remove();
+    else this.#base += seconds;
     this.#update();
   }
 
