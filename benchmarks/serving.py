@@ -303,7 +303,8 @@ def render(
     return f"""# Serving
 
 Written by `python benchmarks/serving.py`: {os.cpu_count()} cores ({platform.machine()}), shared by
-server and driver; load average of the machine before the measurement {load_before:.1f}. {options.note}
+server and driver; load average of the machine before the measurement {load_before:.1f}.
+{options.note}
 {options.seconds:.0f} s of speech a session, chunks of {options.chunk_ms:.0f} ms, default passes.
 
 {how}
