@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -38,12 +39,29 @@ training: {max_epochs: 4, batch_duration: 12.0, num_buckets: 2, num_workers: 0}
 
 def speak(words: list[str], rng: np.random.Generator, rate: int = RATE) -> np.ndarray:
     """Return float32 samples (N,): a tone a word, gaps and faint noise."""
-    pieces = [np.zeros(int(0.05 * rate))]
+    return speak_slowly(words, rng, rate, (0.05,), (0.06,), (0.0,))
+
+
+def speak_slowly(
+    words: list[str],
+    rng: np.random.Generator,
+    rate: int = RATE,
+    before: Sequence[float] = (0.05, 0.1, 0.6),
+    after_word: Sequence[float] = (0.1, 0.2, 0.3),
+    after: Sequence[float] = (0.0, 0.0, 0.8),
+) -> np.ndarray:
+    """Speak with pauses drawn from these, in seconds, as live speech has them."""
+
+    def pause(choices: Sequence[float]) -> np.ndarray:
+        drawn = choices[0] if len(choices) == 1 else rng.choice(choices)
+        return np.zeros(int(drawn * rate))
+
+    pieces = [pause(before)]
     for word in words:
         seconds = rng.uniform(0.28, 0.36)
         time = np.arange(int(seconds * rate)) / rate
-        pieces += [0.3 * np.sin(2 * np.pi * TONES[word] * time), np.zeros(int(0.06 * rate))]
-    samples = np.concatenate(pieces)
+        pieces += [0.3 * np.sin(2 * np.pi * TONES[word] * time), pause(after_word)]
+    samples = np.concatenate([*pieces, pause(after)])
     return (samples + rng.normal(0.0, 0.003, len(samples))).astype(np.float32)
 
 
@@ -74,7 +92,9 @@ class ToneCorpus:
         return arguments + [part for override in overrides for part in ("--set", override)]
 
 
-def make_tables(root: Path, sizes: dict[str, int], seed: int = 0) -> None:
+def make_tables(
+    root: Path, sizes: dict[str, int], seed: int = 0, say: Callable[..., np.ndarray] = speak
+) -> None:
     """Write audio and `<split>.jsonl` tables."""
     words = random.Random(seed)
     noise = np.random.default_rng(seed)
@@ -84,7 +104,7 @@ def make_tables(root: Path, sizes: dict[str, int], seed: int = 0) -> None:
             text = [words.choice(sorted(TONES)) for _ in range(words.randint(1, 5))]
             path = root / "wav" / f"{split}-{index:03d}.wav"
             path.parent.mkdir(parents=True, exist_ok=True)
-            soundfile.write(path, speak(text, noise), RATE, subtype="PCM_16")
+            soundfile.write(path, say(text, noise), RATE, subtype="PCM_16")
             speaker = f"{split}-{index % 3}"
             rows.append(
                 {
@@ -98,9 +118,11 @@ def make_tables(root: Path, sizes: dict[str, int], seed: int = 0) -> None:
         write_jsonl(root / "tables" / f"{split}.jsonl", rows)
 
 
-def make_corpus(root: Path, sizes: dict[str, int]) -> ToneCorpus:
+def make_corpus(
+    root: Path, sizes: dict[str, int], say: Callable[..., np.ndarray] = speak
+) -> ToneCorpus:
     """Make audio, manifests, validated cuts and a tokenizer with the toolkit's own commands."""
-    make_tables(root, sizes)
+    make_tables(root, sizes, say=say)
     conf = root / "conf.yaml"
     write_text(conf, CONF)
     for split in sizes:

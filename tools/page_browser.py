@@ -1,8 +1,10 @@
-"""A headless Chromium that hears a recording as its microphone."""
+"""A server, and a headless Chromium that hears a recording as its microphone."""
 
 from __future__ import annotations
 
+import os
 import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -44,3 +46,20 @@ def listening_browser(recording: Path, *flags: str) -> Iterator[Browser]:
             yield browser
         finally:
             browser.close()
+
+
+@contextmanager
+def running_server(bundle: Path, *options: str, **environment: str) -> Iterator[str]:
+    """Run `asr serve` at a free port of the loopback interface; yields its address."""
+    command = [sys.executable, "-m", "asr", "serve", "--bundle", str(bundle), "--port", "0"]
+    with subprocess.Popen(
+        [*command, *options], stdout=subprocess.PIPE, text=True, env={**os.environ, **environment}
+    ) as server:
+        try:
+            assert server.stdout is not None
+            greeting = server.stdout.readline()
+            if " on http" not in greeting:
+                raise RuntimeError("the server did not start; see above")
+            yield greeting.split()[-1]
+        finally:
+            server.terminate()

@@ -11,6 +11,7 @@ import pytest
 from asr.decoding.hypothesis import Word
 from asr.transcription.formats import Transcript, as_srt, as_text, as_vtt
 from tests.serving.page_kit import (
+    READY,
     Browser,
     Connection,
     ScriptedPage,
@@ -83,7 +84,7 @@ def show(
 def test_what_will_not_change_is_set_apart_while_it_is_spoken(
     browser: Browser, origin: str
 ) -> None:
-    partial = result("partial", word("turn", 0.1), word("of", 0.4), stable="turn")
+    partial = result("partial", word("turn", 0.1), word("of", 0.4), stable="turn o")
     shown = ScriptedPage(
         fresh(browser),
         origin,
@@ -205,6 +206,23 @@ def test_who_gives_up_keeps_the_text(browser: Browser, origin: str, tone: Path) 
     assert shown.page.is_visible("#empty")
 
 
+def test_a_message_is_seen_at_the_end_of_a_long_text(
+    browser: Browser, origin: str, tone: Path
+) -> None:
+    def talk(connection: Connection) -> None:
+        if is_started(connection):
+            connection.say(READY, *[result("final", word("one", 0.1), end=0.1)] * 60)
+            connection.route.close(code=3000)
+
+    shown = ScriptedPage(fresh(browser), origin, talk)
+    shown.open_file(tone)
+    shown.page.wait_for_selector("#message:visible")
+    assert shown.page.evaluate("window.scrollY") > 200
+    box = shown.page.locator("#message").bounding_box()
+    assert box is not None
+    assert box["y"] >= 0
+
+
 def test_an_overlong_session_goes_on_in_a_new_one(
     browser: Browser, origin: str, tone: Path
 ) -> None:
@@ -241,6 +259,7 @@ def test_a_refusal_is_told(
     shown.page.wait_for_selector("#message:visible")
     shown.wait("idle")
     assert words in shown.text("#message")
+    assert shown.page.is_visible("#empty")
     assert len(shown.connections) == 1
     if focus:
         assert shown.page.evaluate("document.activeElement.id") == focus

@@ -37,8 +37,9 @@ export class Transcript {
     const { partial, stable, unstable } = this.parts;
     partial.hidden = !this.#spoken;
     partial.querySelector(".time").textContent = shortClock(this.#base + result.start);
-    stable.textContent = result.stable;
-    unstable.textContent = result.text.slice(result.stable.length);
+    const length = wholeWords(result.text, result.stable.length);
+    stable.textContent = result.text.slice(0, length);
+    unstable.textContent = result.text.slice(length);
     this.#update();
   }
 
@@ -59,10 +60,13 @@ export class Transcript {
     this.#update();
   }
 
-  /** The recording has ended after so many seconds; a partial without its final is kept. */
+  /** The recording has ended after so many seconds; a partial without its final is kept. One that
+   * gave no text leaves nothing behind. */
   end(seconds) {
     if (this.#spoken) this.final(this.#spoken, true);
-    this.#base += seconds;
+    const last = this.parts.segments.lastElementChild;
+    if (last?.matches(".session")) last.remove();
+    else this.#base += seconds;
     this.#update();
   }
 
@@ -112,7 +116,9 @@ export class Transcript {
     const [frame, place] = [transcript.getBoundingClientRect(), target.getBoundingClientRect()];
     const left = Math.min(place.left - frame.left, frame.width - box.offsetWidth - 8);
     box.style.left = `${Math.max(8, left)}px`;
-    box.style.top = `${place.bottom - frame.top + 4}px`;
+    // Above the word, where a finger does not hide it.
+    const above = place.top - frame.top - box.offsetHeight - 4;
+    box.style.top = `${above > 4 ? above : place.bottom - frame.top + 4}px`;
     segments.querySelector('.word[tabindex="0"]')?.setAttribute("tabindex", "-1");
     target.tabIndex = 0;
   }
@@ -143,6 +149,14 @@ export class Transcript {
   }
 }
 
+
+/** How much of the first `length` characters of a text is words that cannot grow any more: those
+ * that something follows. */
+function wholeWords(text, length) {
+  const ends = [...new Intl.Segmenter(undefined, { granularity: "word" }).segment(text)]
+    .map(({ index, segment }) => index + segment.length);
+  return ends.filter((end) => end <= length && end < text.length).at(-1) ?? 0;
+}
 
 function element(tag, className, text = "") {
   const node = document.createElement(tag);
