@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import weakref
 from abc import ABC, abstractmethod
 from bisect import bisect_right
@@ -153,7 +154,8 @@ class PrefixBeamPass(FirstPass):
         rows = zip(searches, places, best, lengths.tolist(), strict=True)
         for search, place, paths, count in rows:
             assert isinstance(search, _BeamSearch)
-            search.take(paths[0], num_final[place], count, self._patience)
+            best_path = paths[0] if paths else TokenPath([], -math.inf)
+            search.take(best_path, num_final[place], count, self._patience)
 
     def n_best(self, searches: Sequence[SegmentSearch]) -> list[list[TokenPath]]:
         results = [[search.best] for search in searches]  # of those that have seen no frame

@@ -97,9 +97,7 @@ class StreamingRecognizer:
             UserError: audio of this rate cannot be resampled while it arrives.
         """
         rate = self.extractor.params.sampling_rate if sampling_rate is None else sampling_rate
-        with torch.inference_mode():
-            state = self.bundle.model.encoder.initial_state(1, self.chunking)
-        return StreamingSession(self, rate, StreamState(state))
+        return StreamingSession(self, rate, self._initial_state())
 
     @torch.inference_mode()
     def advance(self, sessions: Sequence[StreamingSession]) -> int:
@@ -172,3 +170,8 @@ class StreamingRecognizer:
             session.end_segment(reason, final, self.passes.first_hypothesis(session.segment))
             if session in finishing:
                 session.complete(final)
+                session.state = self._initial_state()  # lets go of its past
+
+    @torch.inference_mode()
+    def _initial_state(self) -> StreamState:
+        return StreamState(self.bundle.model.encoder.initial_state(1, self.chunking))

@@ -79,7 +79,7 @@ def hearing_bundle() -> Bundle:
     bins = [int(extractor.extract(spoken(name)).mean(dim=0).argmax()) for name in names]
     bundle.model.encoder = _Averages()
     bundle.model.ctc = _LoudestTone(bins)
-    bundle.model.normaliser = nn.Identity()
+    bundle.model.normaliser.set_statistics(torch.zeros(24), torch.ones(24))
     return Bundle(bundle.model, bundle.config, tokenizer)
 
 

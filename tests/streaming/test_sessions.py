@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import gc
+import itertools
+import threading
 
 import numpy as np
 import pytest
+import torch
 
 from asr.config.decoding import DecodingOptions
+from asr.config.loading import build
 from asr.config.streaming import StreamingOptions
 from asr.decoding.hotwords.scorer import hotword_scorer
 from asr.decoding.resources import Resources
@@ -65,6 +69,7 @@ def test_a_finished_session_takes_nothing(recognizer: StreamingRecognizer) -> No
     with pytest.raises(UserError, match="has ended"):
         session.accept(speech(10, seed=1))
     assert session.finish() is result
+    assert session.nbytes < 20_000  # of what it heard, only the text is kept
     assert recognizer.advance([session]) == 0
 
 
@@ -112,6 +117,21 @@ def test_chunks_as_asked_for(options: dict, expected: Chunking) -> None:
     assert StreamingRecognizer(BUNDLE, StreamingOptions(**options)).chunking == expected
 
 
+@pytest.mark.parametrize(
+    ("options", "complaint"),
+    [
+        ({"chunk_ms": 320, "chunk_size": 8}, "not both"),
+        ({"chunk_size": 0}, "chunk_size"),
+        ({"max_segment": 0.5}, "max_segment"),
+        ({"endpoints": {"rule6": {}}}, "rule6"),
+        ({"endpoints": {"rule1": {"min_trailing_silence": -1}}}, "min_trailing_silence"),
+    ],
+)
+def test_impossible_options_are_one_line(options: dict, complaint: str) -> None:
+    with pytest.raises(UserError, match=complaint):
+        build(StreamingOptions, options, source="streaming")
+
+
 def test_the_chunks_of_the_training() -> None:
     fixed = StreamingRecognizer(random_bundle("conformer-lookahead"))
     assert fixed.chunking == Chunking(6, 3, 3)
@@ -150,6 +170,37 @@ def test_hotwords_and_language_models(first_pass: str) -> None:
             assert session.finals[0].first_pass.tokens == theirs.tokens
         changed += session.finish().tokens != stream(plain.session(), samples).tokens
     assert changed
+
+
+def test_one_thread_may_push_while_another_advances(recognizer: StreamingRecognizer) -> None:
+    recordings = [speech(16_000, seed=n) for n in range(3)]
+    sessions = [recognizer.session() for _ in recordings]
+
+    def speak() -> None:
+        sources = [packets(samples, (40, 100), seed=0) for samples in recordings]
+        for together in itertools.zip_longest(*sources):
+            for session, packet in zip(sessions, together, strict=True):
+                session.end_input() if packet is None else session.push(packet)
+        for session in sessions:
+            session.end_input()
+
+    speaker = threading.Thread(target=speak)
+    speaker.start()
+    while not all(session.finished for session in sessions):
+        recognizer.advance(sessions)
+    speaker.join()
+    for session, samples in zip(sessions, recordings, strict=True):
+        assert session.finish().tokens == stream(recognizer.session(), samples).tokens
+
+
+@pytest.mark.parametrize("first_pass", ["ctc-greedy", "ctc-prefix-beam"])
+@pytest.mark.parametrize("value", [np.nan, -np.inf])
+def test_a_broken_model_is_one_clear_line(first_pass: str, value: float) -> None:
+    bundle = random_bundle()
+    bundle.model.ctc.register_forward_hook(lambda *call: torch.full_like(call[2], value))
+    session = StreamingRecognizer(bundle, StreamingOptions(first_pass=first_pass)).session()
+    with pytest.raises(UserError, match="not finite"):
+        session.accept(speech(8000, seed=0))
 
 
 def test_memory_does_not_grow_with_the_session() -> None:
