@@ -219,15 +219,14 @@ def test_more_files_than_places(model: Bundle, folder: Path) -> None:
         assert code(slow[0]) == (408, "upload_timeout")
 
 
-def test_a_process_that_dies(model: Bundle, folder: Path) -> None:
+def test_a_process_that_dies(server: Running) -> None:
     """The file it had is answered, the next one gets a new process."""
-    with running(model, folder, max_upload_bytes=1 << 22) as server:
-        pool = server.service.pool
-        pool._executor.submit(int).result()
-        for process in list(pool._executor._processes.values()):
-            process.kill()
-        assert code(post(server)) == (500, "internal")
-        assert post(server).is_success
+    executor = server.service.pool._executor
+    executor.submit(int).result()
+    for process in list(executor._processes.values()):
+        process.kill()
+    assert code(post(server)) == (500, "internal")
+    assert post(server).is_success
 
 
 def test_the_client_tells_what_the_server_said(server: Running, tmp_path: Path) -> None:
