@@ -6,7 +6,8 @@ more sessions; writes benchmarks/serving.md. Server and driver share the machine
 The delay of a result is measured where a user sits: from the moment at which the packet was sent
 that holds the last audio the result reflects (`end`) to the moment at which the result was read.
 Waiting for a chunk to fill is therefore not in it, waiting for packets to fill is: audio is sent in
-packets of 100 ms, and a chunk whose last sample lies within a packet waits for its end.
+packets of 100 ms, and a chunk whose last sample lies within a packet waits for its end. Delays are
+of partials unless said; finals bring the second pass, and come when an endpoint rule is sure.
 """
 
 from __future__ import annotations
@@ -41,6 +42,7 @@ from asr.files import read_jsonl, write_text
 ROOT = Path(__file__).resolve().parents[1]
 MINI = ROOT / "egs" / "mini"
 PACKET = 0.1  # seconds
+SPREAD = 5.0  # seconds within which sessions begin
 PAUSE = 0.5  # seconds between two recordings
 WANTED = 0.3  # seconds, of the 95th percentile
 
@@ -50,12 +52,14 @@ class Session:
     """What one session saw.
 
     Attributes:
-        delays: seconds of each result; see the module's text.
+        delays: seconds of each partial; see the module's text.
+        final_delays: seconds of each final.
         late: seconds that each packet was sent behind its time.
         outcome: `done`, or the code of what ended it.
     """
 
     delays: list[float] = field(default_factory=list)
+    final_delays: list[float] = field(default_factory=list)
     late: list[float] = field(default_factory=list)
     outcome: str = "lost"
 
@@ -74,9 +78,8 @@ class Load:
         return [session for session in self.sessions if session.outcome == "done"]
 
     def delay(self, percent: float) -> float:
-        """Return a percentile of the delays of the sessions that were served, in seconds."""
-        delays = [delay for session in self.served for delay in session.delays]
-        return float(np.percentile(delays, percent)) if delays else float("nan")
+        """Return a percentile of the delays of partials in the sessions that were served."""
+        return percentile([delay for one in self.served for delay in one.delays], percent)
 
     @property
     def good_enough(self) -> bool:
@@ -84,19 +87,27 @@ class Load:
 
     def row(self) -> str:
         delays = " | ".join(f"{1000 * self.delay(percent):.0f}" for percent in (50, 95, 99))
-        late = np.percentile([late for one in self.served for late in one.late] or [0.0], 95)
+        finals = percentile([delay for one in self.served for delay in one.final_delays], 95)
+        late = percentile([late for one in self.served for late in one.late], 95)
         outcomes = Counter(session.outcome for session in self.sessions)
         others = ", ".join(f"{n} {name}" for name, n in sorted(outcomes.items()) if name != "done")
         return (
             f"| {self.offered} | {len(self.served)} | {others or 'none'} | {delays} "
-            f"| {self.batch:.1f} | {100 * self.busy:.0f} | {1000 * late:.0f} |"
+            f"| {1000 * finals:.0f} | {self.batch:.1f} | {100 * self.busy:.0f} "
+            f"| {1000 * late:.0f} |"
         )
 
 
 HEAD = (
-    "| sessions | served to the end | others | p50 ms | p95 ms | p99 ms | chunks a batch "
-    "| model busy % | packets late by, p95 ms |\n|---|---|---|---|---|---|---|---|---|"
+    "| sessions | served to the end | others | p50 ms | p95 ms | p99 ms | finals p95 ms "
+    "| chunks a batch | model busy % | packets late by, p95 ms |\n"
+    "|---|---|---|---|---|---|---|---|---|---|"
 )
+
+
+def percentile(values: list[float], percent: float) -> float:
+    """Return a percentile, nan of nothing."""
+    return float(np.percentile(values, percent)) if values else float("nan")
 
 
 class Driver:
@@ -106,7 +117,7 @@ class Driver:
         self._port, self._recordings, self._rate = port, recordings, rate
         self._seconds = seconds
 
-    def load(self, count: int, spread: float = 1.0) -> Load:
+    def load(self, count: int, spread: float = SPREAD) -> Load:
         """Run `count` sessions that start within `spread` seconds."""
         before, begin = self._counters(), time.perf_counter()
         sessions = asyncio.run(self._sessions(count, spread))
@@ -142,7 +153,9 @@ class Driver:
                     speaking.cancel()
         except InvalidStatus as refused:
             seen.outcome = f"HTTP {refused.response.status_code}"
-        except (ConnectionClosed, OSError) as error:
+        except ConnectionClosed as closed:
+            seen.outcome = closed.rcvd.reason if closed.rcvd else "lost"
+        except OSError as error:
             seen.outcome = type(error).__name__
         return seen
 
@@ -169,7 +182,8 @@ class Driver:
             message = json.loads(text)
             if message["type"] in ("partial", "final"):
                 packet = bisect_left(sent, (message["end"] - 1e-3, 0.0))
-                seen.delays.append(now - sent[min(packet, len(sent) - 1)][1])
+                delay = now - sent[min(packet, len(sent) - 1)][1]
+                (seen.delays if message["type"] == "partial" else seen.final_delays).append(delay)
             elif message["type"] in ("done", "error"):
                 seen.outcome = message.get("code", "done")
 
@@ -251,6 +265,7 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=30.0, help="that each session speaks")
     parser.add_argument("--chunk-ms", type=float, default=320.0)
     parser.add_argument("--step", type=int, default=10, help="how exactly the capacity is searched")
+    parser.add_argument("--note", default="", help="a sentence for the page, on the machine")
     parser.add_argument("--output", type=Path, default=ROOT / "benchmarks" / "serving.md")
     options = parser.parse_args()
     recordings, rate = read_recordings(options.cuts, 100)
@@ -289,6 +304,7 @@ def render(
 
 Written by `python benchmarks/serving.py`: {os.cpu_count()} cores ({platform.machine()}), shared by
 server and driver; load average of the machine before the measurement {load_before:.1f}.
+{options.note}
 {options.seconds:.0f} s of speech a session, chunks of {options.chunk_ms:.0f} ms, default passes.
 
 {how}

@@ -25,7 +25,7 @@ class ServingOptions(Params):
         description="browsers' pages elsewhere that may use the server: https://a.example",
     )
     max_sessions: int = Field(
-        64, ge=1, le=10_000, description="live sessions at once; more are refused"
+        50, ge=1, le=10_000, description="live sessions at once; more are refused"
     )
     connects_per_second: float = Field(
         50.0, gt=0, le=10_000, description="live connections taken in the long run"
