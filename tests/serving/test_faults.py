@@ -10,22 +10,29 @@ import json
 import re
 import socket
 import struct
+import time
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 import httpx
 import numpy as np
 import pytest
+import torch
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from asr.bundle import Bundle
+from asr.data.features.fbank import FbankExtractor
 from asr.serving.errors import MEANINGS
 from asr.serving.keys import SUBPROTOCOL, key_subprotocols
+from asr.streaming import StreamingSession
+from asr.streaming.features import features_of
 from tests.serving.serving_kit import (
     START,
     Running,
     as_int16,
     begin,
+    library_text,
     remaining,
     running,
     speak,
@@ -97,8 +104,12 @@ def test_text_that_is_no_message(server: Running, text: str) -> None:
 
 def test_audio_that_is_none(server: Running) -> None:
     assert refusal(server, start(), b"\x00" * 641) == ("bad_audio", 4400)
-    numbers = np.array([0.0, np.nan], dtype=np.float32).tobytes()
-    assert refusal(server, start(encoding="f32le"), numbers) == ("bad_audio", 4400)
+    for value in (np.nan, np.inf, 3e38, 3000.0, -12_000.0):
+        numbers = np.array([0.0, value], dtype=np.float32).tobytes()
+        with server.connect() as other:
+            begin(other)
+            assert refusal(server, start(encoding="f32le"), numbers) == ("bad_audio", 4400)
+            assert speak(other, SPEECH[:RATE])[-1]["duration"] == 1.0
 
 
 def test_garbage_bytes_are_noise(server: Running) -> None:
@@ -106,16 +117,6 @@ def test_garbage_bytes_are_noise(server: Running) -> None:
     with server.connect() as connection:
         begin(connection)
         assert speak(connection, noise)[-1]["duration"] == 3.0
-    huge = np.full(RATE, 3e38, dtype=np.float32)
-    with server.connect() as connection:
-        begin(connection, encoding="f32le")
-        connection.send(huge.tobytes())
-        connection.send('{"type":"finish"}')
-        messages, close = remaining(connection)
-    assert close in (1000, 1011), messages
-    with server.connect() as connection:  # whatever that did, others are served
-        begin(connection)
-        assert speak(connection, SPEECH)[-1]["duration"] == 2.0
 
 
 def test_bytes_that_are_no_websocket(server: Running) -> None:
@@ -220,6 +221,14 @@ def test_silence_on_the_line(model: Bundle, folder: Path) -> None:
         assert refusal(server, start()) == ("idle", 4408)
         with server.connect() as connection:
             begin(connection)
+            with contextlib.suppress(ConnectionClosed):
+                for _ in range(30):  # empty messages are no audio
+                    connection.send(b"")
+                    time.sleep(0.05)
+            messages, close = remaining(connection)
+        assert (messages[-1]["code"], close) == ("idle", 4408)
+        with server.connect() as connection:
+            begin(connection)
             for _ in range(3):
                 connection.send(SPEECH[:RATE].tobytes())
             messages, close = remaining(connection)
@@ -309,6 +318,39 @@ def test_a_model_that_fails(model: Bundle, folder: Path, monkeypatch: pytest.Mon
         with server.connect() as connection:
             begin(connection)
             speak(connection, SPEECH)
+
+
+def test_a_session_that_fails_ends_alone(server: Running, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In its push, or in a batch with others; what those say is what they say alone."""
+    expected = library_text(server, SPEECH)
+    pushed = StreamingSession.push
+
+    def push(stream: StreamingSession, samples: np.ndarray) -> None:
+        if np.abs(samples).max(initial=0) == 11:
+            raise ValueError("planted")
+        pushed(stream, samples)
+
+    def spoiled(extractor: FbankExtractor, windows: list[np.ndarray]) -> list[torch.Tensor]:
+        pairs = zip(features_of(extractor, windows), windows, strict=True)
+        return [features * (np.nan if window.max() > 12 else 1) for features, window in pairs]
+
+    monkeypatch.setattr(StreamingSession, "push", push)
+    monkeypatch.setattr("asr.streaming.recognizer.features_of", spoiled)
+    with ExitStack() as stack:
+        others = [stack.enter_context(server.connect()) for _ in range(4)]
+        for other in others:
+            begin(other)
+        for value, seconds in ((11.0, 1), (13.0, 4)):
+            bad = stack.enter_context(server.connect())
+            begin(bad, encoding="f32le")
+            for other in others:
+                other.send(SPEECH[:RATE].tobytes() if value == 11 else SPEECH[RATE:].tobytes())
+            bad.send(np.full(RATE * seconds, value, dtype=np.float32)[: 2**18].tobytes())
+            messages, close = remaining(bad)
+            assert (messages[-1]["code"], close) == ("internal", 1011)
+            assert "planted" not in messages[-1]["message"]
+        for other in others:
+            assert speak(other, SPEECH[:0])[-1]["text"] == expected
 
 
 def test_every_code_is_documented() -> None:
