@@ -57,7 +57,7 @@ class LiveSessions:
     async def serve(self, socket: WebSocket) -> None:
         """Serve a connection to its end."""
         try:
-            check_origin(socket.headers, self.options.allowed_origins)
+            check_origin(socket.headers, self.options.allowed_origins, bool(self._keys))
             self._burst.take()
         except RefusedError as refusal:
             self._metrics.refused.labels(refusal.code).inc()
@@ -99,6 +99,7 @@ class LiveSessions:
     async def _session(self, socket: WebSocket) -> None:
         start = parse_start(await self._first_message(socket))
         conversation = _Conversation(socket, start, await self._open(start), self.options)
+        self._stopping.check()  # once more: the start may have come late
         self._running.add(conversation)
         if self._stopping.due.is_set():
             conversation.end()
