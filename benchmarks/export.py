@@ -135,9 +135,11 @@ def render(rows: list[list[str]], arguments: argparse.Namespace) -> str:
             "# Exported models",
             "",
             "Written by `python benchmarks/export.py`, which says how; what is typed "
-            f"here is overwritten. {machine()}, torch {torch.__version__}, one thread; "
+            f"here is overwritten. {machine()}, torch {torch.__version__}, one thread, "
+            f"the fastest of {arguments.runs} run(s); "
             f"{len(list(load_cuts(arguments.cuts)))} utterances; chunks of {arguments.chunk_size} "
-            f"encoder frames, {arguments.left_chunks} before them.",
+            f"encoder frames, {arguments.left_chunks} before them. In chunks a model has "
+            "the errors of its training: one that was trained on whole utterances only has many.",
             "",
             markdown_table(columns, rows),
         ]

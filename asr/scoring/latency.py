@@ -34,6 +34,7 @@ class LiveDecoding(Record):
 
     Attributes:
         chunk_ms: length of a chunk.
+        lookahead_ms: audio after its chunk that a frame sees too.
         packet_ms: audio handed over at a time.
         sessions: how many speakers spoke at once.
         endpointing: whether pauses ended segments.
@@ -49,6 +50,7 @@ class LiveDecoding(Record):
     """
 
     chunk_ms: float
+    lookahead_ms: float
     packet_ms: float
     sessions: int
     endpointing: bool

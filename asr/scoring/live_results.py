@@ -17,7 +17,8 @@ from asr.scoring.text_tables import (
 )
 
 NOTES = (
-    "First pass: what partials end up as; second pass: the final text. Times are in ms. delay: "
+    "chunk: with the look-ahead behind a plus. First pass: what partials end up as; second pass: "
+    "the final text. Times are in ms. delay: "
     "from the end of a correct word in the forced alignment to the partial that shows it, "
     "computing included; heard: the part of its mean that is waiting for audio, the same on every "
     "machine. first partial: from the beginning of the first word; final: from the end of the "
@@ -39,8 +40,11 @@ class LiveRun:
 
     @property
     def chunk(self) -> str:
-        """The chunk's length as tables show it."""
-        return "full" if self.live is None else f"{self.live.chunk_ms:g} ms"
+        """The chunk's length as tables show it, with the look-ahead where there is one."""
+        if self.live is None:
+            return "full"
+        ahead = f" + {self.live.lookahead_ms:g}" if self.live.lookahead_ms else ""
+        return f"{self.live.chunk_ms:g}{ahead} ms"
 
     @property
     def chunk_ms(self) -> float:

@@ -229,15 +229,14 @@ def test_more_files_than_places(model: Bundle, folder: Path) -> None:
         assert code(answer) == (408, "upload_timeout")
 
 
-def test_a_process_that_dies(model: Bundle, folder: Path) -> None:
+def test_a_process_that_dies(server: Running) -> None:
     """The file it had is answered, the next one gets a new process."""
-    with running(model, folder, max_upload_bytes=1 << 22) as server:
-        pool = server.service.pool
-        pool._executor.submit(int).result()
-        for process in list(pool._executor._processes.values()):
-            process.kill()
-        assert code(post(server)) == (500, "internal")
-        assert post(server).is_success
+    executor = server.service.pool._executor
+    executor.submit(int).result()
+    for process in list(executor._processes.values()):
+        process.kill()
+    assert code(post(server)) == (500, "internal")
+    assert post(server).is_success
 
 
 def test_the_client_names_audio_that_it_cannot_send(server: Running) -> None:

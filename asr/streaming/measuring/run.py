@@ -161,6 +161,9 @@ def _stream(
     first, second = _methods(recognizer)
     live = LiveDecoding(
         chunk_ms=chunk_ms,
+        lookahead_ms=round(
+            1000 * recognizer.chunking.lookahead * recognizer.bundle.seconds_per_encoding, 6
+        ),
         packet_ms=request.packet_ms,
         sessions=request.num_speakers,
         endpointing=request.endpointing,
