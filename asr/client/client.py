@@ -81,6 +81,9 @@ class AsrClient:
             from websockets.exceptions import ConnectionClosed
         iterator = iter(blocks)
         first = next(iterator, np.empty(0, dtype=np.int16))
+        if first.dtype not in _ENCODINGS:
+            what = f"samples must be int16 or float32, not {first.dtype}"
+            raise UserError(what, todo="Convert them: samples.astype(np.float32).")
         start = {
             "type": "start",
             "sampling_rate": sampling_rate,
@@ -179,8 +182,9 @@ class _Sender:
         self._connection = connection
         self._stopped = threading.Event()
         self._error: Exception | None = None
-        connection.send(json.dumps(start))
-        self._thread = threading.Thread(target=self._send, args=(first, rest), daemon=True)
+        self._dtype = first.dtype
+        arguments = (json.dumps(start), first, rest)
+        self._thread = threading.Thread(target=self._send, args=arguments, daemon=True)
         self._thread.start()
 
     def stop(self) -> None:
@@ -192,10 +196,11 @@ class _Sender:
         if self._error is not None:
             raise self._error
 
-    def _send(self, first: np.ndarray, rest: Iterator[np.ndarray]) -> None:
+    def _send(self, start: str, first: np.ndarray, rest: Iterator[np.ndarray]) -> None:
         from websockets.exceptions import ConnectionClosed
 
         try:
+            self._connection.send(start)
             self._send_block(first)
             for block in rest:
                 if self._stopped.is_set():
@@ -208,6 +213,9 @@ class _Sender:
         self._quietly(lambda: self._connection.send('{"type":"finish"}'))
 
     def _send_block(self, block: np.ndarray) -> None:
+        if block.dtype != self._dtype:
+            what = f"samples must stay {self._dtype}, as they began, not become {block.dtype}"
+            raise UserError(what)
         if len(block):
             self._connection.send(block.tobytes())
 

@@ -24,6 +24,12 @@ class ServingOptions(Params):
         default=[],
         description="browsers' pages elsewhere that may use the server: https://a.example",
     )
+    max_connections: int = Field(
+        2000, ge=1, le=100_000, description="TCP connections at once, of every kind"
+    )
+    head_seconds: float = Field(
+        10.0, gt=0, le=300, description="how long the head of a request may take to arrive"
+    )
     max_sessions: int = Field(
         50, ge=1, le=10_000, description="live sessions at once; more are refused"
     )
@@ -37,7 +43,10 @@ class ServingOptions(Params):
         5.0, gt=0, le=300, description="how long a new connection may take to send its start"
     )
     idle_seconds: float = Field(
-        30.0, gt=0, le=3600, description="how long a session may send no audio"
+        30.0,
+        gt=0,
+        le=3600,
+        description="how long a session may send no audio, and a file stand still",
     )
     send_seconds: float = Field(
         10.0, gt=0, le=300, description="how long a client may take none of its results"

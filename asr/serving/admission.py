@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import ipaddress
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -38,8 +39,12 @@ class BurstLimit:
         self._tokens -= 1
 
 
-def check_origin(headers: Mapping[str, str], allowed: Sequence[str]) -> None:
+def check_origin(headers: Mapping[str, str], allowed: Sequence[str], has_keys: bool) -> None:
     """Refuse browsers' pages of other hosts; what is no browser sends no origin.
+
+    Whoever owns a domain can let it point to this machine after a page of it was loaded (DNS
+    rebinding): the page's origin is then the host that it asks for. Without keys, a host must
+    therefore be one that no stranger can own.
 
     Raises:
         RefusedError: `origin`.
@@ -47,10 +52,25 @@ def check_origin(headers: Mapping[str, str], allowed: Sequence[str]) -> None:
     origin = headers.get("origin")
     if origin is None or origin in allowed:
         return
-    if urlsplit(origin).netloc != headers.get("host"):
+    try:
+        host = urlsplit(origin)
+        own = bool(host.netloc) and host.netloc == headers.get("host")
+        known = has_keys or _is_nobodys_domain(host.hostname or "")
+    except ValueError:  # it is no address
+        own = known = False
+    if not (own and known):
         raise RefusedError(
             "origin", "Pages of this origin may not use the server (allowed_origins)."
         )
+
+
+def _is_nobodys_domain(host: str) -> bool:
+    """Whether a host is an IP address, or a name that only the local network gives."""
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return "." not in host or host.endswith(".localhost")
+    return True
 
 
 class Places:

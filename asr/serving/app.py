@@ -80,7 +80,7 @@ def _add_api(app: FastAPI, service: Service) -> None:
 
     @app.post("/v1/audio/transcriptions")
     async def transcriptions(request: Request) -> Response:
-        check_origin(request.headers, service.options.allowed_origins)
+        check_origin(request.headers, service.options.allowed_origins, bool(service.keys))
         service.keys.check(key_of(request.headers))
         return await service.transcriptions.answer(request)
 

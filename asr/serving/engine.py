@@ -13,19 +13,21 @@ import logging
 import threading
 import time
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 import torch
 
+from asr.serving.arrivals import Arrivals
 from asr.serving.errors import RefusedError
 from asr.serving.messages import done_message, final_message, partial_message
 from asr.serving.metrics import Metrics
 from asr.serving.outbox import Outbox
 from asr.serving.recognizers import Recognizers
-from asr.streaming import Partial, Segment, StreamingRecognizer, StreamingSession
+from asr.streaming import Segment, StreamingRecognizer, StreamingSession
 
 _log = logging.getLogger(__name__)
 _JOIN_SECONDS = 30.0
@@ -91,8 +93,7 @@ class _Work:
 
     stream: StreamingSession
     inbox: deque[np.ndarray] = field(default_factory=deque)
-    # Seconds of audio received so far, and when: for the delay of partials.
-    arrivals: deque[tuple[float, float]] = field(default_factory=lambda: deque(maxlen=4096))
+    arrivals: Arrivals = field(default_factory=Arrivals)
     finishing: bool = False
     discarded: bool = False
 
@@ -178,7 +179,7 @@ class Engine:
         """Queue samples; `received` is the session's audio in seconds, these included."""
         with self._changed:
             session.work.inbox.append(samples)
-            session.work.arrivals.append((received, time.monotonic()))
+            session.work.arrivals.note(received, time.monotonic())
             self._pending[session] = None
             self._changed.notify()
 
@@ -200,8 +201,8 @@ class Engine:
             try:
                 running = self._round()
             except Exception:
-                _log.exception("the live model failed; the open sessions are ended")
-                self._fail()
+                _log.exception("the worker failed; the open sessions are ended")
+                self._fail_all()
                 running = 0
             self._metrics.compute_seconds.inc(time.perf_counter() - begin)
 
@@ -217,31 +218,70 @@ class Engine:
         results: dict[LiveSession, _Result] = {}
         for session, samples, ends in self._take():
             self._open[session] = None
-            for part in samples:
-                session.work.stream.push(part)
-            if ends:
-                session.work.stream.end_input()
             taken = sum(map(len, samples)) / session.sampling_rate
-            self._metrics.audio_seconds.inc(taken)
             results[session] = _Result(taken)
-        chunks = self._advance()
+            with self._answerable(session, results):
+                for part in samples:
+                    session.work.stream.push(part)
+                if ends:
+                    session.work.stream.end_input()
+            self._metrics.audio_seconds.inc(taken)
+        chunks = self._advance(results)
         for session in list(self._open):
-            self._collect(session, results)
+            with self._answerable(session, results):
+                self._collect(session, results)
         self._send(results)
         return chunks
 
-    def _advance(self) -> int:
+    @contextmanager
+    def _answerable(
+        self, session: LiveSession, results: dict[LiveSession, _Result]
+    ) -> Iterator[None]:
+        """End a session, and no other, when what is done for it alone raises."""
+        try:
+            yield
+        except Exception:
+            _log.exception("a live session failed and is ended")
+            self._fail(session, results)
+
+    def _advance(self, results: dict[LiveSession, _Result]) -> int:
         """Decode a chunk of every session that has one: a batch for each list of hotwords."""
-        groups: dict[StreamingRecognizer, list[StreamingSession]] = {}
+        groups: dict[StreamingRecognizer, list[LiveSession]] = {}
         for session in self._open:
-            groups.setdefault(session.recognizer, []).append(session.work.stream)
+            if session.work.stream.has_work:
+                groups.setdefault(session.recognizer, []).append(session)
         total = 0
-        for recognizer, streams in groups.items():
-            chunks = recognizer.advance(streams)
-            if chunks:
-                self._metrics.chunks.inc(chunks)
-                self._metrics.batch_size.observe(chunks)
-            total += chunks
+        for recognizer, sessions in groups.items():
+            try:
+                total += self._advance_batch(recognizer, sessions)
+            except Exception:
+                _log.exception("a batch of %d live sessions failed", len(sessions))
+                total += self._advance_singly(recognizer, sessions, results)
+        return total
+
+    def _advance_batch(
+        self, recognizer: StreamingRecognizer, sessions: Sequence[LiveSession]
+    ) -> int:
+        chunks = recognizer.advance([session.work.stream for session in sessions])
+        if chunks:
+            self._metrics.chunks.inc(chunks)
+            self._metrics.batch_size.observe(chunks)
+        return chunks
+
+    def _advance_singly(
+        self,
+        recognizer: StreamingRecognizer,
+        sessions: Sequence[LiveSession],
+        results: dict[LiveSession, _Result],
+    ) -> int:
+        """Decode those of a batch that failed: who fails again, or lost its chunk, is ended."""
+        total = 0
+        for session in sessions:
+            if session.work.stream.in_step:
+                self._fail(session, results)
+            elif session.work.stream.has_work:
+                with self._answerable(session, results):
+                    total += self._advance_batch(recognizer, [session])
         return total
 
     def _take(self) -> list[tuple[LiveSession, list[np.ndarray], bool]]:
@@ -270,21 +310,21 @@ class Engine:
             if isinstance(event, Segment):
                 messages.append(final_message(event))
                 continue
-            self._observe_delay(session.work, event)
+            self._observe_delay(session.work, event.end)
             if session.partials:
                 messages.append(partial_message(event))
+        with self._changed:
+            session.work.arrivals.forget(stream.seconds_decoded)
         if stream.finished:
             messages.append(done_message(stream.finish(), stream.seconds_received))
             del self._open[session]
         if messages:
             results.setdefault(session, _Result()).messages += messages
 
-    def _observe_delay(self, work: _Work, partial: Partial) -> None:
+    def _observe_delay(self, work: _Work, end: float) -> None:
         """Measure from the arrival of the last audio that a partial reflects."""
         with self._changed:
-            while work.arrivals and work.arrivals[0][0] < partial.end:
-                work.arrivals.popleft()
-            arrived = work.arrivals[0][1] if work.arrivals else None
+            arrived = work.arrivals.of(end)
         if arrived is not None:
             self._metrics.partial_delay.observe(time.monotonic() - arrived)
 
@@ -296,16 +336,21 @@ class Engine:
         if results and self._loop is not None:
             self._loop.call_soon_threadsafe(deliver)
 
-    def _fail(self) -> None:
-        """End every session that the worker has begun: any of them may be damaged."""
+    def _fail(self, session: LiveSession, results: dict[LiveSession, _Result]) -> None:
+        """End a session that the worker has begun."""
+        self._open.pop(session, None)
         with self._changed:
-            failed = list(self._open)
-            self._open.clear()
-            for session in failed:
-                session.work.discarded = True
-                session.work.inbox.clear()
+            session.work.discarded = True
+            session.work.inbox.clear()
         failure = RefusedError("internal", "The model failed; see the server's log.").event()
-        self._send({session: _Result(messages=[failure]) for session in failed})
+        results.setdefault(session, _Result()).messages.append(failure)
+
+    def _fail_all(self) -> None:
+        """End every session that the worker has begun: which one was at fault is not known."""
+        results: dict[LiveSession, _Result] = {}
+        for session in list(self._open):
+            self._fail(session, results)
+        self._send(results)
 
 
 def _up_to(inbox: deque[np.ndarray], limit: float) -> list[np.ndarray]:

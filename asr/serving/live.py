@@ -57,7 +57,7 @@ class LiveSessions:
     async def serve(self, socket: WebSocket) -> None:
         """Serve a connection to its end."""
         try:
-            check_origin(socket.headers, self.options.allowed_origins)
+            check_origin(socket.headers, self.options.allowed_origins, bool(self._keys))
             self._burst.take()
         except RefusedError as refusal:
             self._metrics.refused.labels(refusal.code).inc()
@@ -99,11 +99,12 @@ class LiveSessions:
     async def _session(self, socket: WebSocket) -> None:
         start = parse_start(await self._first_message(socket))
         conversation = _Conversation(socket, start, await self._open(start), self.options)
-        await socket.send_text(write(self._ready(conversation)))
+        self._stopping.check()  # once more: the start may have come late
         self._running.add(conversation)
         if self._stopping.due.is_set():
             conversation.end()
         try:
+            await conversation.send(self._ready(conversation))
             await conversation.run()
             self._metrics.ended.labels("stopped" if conversation.ended else "finished").inc()
         finally:
@@ -164,6 +165,19 @@ class _Conversation:
         if self._reader is not None:
             self._reader.cancel()
 
+    async def send(self, message: dict[str, Any]) -> None:
+        """Send a message.
+
+        Raises:
+            RefusedError: `slow_reader`.
+            WebSocketDisconnect: the client has gone.
+        """
+        try:
+            async with asyncio.timeout(self._options.send_seconds):
+                await self._socket.send_text(write(message))
+        except TimeoutError:
+            raise _slow_reader(self._options.send_seconds) from None
+
     async def run(self) -> None:
         """Converse until `done` was sent and the connection closed.
 
@@ -215,29 +229,32 @@ class _Conversation:
 
     async def _read(self) -> None:
         """Hand audio over until the client says that it ends."""
-        limit = self._options.max_session_seconds
+        limit, idle = self._options.max_session_seconds, self._options.idle_seconds
         clock = asyncio.get_running_loop().time
-        latest = clock() + limit
+        latest, heard = clock() + limit, clock()
         too_long = RefusedError("session_too_long", f"A session may last {limit:g} s.")
         while True:
-            until = min(clock() + self._options.idle_seconds, latest)
             try:
-                async with asyncio.timeout_at(until):
+                async with asyncio.timeout_at(min(heard + idle, latest)):
+                    # What came at once is taken without waiting: others get a turn in between.
+                    await asyncio.sleep(0)
                     message = await self._socket.receive()
             except TimeoutError:
-                if until == latest:
+                if heard + idle >= latest:
                     raise too_long from None
-                seconds = f"{self._options.idle_seconds:g}"
-                raise RefusedError("idle", f"No audio came for {seconds} s.") from None
+                raise RefusedError("idle", f"No audio came for {idle:g} s.") from None
             if message["type"] == "websocket.disconnect":
                 raise WebSocketDisconnect(message["code"])
             if message.get("text") is not None:
                 check_finish(message["text"])
                 return
             samples = read_samples(message["bytes"], self._start.encoding)
+            if not len(samples):
+                continue
             if self.live.received + len(samples) / self._start.sampling_rate > limit:
                 raise too_long
             await self.live.push(samples)
+            heard = clock()
 
     async def _write(self) -> None:
         """Send results until `done`."""
@@ -245,11 +262,7 @@ class _Conversation:
             message = await self.live.outbox.get()
             if message["type"] == "error":
                 raise RefusedError(message["code"], message["message"])
-            try:
-                async with asyncio.timeout(self._options.send_seconds):
-                    await self._socket.send_text(write(message))
-            except TimeoutError:
-                raise _slow_reader(self._options.send_seconds) from None
+            await self.send(message)
             if message["type"] == "done":
                 return
 

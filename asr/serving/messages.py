@@ -11,8 +11,10 @@ from pydantic import Field, ValidationError, field_validator
 
 from asr.config.base import Params
 from asr.decoding.hypothesis import Hypothesis, Word
+from asr.errors import UserError
 from asr.serving.errors import RefusedError
 from asr.streaming import Partial, Segment
+from asr.streaming.audio import as_mono_floats
 
 _TYPES: dict[str, np.dtype[Any]] = {"s16le": np.dtype("<i2"), "f32le": np.dtype("<f4")}
 _MOST_CHARACTERS = 1000  # of all hotwords of a session: their automaton takes time to build
@@ -74,16 +76,19 @@ def read_samples(data: bytes, encoding: str) -> np.ndarray:
     """Turn a binary message into samples (N,): int16, or float32.
 
     Raises:
-        RefusedError: `bad_audio`: half a sample, or values that are no numbers.
+        RefusedError: `bad_audio`: half a sample, or values that no stream takes.
     """
     kind = _TYPES[encoding]
     if len(data) % kind.itemsize:
         what = f"A message of {len(data)} bytes does not hold whole {encoding} samples."
         raise RefusedError("bad_audio", what)
     samples = np.frombuffer(data, kind)
-    if kind.kind == "f" and not np.isfinite(samples).all():
-        raise RefusedError("bad_audio", "The audio holds values that are no numbers.")
-    return samples
+    if kind.kind == "i":
+        return samples
+    try:
+        return as_mono_floats(samples)
+    except UserError as error:
+        raise RefusedError("bad_audio", f"The audio cannot be used: {error.what}.") from error
 
 
 def write(message: dict[str, Any]) -> str:

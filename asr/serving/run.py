@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import ipaddress
 import logging
+import resource
 import socket
 import sys
 from dataclasses import dataclass, field
@@ -15,11 +16,12 @@ import torch
 import uvicorn
 
 from asr.config.export import Backend
-from asr.config.serving import ServerConfig
+from asr.config.serving import ServerConfig, ServingOptions
 from asr.decoding.resources import ResourcePaths, load_resources
 from asr.deploy.backends import load_for_backend
 from asr.errors import UserError
 from asr.serving.app import make_app
+from asr.serving.http import HttpConnection
 from asr.serving.keys import load_keys
 from asr.serving.recognizers import Recognizers
 from asr.serving.service import Service, make_service
@@ -30,6 +32,7 @@ from asr.streaming import StreamingRecognizer
 _log = logging.getLogger(__name__)
 _BACKLOG = 2048
 _PING_SECONDS = 20.0
+_OTHER_FILES = 100  # that a process has open beside its connections
 
 
 @dataclass(frozen=True)
@@ -64,6 +67,7 @@ def serve(request: ServeRequest) -> None:
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(message)s")
     listener = _listen(request.host, request.port)
     with listener:
+        _allow_files(request.config.serving.max_connections + _OTHER_FILES)
         service = _service(request)
         host, port = listener.getsockname()[:2]
         url = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
@@ -78,6 +82,7 @@ def make_server(service: Service) -> Server:
     """Return the HTTP server of a service."""
     config = uvicorn.Config(
         make_app(service),
+        http=_http_connection(service.options),
         ws=Connection,
         ws_max_size=service.options.max_message_bytes,
         ws_per_message_deflate=False,  # a small message could be a large one
@@ -92,6 +97,15 @@ def make_server(service: Service) -> Server:
         timeout_graceful_shutdown=3,
     )
     return Server(config, service)
+
+
+def _http_connection(options: ServingOptions) -> type[HttpConnection]:
+    """Return the class of a server's connections: uvicorn makes them without arguments of ours."""
+    limits = {
+        "head_seconds": options.head_seconds,
+        "max_connections": options.max_connections,
+    }
+    return type("HttpConnection", (HttpConnection,), limits)
 
 
 class Server(uvicorn.Server):
@@ -120,6 +134,14 @@ class Server(uvicorn.Server):
         while not draining.done() and self._asked == 1:
             await asyncio.wait([draining], timeout=0.1)
         draining.cancel()
+
+
+def _allow_files(count: int) -> None:
+    """Raise the limit of open files that a shell sets, as far as the system lets us."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft != resource.RLIM_INFINITY and soft < count:
+        most = count if hard == resource.RLIM_INFINITY else min(count, hard)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
 
 
 def _listen(host: str, port: int) -> socket.socket:

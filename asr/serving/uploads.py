@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import shutil
 import tempfile
-from collections.abc import AsyncIterator, Collection
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Collection, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any, get_args
@@ -47,16 +48,15 @@ async def received_upload(
     Raises:
         RefusedError: it is too large, too slow or no form, or a field is missing, unknown or wrong.
     """
-    async with _received_form(request, options) as form:
-        response_format, granularities, language = _wishes(form, models)
-        upload = form.get("file")
-        if not isinstance(upload, UploadFile):
-            raise RefusedError("bad_request", "The form needs a field 'file' that holds a file.")
-        path = await asyncio.to_thread(_copied, upload.file)
-    try:
+    with _temporary_file() as path:
+        async with _received_form(request, options) as form:
+            response_format, granularities, language = _wishes(form, models)
+            upload = form.get("file")
+            if not isinstance(upload, UploadFile):
+                what = "The form needs a field 'file' that holds a file."
+                raise RefusedError("bad_request", what)
+            await asyncio.to_thread(_copy, upload.file, path)
         yield Upload(path, response_format, granularities, language)
-    finally:
-        path.unlink(missing_ok=True)
 
 
 @asynccontextmanager
@@ -75,7 +75,8 @@ async def _received_form(request: Request, options: ServingOptions) -> AsyncIter
 
     async def receive() -> Message:
         nonlocal received
-        message = await request.receive()
+        async with asyncio.timeout(options.idle_seconds):
+            message = await request.receive()
         received += len(message.get("body", b""))
         if received > limit:
             raise too_large
@@ -86,10 +87,9 @@ async def _received_form(request: Request, options: ServingOptions) -> AsyncIter
         async with asyncio.timeout(options.max_receive_seconds):
             form = await counted.form(max_files=1, max_fields=2 * len(_FIELDS))
     except TimeoutError:
-        seconds = f"{options.max_receive_seconds:g}"
-        raise RefusedError(
-            "upload_timeout", f"The file did not arrive within {seconds} s."
-        ) from None
+        whole, pause = f"{options.max_receive_seconds:g}", f"{options.idle_seconds:g}"
+        what = f"The file did not arrive within {whole} s, or nothing of it for {pause} s."
+        raise RefusedError("upload_timeout", what) from None
     except ClientDisconnect as gone:
         raise RefusedError("bad_request", "The client left.") from gone
     try:
@@ -134,12 +134,18 @@ def _field(form: FormData, name: str) -> str:
     return value.strip()
 
 
-def _copied(stream: IO[bytes]) -> Path:
+@contextmanager
+def _temporary_file() -> Iterator[Path]:
+    """Make an empty file that is gone behind the block, whichever way that ends."""
+    descriptor, name = tempfile.mkstemp(prefix="asr-upload-")
+    os.close(descriptor)
+    try:
+        yield Path(name)
+    finally:
+        Path(name).unlink(missing_ok=True)
+
+
+def _copy(stream: IO[bytes], path: Path) -> None:
     stream.seek(0)
-    with tempfile.NamedTemporaryFile(prefix="asr-upload-", delete=False) as target:
-        try:
-            shutil.copyfileobj(stream, target, 1 << 20)
-        except BaseException:
-            Path(target.name).unlink(missing_ok=True)
-            raise
-    return Path(target.name)
+    with path.open("r+b") as target:  # never made anew, should it be gone already
+        shutil.copyfileobj(stream, target, 1 << 20)

@@ -7,9 +7,14 @@ from asyncio.transports import BaseTransport
 from typing import Any
 
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
+from websockets.frames import Frame
+
+from asr.serving.errors import TOO_BIG
 
 _LAST_WORDS_SECONDS = 5.0
 _KERNEL_BUFFER = 64 << 10  # bytes
+_MOST_UNREAD = 4 << 20  # bytes
+_MOST_FRAMES = 4096  # of a message
 
 
 class Connection(WebSocketsSansIOProtocol):
@@ -25,6 +30,23 @@ class Connection(WebSocketsSansIOProtocol):
         connected = transport.get_extra_info("socket")
         if connected is not None:
             connected.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _KERNEL_BUFFER)
+
+    def handle_ping(self) -> None:
+        """Answer, unless the client has read none of many answers: they would fill the memory."""
+        super().handle_ping()
+        if self.transport.get_write_buffer_size() > _MOST_UNREAD:
+            self.transport.abort()
+
+    def handle_cont(self, event: Frame) -> None:
+        """Take a part of a message; a message in many parts, even of no bytes, is too big."""
+        if self.close_sent:
+            return
+        if len(self.frames) < _MOST_FRAMES:
+            super().handle_cont(event)
+            return
+        self.frames = []
+        self.conn.fail(TOO_BIG, "too many frames")
+        self.handle_parser_exception()
 
     async def send(self, message: Any) -> None:
         """Send; a close frame is put behind what waits instead of waiting itself."""

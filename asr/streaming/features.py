@@ -67,16 +67,15 @@ class FrameBuffer:
         held = self._num_samples - self._history - self._extractor.frame_length
         return held // self._extractor.frame_shift + 1 if self._started and held >= 0 else 0
 
-    def take(self, count: int, done: int) -> np.ndarray:
-        """Return the samples of the next frames, and go on behind the first of them.
+    def peek(self, count: int) -> np.ndarray:
+        """Return the samples of the next frames, (count - 1) * shift + length of them."""
+        assert 0 < count <= self.num_ready
+        return self._joined()[self._history : self._history + self._span(count)]
 
-        Args:
-            count: frames to return, (count - 1) * shift + length samples.
-            done: frames that will not be asked for again; at least one, at most `count`.
-        """
-        assert 0 < done <= count <= self.num_ready
+    def skip(self, done: int) -> None:
+        """Go on behind the next frames: they will not be asked for again."""
+        assert 0 < done <= self.num_ready
         samples = self._joined()
-        window = samples[self._history : self._history + self._span(count)]
         following = self._history + done * self._extractor.frame_shift
         # Whatever the end will mirror is less than a window long.
         first = max(0, following - self._extractor.frame_length)
@@ -84,7 +83,6 @@ class FrameBuffer:
         self._pieces = [samples[first:].copy()]
         self._num_samples = len(self._pieces[0])
         self._taken += done
-        return window
 
     @property
     def nbytes(self) -> int:
@@ -108,10 +106,10 @@ class FrameBuffer:
 
 
 def features_of(extractor: FbankExtractor, windows: list[np.ndarray]) -> list[Tensor]:
-    """Return the features (T, F) of what several buffers gave; equal lengths are one computation.
+    """Return the features (T, F) of what several buffers hold; equal lengths are one computation.
 
     Args:
-        windows: of each buffer the samples (N,) that `FrameBuffer.take` gave.
+        windows: of each buffer the samples (N,) that `FrameBuffer.peek` gave.
     """
     results: list[Tensor] = [torch.empty(0)] * len(windows)
     for length in {len(window) for window in windows}:

@@ -13,10 +13,13 @@ from asr.config.decoding import DecodingOptions
 from asr.config.streaming import StreamingOptions
 from asr.data.batches.dataset import collate_features
 from asr.data.features.fbank import FbankExtractor
+from asr.decoding.base import scores_not_finite
 from asr.decoding.resources import NO_RESOURCES, Resources
 from asr.decoding.searches.greedy import best_symbols
 from asr.devices import memory_errors
 from asr.files import PathLike
+from asr.models.encoders import EncoderState
+from asr.models.masks import padding_mask
 from asr.streaming.chunks import session_chunking
 from asr.streaming.features import features_of
 from asr.streaming.passes import Passes
@@ -108,12 +111,13 @@ class StreamingRecognizer:
             How many chunks were decoded.
 
         Raises:
-            UserError: the model's scores are not finite.
+            UserError: the model's scores are not finite. After this or any other error sessions
+                that are not `in_step` are as they were, and may be advanced in other batches.
         """
         going, windows, finishing = [], [], set()
         working = [session for session in dict.fromkeys(sessions) if session.has_work]
         for session in working:
-            window, is_last = session.take_window()
+            window, is_last = session.next_window()
             if is_last:
                 finishing.add(session)
             if window is not None:
@@ -128,8 +132,14 @@ class StreamingRecognizer:
         """Encode a chunk of each session and take it into the first pass."""
         features, lengths = collate_features(features_of(self.extractor, windows))
         with memory_errors(f"encoding a batch of {tuple(features.shape)} features"):
-            encodings, lengths = self._step(sessions, features, lengths)
+            encodings, lengths, following = self._step(sessions, features, lengths)
         log_probs = self.bundle.model.ctc_log_probs(encodings)
+        padding = padding_mask(lengths, log_probs.size(1))[:, :, None]
+        if log_probs.isnan().logical_and_(~padding.to(log_probs.device)).any():
+            raise scores_not_finite("a streaming session")
+        for session in sessions:
+            session.begin_step()
+        moved_on([session.state for session in sessions], following)
         searches = [session.segment.search for session in sessions]
         self.passes.advance(searches, log_probs, lengths)
         symbols = best_symbols(log_probs)[0].tolist()
@@ -138,8 +148,12 @@ class StreamingRecognizer:
 
     def _step(
         self, sessions: list[StreamingSession], features: Tensor, lengths: Tensor
-    ) -> tuple[Tensor, Tensor]:
-        """Encode a chunk and its look-ahead (B, T, F): the chunk's (B, T', D), lengths (B,)."""
+    ) -> tuple[Tensor, Tensor, EncoderState]:
+        """Encode a chunk and its look-ahead (B, T, F).
+
+        Returns:
+            the chunk's encodings (B, T', D), their lengths (B,), and the states that follow.
+        """
         model, size = self.bundle.model, self.chunk_features
         features, lengths = features.to(model.device), lengths.to(model.device)
         shorter = lengths if bool((lengths < features.size(1)).any()) else None
@@ -150,8 +164,7 @@ class StreamingRecognizer:
             shorter,
             features[:, size:] if features.size(1) > size else None,
         )
-        moved_on([session.state for session in sessions], following)
-        return encodings, model.encoder.output_lengths(lengths.clamp(max=size))
+        return encodings, model.encoder.output_lengths(lengths.clamp(max=size)), following
 
     def _end_segments(
         self, sessions: list[StreamingSession], finishing: set[StreamingSession]
@@ -164,12 +177,14 @@ class StreamingRecognizer:
                 ending.append((session, reason))
             else:
                 session.show_partial()
+                session.in_step = False
         finals = self.passes.final_hypotheses([session.segment for session, _ in ending])
         for (session, reason), final in zip(ending, finals, strict=True):
             session.end_segment(reason, final, self.passes.first_hypothesis(session.segment))
             if session in finishing:
                 session.complete(final)
                 session.state = self._initial_state()  # lets go of its past
+            session.in_step = False
 
     @torch.inference_mode()
     def _initial_state(self) -> StreamState:

@@ -37,6 +37,8 @@ class StreamingSession:
         sampling_rate: of the samples it takes, Hz.
         state: the encoder's; its past goes on through all segments.
         segment: the one that is being spoken.
+        in_step: a chunk of it is being searched. Where that raised, the session cannot go on; one
+            that is not in a step can, whatever happened to others of its batch.
     """
 
     def __init__(
@@ -50,6 +52,8 @@ class StreamingSession:
         self._num_received = 0
         self._ended = False
         self.state = state
+        self.in_step = False
+        self._window_frames = 0  # of the window that is being decoded: those it is decoded for
         self.segment = SpokenSegment(0, 0, recognizer.passes.start())
         self._partial = Partial(0)
         self._shown: tuple[list[int], int] = ([], 0)  # tokens of the partial, and stable ones
@@ -150,17 +154,24 @@ class StreamingSession:
                 return not self.finished
             return self._frames.num_ready >= self._recognizer.window_features
 
-    def take_window(self) -> tuple[np.ndarray | None, bool]:
+    def next_window(self) -> tuple[np.ndarray | None, bool]:
         """Return the samples of the next chunk and its look-ahead, and whether it is the last.
 
-        None where no frame is left.
+        None where no frame is left. Until `begin_step` nothing has changed.
         """
         wanted = self._recognizer.window_features
         with self._lock:
-            count = min(self._frames.num_ready, wanted)
-            done = min(count, self._recognizer.chunk_features)
-            window = self._frames.take(count, done) if count else None
-            return window, self._ended and not self._frames.num_ready
+            ready = self._frames.num_ready
+            count = min(ready, wanted)
+            self._window_frames = min(count, self._recognizer.chunk_features)
+            window = self._frames.peek(count) if count else None
+            return window, self._ended and ready == self._window_frames
+
+    def begin_step(self) -> None:
+        """Go on behind the chunk of `next_window`, which has been encoded."""
+        self.in_step = True
+        with self._lock:
+            self._frames.skip(self._window_frames)
 
     def extend(self, encodings: Tensor, log_probs: Tensor, best_symbols: list[int]) -> None:
         """Take the encoder frames of a chunk: (T, D), (T, V) and the best symbol of each."""

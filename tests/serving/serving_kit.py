@@ -140,6 +140,13 @@ def begin(connection: ClientConnection, **fields: Any) -> dict[str, Any]:
     return json.loads(connection.recv(10))
 
 
+def library_text(server: Running, samples: np.ndarray, rate: int = RATE) -> str:
+    """Return what the library says to samples, without a server."""
+    session = StreamingRecognizer(server.recognizer.bundle, STREAMING).session(rate)
+    session.accept(samples)
+    return session.finish().text
+
+
 def as_int16(samples: np.ndarray) -> np.ndarray:
     return np.clip(np.rint(samples * 2**15), -(2**15), 2**15 - 1).astype(np.int16)
 

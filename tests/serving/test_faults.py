@@ -5,27 +5,32 @@ The fixture `server` fails at its end when a session, its audio or its results a
 
 from __future__ import annotations
 
-import contextlib
 import json
 import re
-import socket
-import struct
+import time
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 import httpx
 import numpy as np
 import pytest
-from websockets.exceptions import ConnectionClosed, InvalidStatus
+import torch
+from websockets.exceptions import ConnectionClosed
 
 from asr.bundle import Bundle
+from asr.client import AsrClient, ServerRefusedError
+from asr.data.features.fbank import FbankExtractor
 from asr.serving.errors import MEANINGS
 from asr.serving.keys import SUBPROTOCOL, key_subprotocols
+from asr.streaming import StreamingSession
+from asr.streaming.features import features_of
 from tests.serving.serving_kit import (
     START,
     Running,
     as_int16,
     begin,
+    library_text,
     remaining,
     running,
     speak,
@@ -83,6 +88,8 @@ def refusal(server: Running, *sent: str | bytes, **options: Any) -> tuple[str, i
         start(api_key="x"),
         start(hotwords=["x" * 2000]),
         start(hotwords="x"),
+        start(hotwords=["\ud800"]),
+        start(**{"x" * 500_000: 1}),
         '{"type":"finish"}',
     ],
 )
@@ -97,8 +104,12 @@ def test_text_that_is_no_message(server: Running, text: str) -> None:
 
 def test_audio_that_is_none(server: Running) -> None:
     assert refusal(server, start(), b"\x00" * 641) == ("bad_audio", 4400)
-    numbers = np.array([0.0, np.nan], dtype=np.float32).tobytes()
-    assert refusal(server, start(encoding="f32le"), numbers) == ("bad_audio", 4400)
+    for value in (np.nan, np.inf, 3e38, 3000.0, -12_000.0):
+        numbers = np.array([0.0, value], dtype=np.float32).tobytes()
+        with server.connect() as other:
+            begin(other)
+            assert refusal(server, start(encoding="f32le"), numbers) == ("bad_audio", 4400)
+            assert speak(other, SPEECH[:RATE])[-1]["duration"] == 1.0
 
 
 def test_garbage_bytes_are_noise(server: Running) -> None:
@@ -106,111 +117,15 @@ def test_garbage_bytes_are_noise(server: Running) -> None:
     with server.connect() as connection:
         begin(connection)
         assert speak(connection, noise)[-1]["duration"] == 3.0
-    huge = np.full(RATE, 3e38, dtype=np.float32)
-    with server.connect() as connection:
-        begin(connection, encoding="f32le")
-        connection.send(huge.tobytes())
-        connection.send('{"type":"finish"}')
-        messages, close = remaining(connection)
-    assert close in (1000, 1011), messages
-    with server.connect() as connection:  # whatever that did, others are served
-        begin(connection)
-        assert speak(connection, SPEECH)[-1]["duration"] == 2.0
 
 
-def test_bytes_that_are_no_websocket(server: Running) -> None:
-    for garbage in (b"\x00\xff" * 500, b"GET / HTTP/9.9\r\n\r\n", b"\x16\x03\x01\x02\x00"):
-        with socket.create_connection(("127.0.0.1", server.port), 10) as raw:
-            raw.sendall(garbage)
-            assert raw.recv(100).startswith((b"HTTP/1.1 4", b""))
-
-
-def upgraded(server: Running, receive_buffer: int = 0) -> socket.socket:
-    """Connect without a WebSocket library, and with a small buffer in the kernel if asked for."""
-    raw = socket.socket()
-    raw.settimeout(10)
-    if receive_buffer:
-        raw.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
-    raw.connect(("127.0.0.1", server.port))
-    raw.sendall(
-        f"GET /v1/stream HTTP/1.1\r\nHost: 127.0.0.1:{server.port}\r\nUpgrade: websocket\r\n"
-        "Connection: Upgrade\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n"
-        "Sec-WebSocket-Version: 13\r\n\r\n".encode()
-    )
-    answer = b""
-    while b"\r\n\r\n" not in answer:
-        answer += raw.recv(1)
-    assert answer.startswith(b"HTTP/1.1 101")
-    return raw
-
-
-def frame(opcode: int, payload: bytes, length: int | None = None) -> bytes:
-    """Return a masked frame that announces `length` bytes."""
-    size = len(payload) if length is None else length
-    head = bytes([0x80 | opcode])
-    head += bytes([0x80 | size]) if size < 126 else bytes([0x80 | 127]) + struct.pack("!Q", size)
-    return head + bytes(4) + payload
-
-
-def read_close(raw: socket.socket) -> int:
-    """Read frames up to a close frame and return its code."""
-    data = b""
-    while True:
-        while len(data) >= 2 and len(data) >= 2 + (data[1] & 127):
-            size = data[1] & 127
-            offset = 2
-            if size == 126:
-                size, offset = struct.unpack("!H", data[2:4])[0], 4
-            if len(data) < offset + size:
-                break
-            if data[0] & 15 == 8:
-                return int(struct.unpack("!H", data[offset : offset + 2])[0])
-            data = data[offset + size :]
-        received = raw.recv(4096)
-        assert received, "closed without a code"
-        data += received
-
-
-def test_a_message_of_two_gigabytes_is_refused_by_its_header(server: Running) -> None:
-    with upgraded(server) as raw:
-        raw.sendall(frame(1, start().encode()))
-        raw.sendall(frame(2, b"\x00" * 1000, length=2**31))
-        assert read_close(raw) == 1009
-
-
-def test_a_large_message_in_small_pieces_is_refused_as_well(server: Running) -> None:
-    with server.connect() as connection:
-        begin(connection)
-        with contextlib.suppress(ConnectionClosed):
-            connection.send([bytes(200_000)] * 20)  # a message of 20 frames
-        assert remaining(connection)[1] == 1009
-
-
-@pytest.mark.parametrize("reset", [False, True])
-def test_a_client_that_vanishes_within_a_word(server: Running, reset: bool) -> None:
-    raw = upgraded(server)
-    raw.sendall(frame(1, start().encode()))
-    raw.sendall(frame(2, SPEECH.tobytes()))
-    wait_until(lambda: len(server.service.live._running) == 1)
-    if reset:
-        raw.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-    raw.close()
-    wait_until(server.idle)
-
-
-def test_a_client_that_vanishes_before_its_start(server: Running) -> None:
-    upgraded(server).close()
-    wait_until(server.idle)
-
-
-def test_a_page_of_another_origin(server: Running) -> None:
-    with pytest.raises(InvalidStatus) as refused:
-        server.connect(origin="https://elsewhere.example")
-    assert refused.value.response.status_code == 403
-    assert json.loads(refused.value.response.body)["error"]["code"] == "origin"
-    with server.connect(origin=server.url) as connection:
-        begin(connection)
-        speak(connection, SPEECH)
+def test_a_start_that_comes_after_the_stop(model: Bundle, folder: Path) -> None:
+    with running(model, folder) as server, server.connect() as connection:
+        wait_until(lambda: server.service.live.count == 1)
+        server.sigterm()
+        wait_until(server.service.stopping.announced.is_set)
+        assert begin(connection)["code"] == "draining"
+        assert remaining(connection) == ([], 4503)
 
 
 def test_silence_on_the_line(model: Bundle, folder: Path) -> None:
@@ -220,6 +135,14 @@ def test_silence_on_the_line(model: Bundle, folder: Path) -> None:
         assert refusal(server, start()) == ("idle", 4408)
         with server.connect() as connection:
             begin(connection)
+            with pytest.raises(ConnectionClosed):
+                for _ in range(30):  # empty messages are no audio
+                    connection.send(b"")
+                    time.sleep(0.05)
+            messages, close = remaining(connection)
+        assert (messages[-1]["code"], close) == ("idle", 4408)
+        with server.connect() as connection:
+            begin(connection)
             for _ in range(3):
                 connection.send(SPEECH[:RATE].tobytes())
             messages, close = remaining(connection)
@@ -227,31 +150,6 @@ def test_silence_on_the_line(model: Bundle, folder: Path) -> None:
         assert kinds[-3:] == ["final", "done", "error"]
         assert (messages[-1]["code"], close) == ("session_too_long", 4413)
         assert messages[-2]["duration"] == 2.0
-
-
-def test_slow_readers(model: Bundle, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A client that never reads: results are dropped, then the client; others are served."""
-    monkeypatch.setattr("asr.serving.websocket._KERNEL_BUFFER", 4096)
-    monkeypatch.setattr("asr.serving.websocket._LAST_WORDS_SECONDS", 0.3)
-    with running(model, folder, send_seconds=0.5, max_session_seconds=86400.0) as server:
-        raw = upgraded(server, receive_buffer=4096)
-        raw.sendall(frame(1, start().encode()))
-        raw.settimeout(0.2)
-        tenth = frame(2, SPEECH[: RATE // 10].tobytes())
-        counted = server.service.metrics.registry.get_sample_value
-
-        def dropped() -> bool:
-            with contextlib.suppress(OSError):  # the server does not read either, or has gone
-                raw.sendall(tenth * 40)
-            assert len(server.service.live._running) <= 1
-            return counted("asr_refused_total", {"code": "slow_reader"}) == 1.0
-
-        wait_until(dropped, 60)
-        with server.connect() as connection:
-            begin(connection)
-            assert speak(connection, SPEECH)[-1]["duration"] == 2.0
-        wait_until(lambda: not server.server.server_state.connections)
-        raw.close()
 
 
 def test_keys(model: Bundle, folder: Path) -> None:
@@ -285,6 +183,8 @@ def test_more_sessions_than_places(model: Bundle, folder: Path) -> None:
             begin(first)
             begin(second)
             assert refusal(server) == ("full", 4503)
+            with pytest.raises(ServerRefusedError, match="full"):
+                list(AsrClient(server.url).live([SPEECH[:100]], RATE))
             texts = [speak(each, SPEECH)[-1]["text"] for each in (first, second)]
         assert texts[0] == texts[1] != ""
         with server.connect() as again:
@@ -309,6 +209,39 @@ def test_a_model_that_fails(model: Bundle, folder: Path, monkeypatch: pytest.Mon
         with server.connect() as connection:
             begin(connection)
             speak(connection, SPEECH)
+
+
+def test_a_session_that_fails_ends_alone(server: Running, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In its push, or in a batch with others; what those say is what they say alone."""
+    expected = library_text(server, SPEECH)
+    pushed = StreamingSession.push
+
+    def push(stream: StreamingSession, samples: np.ndarray) -> None:
+        if np.abs(samples).max(initial=0) == 11:
+            raise ValueError("planted")
+        pushed(stream, samples)
+
+    def spoiled(extractor: FbankExtractor, windows: list[np.ndarray]) -> list[torch.Tensor]:
+        pairs = zip(features_of(extractor, windows), windows, strict=True)
+        return [features * (np.nan if window.max() > 12 else 1) for features, window in pairs]
+
+    monkeypatch.setattr(StreamingSession, "push", push)
+    monkeypatch.setattr("asr.streaming.recognizer.features_of", spoiled)
+    with ExitStack() as stack:
+        others = [stack.enter_context(server.connect()) for _ in range(4)]
+        for other in others:
+            begin(other)
+        for value, seconds in ((11.0, 1), (13.0, 4)):
+            bad = stack.enter_context(server.connect())
+            begin(bad, encoding="f32le")
+            for other in others:
+                other.send(SPEECH[:RATE].tobytes() if value == 11 else SPEECH[RATE:].tobytes())
+            bad.send(np.full(RATE * seconds, value, dtype=np.float32)[: 2**18].tobytes())
+            messages, close = remaining(bad)
+            assert (messages[-1]["code"], close) == ("internal", 1011)
+            assert "planted" not in messages[-1]["message"]
+        for other in others:
+            assert speak(other, SPEECH[:0])[-1]["text"] == expected
 
 
 def test_every_code_is_documented() -> None:

@@ -9,17 +9,9 @@ import numpy as np
 import pytest
 
 from asr.client import AsrClient
-from asr.streaming import StreamingRecognizer
-from tests.serving.serving_kit import STREAMING, Running, as_int16, begin, speak
+from tests.serving.serving_kit import Running, as_int16, begin, library_text, speak
 from tests.streaming.streaming_kit import packets, speech
 from tests.tone_corpus import RATE
-
-
-def library_text(server: Running, samples: np.ndarray, rate: int = RATE) -> str:
-    recognizer = StreamingRecognizer(server.recognizer.bundle, STREAMING)
-    session = recognizer.session(rate)
-    session.accept(samples)
-    return session.finish().text
 
 
 def test_a_session_from_start_to_done(server: Running) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import tempfile
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,6 +19,7 @@ import soundfile
 from asr.bundle import Bundle
 from asr.client import AsrClient, ServerRefusedError
 from asr.decoding.recognizer import Recognizer
+from asr.errors import UserError
 from tests.serving.serving_kit import Running, as_int16, begin, running, speak
 from tests.streaming.streaming_kit import speech
 from tests.tone_corpus import RATE
@@ -191,9 +193,8 @@ def test_audio_that_is_too_long(server: Running) -> None:
 def test_more_files_than_places(model: Bundle, folder: Path) -> None:
     """A file that stands still takes the only place; live sessions do not notice."""
     with running(
-        model, folder, max_waiting_uploads=0, max_receive_seconds=1.0, max_upload_bytes=1 << 20
+        model, folder, max_waiting_uploads=0, idle_seconds=0.7, max_receive_seconds=1.5
     ) as server:
-        import threading
 
         def body() -> Iterator[bytes]:
             yield b"--x\r\n"
@@ -218,6 +219,15 @@ def test_more_files_than_places(model: Bundle, folder: Path) -> None:
         thread.join()
         assert code(slow[0]) == (408, "upload_timeout")
 
+        def trickle() -> Iterator[bytes]:
+            yield b'--x\r\nContent-Disposition: form-data; name="file"; filename="a"\r\n\r\n'
+            for _ in range(40):
+                yield b"x"
+                time.sleep(0.1)
+
+        answer = httpx.post(server.url + PATH, headers=kind, content=trickle(), timeout=20)
+        assert code(answer) == (408, "upload_timeout")
+
 
 def test_a_process_that_dies(server: Running) -> None:
     """The file it had is answered, the next one gets a new process."""
@@ -227,6 +237,13 @@ def test_a_process_that_dies(server: Running) -> None:
         process.kill()
     assert code(post(server)) == (500, "internal")
     assert post(server).is_success
+
+
+def test_the_client_names_audio_that_it_cannot_send(server: Running) -> None:
+    client = AsrClient(server.url)
+    for blocks in ([np.zeros(100)], [np.zeros(100, np.int16), np.zeros(100, np.float32)]):
+        with pytest.raises(UserError, match="samples must"):
+            list(client.live(blocks, RATE))
 
 
 def test_the_client_tells_what_the_server_said(server: Running, tmp_path: Path) -> None:

@@ -13,11 +13,13 @@ import torch
 from asr.config.decoding import DecodingOptions
 from asr.config.loading import build
 from asr.config.streaming import StreamingOptions
+from asr.data.features.fbank import FbankExtractor
 from asr.decoding.hotwords.scorer import hotword_scorer
 from asr.decoding.resources import Resources
 from asr.errors import UserError
 from asr.models import Chunking
 from asr.streaming import StreamingRecognizer
+from asr.streaming.features import features_of
 from asr.text.hotwords import Hotword
 from tests.decoding.decoding_reference import BigramScorer
 from tests.streaming.streaming_kit import (
@@ -30,6 +32,10 @@ from tests.streaming.streaming_kit import (
 )
 
 BUNDLE = random_bundle()
+
+
+def fail(*_: object) -> None:
+    raise ValueError("planted")
 
 
 @pytest.fixture(scope="module")
@@ -201,6 +207,40 @@ def test_a_broken_model_is_one_clear_line(first_pass: str, value: float) -> None
     session = StreamingRecognizer(bundle, StreamingOptions(first_pass=first_pass)).session()
     with pytest.raises(UserError, match="not finite"):
         session.accept(speech(8000, seed=0))
+
+
+def test_a_batch_that_fails_loses_nothing_of_the_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One of three makes the model fail, before its audio is taken or while it is searched."""
+    recognizer = StreamingRecognizer(BUNDLE, StreamingOptions(chunk_size=6))
+    recordings = [speech(9000, seed=seed) for seed in range(3)]
+    alone = [stream(recognizer.session(), samples).tokens for samples in recordings]
+    sessions = [recognizer.session() for _ in recordings]
+    for session, samples in zip(sessions, recordings, strict=True):
+        session.push(samples)
+    sessions[1].push(np.full(4000, 20.0, np.float32))
+
+    def spoiled(extractor: FbankExtractor, windows: list[np.ndarray]) -> list[torch.Tensor]:
+        pairs = zip(features_of(extractor, windows), windows, strict=True)
+        return [features * (np.nan if window.max() > 10 else 1) for features, window in pairs]
+
+    monkeypatch.setattr("asr.streaming.recognizer.features_of", spoiled)
+    with pytest.raises(UserError, match="not finite"):
+        while recognizer.advance(sessions):
+            pass
+    assert not any(session.in_step for session in sessions)
+    with pytest.raises(UserError, match="not finite"):
+        recognizer.advance([sessions[1]])
+    for number in (0, 2):
+        assert sessions[number].finish().tokens == alone[number] != []
+
+    late, waiting = recognizer.session(), recognizer.session()
+    late.push(recordings[0])
+    with monkeypatch.context() as patch, pytest.raises(ValueError, match="planted"):
+        patch.setattr(recognizer.passes, "advance", fail)
+        recognizer.advance([late, waiting])
+    assert (late.in_step, waiting.in_step) == (True, False)
+    waiting.push(recordings[2])
+    assert waiting.finish().tokens == alone[2]
 
 
 def test_memory_does_not_grow_with_the_session() -> None:

@@ -1,0 +1,182 @@
+"""Connections that are no good: broken, silent, foreign, or meant to fill the server's memory.
+
+The fixture `server` fails at its end when a session, its audio or its results are still held.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import socket
+import struct
+from pathlib import Path
+
+import httpx
+import pytest
+from websockets.exceptions import ConnectionClosed, InvalidStatus
+
+from asr.bundle import Bundle
+from asr.serving.admission import check_origin
+from asr.serving.errors import RefusedError
+from tests.serving.raw_socket import frame, hung_up, read_close, upgraded
+from tests.serving.serving_kit import (
+    START,
+    Running,
+    as_int16,
+    begin,
+    remaining,
+    running,
+    speak,
+    wait_until,
+)
+from tests.streaming.streaming_kit import speech
+from tests.tone_corpus import RATE
+
+STARTS = frame(1, json.dumps(START).encode())
+SPEECH = as_int16(speech(2 * RATE, seed=0))
+
+
+def test_bytes_that_are_no_websocket(server: Running) -> None:
+    for garbage in (b"\x00\xff" * 500, b"GET / HTTP/9.9\r\n\r\n", b"\x16\x03\x01\x02\x00"):
+        with socket.create_connection(("127.0.0.1", server.port), 10) as raw:
+            raw.sendall(garbage)
+            assert raw.recv(100).startswith((b"HTTP/1.1 4", b""))
+
+
+def test_a_message_of_two_gigabytes_is_refused_by_its_header(server: Running) -> None:
+    with upgraded(server) as raw:
+        raw.sendall(STARTS)
+        raw.sendall(frame(2, b"\x00" * 1000, length=2**31))
+        assert read_close(raw) == 1009
+
+
+def test_a_large_message_in_small_pieces_is_refused_as_well(server: Running) -> None:
+    with server.connect() as connection:
+        begin(connection)
+        with contextlib.suppress(ConnectionClosed):
+            connection.send([bytes(200_000)] * 20)  # a message of 20 frames
+        assert remaining(connection)[1] == 1009
+
+
+@pytest.mark.parametrize("reset", [False, True])
+def test_a_client_that_vanishes_within_a_word(server: Running, reset: bool) -> None:
+    raw = upgraded(server)
+    raw.sendall(STARTS)
+    raw.sendall(frame(2, SPEECH.tobytes()))
+    wait_until(lambda: len(server.service.live._running) == 1)
+    if reset:
+        raw.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    raw.close()
+    wait_until(server.idle)
+
+
+def test_a_client_that_vanishes_before_its_start(server: Running) -> None:
+    upgraded(server).close()
+    wait_until(server.idle)
+
+
+def test_a_page_of_another_origin(server: Running) -> None:
+    with pytest.raises(InvalidStatus) as refused:
+        server.connect(origin="https://elsewhere.example")
+    assert refused.value.response.status_code == 403
+    assert json.loads(refused.value.response.body)["error"]["code"] == "origin"
+    with server.connect(origin=server.url) as connection:
+        begin(connection)
+        speak(connection, SPEECH)
+
+
+@pytest.mark.parametrize("origin", ["http://[", "null", "", "http://elsewhere.example:1:2"])
+def test_an_origin_that_is_none(server: Running, origin: str) -> None:
+    with pytest.raises(InvalidStatus) as refused:
+        server.connect(additional_headers={"Origin": origin})
+    assert refused.value.response.status_code == 403
+
+
+@pytest.mark.parametrize(
+    ("host", "keys", "allowed"),
+    [
+        ("192.0.2.7:8000", False, True),
+        ("[::1]:8000", False, True),
+        ("laptop:8000", False, True),
+        ("me.localhost", False, True),
+        ("rebound.example:8000", False, False),
+        ("127.0.0.1.rebound.example", False, False),
+        ("asr.example", True, True),
+    ],
+)
+def test_pages_of_the_own_host(host: str, keys: bool, allowed: bool) -> None:
+    """A name that a stranger may own is trusted only where keys are needed as well."""
+    headers = {"origin": f"http://{host}", "host": host}
+    with contextlib.nullcontext() if allowed else pytest.raises(RefusedError):
+        check_origin(headers, [], keys)
+    check_origin(headers, [f"http://{host}"], False)
+    with pytest.raises(RefusedError):
+        check_origin({**headers, "host": "127.0.0.1"}, [], True)
+
+
+def test_answers_that_nobody_reads(server: Running, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Pings are answered by pongs, which must not pile up."""
+    monkeypatch.setattr("asr.serving.websocket._MOST_UNREAD", 1 << 16)
+    with upgraded(server, receive_buffer=4096) as raw:
+        raw.sendall(STARTS)
+        pings = frame(9, bytes(125)) * 1000
+        with pytest.raises(ConnectionError):
+            for _ in range(1000):
+                raw.sendall(pings)
+    wait_until(server.idle)
+
+
+def test_a_message_of_countless_parts(server: Running) -> None:
+    with upgraded(server) as raw:
+        raw.sendall(STARTS)
+        begun, empty = b"\x02\x80" + bytes(4), b"\x00\x80" + bytes(4)  # none is the last
+        raw.sendall(begun + empty * 5000)
+        assert read_close(raw) == 1009
+
+
+def test_connections_without_a_request(model: Bundle, folder: Path) -> None:
+    def silent(sent: bytes = b"") -> socket.socket:
+        raw = socket.create_connection(("127.0.0.1", server.port), 10)
+        raw.sendall(sent)
+        return raw
+
+    with running(model, folder, head_seconds=0.3, max_connections=4) as server:
+        request = f"GET /healthz HTTP/1.1\r\nHost: {server.port}\r\n".encode()
+        with silent() as one, silent(request) as two, server.connect() as living:
+            begin(living)
+            with silent(request + b"\r\n") as three:
+                assert three.recv(1000).startswith(b"HTTP/1.1 200")
+                three.sendall(request)  # the next one on the same connection
+                with silent() as too_many:
+                    assert hung_up(too_many)
+                assert hung_up(one)
+                assert hung_up(two)
+                while three.recv(1000):
+                    pass
+            assert speak(living, SPEECH)[-1]["duration"] == 2.0
+        assert httpx.get(server.url + "/healthz").is_success
+
+
+def test_slow_readers(model: Bundle, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A client that never reads: results are dropped, then the client; others are served."""
+    monkeypatch.setattr("asr.serving.websocket._KERNEL_BUFFER", 4096)
+    monkeypatch.setattr("asr.serving.websocket._LAST_WORDS_SECONDS", 0.3)
+    with running(model, folder, send_seconds=0.5, max_session_seconds=86400.0) as server:
+        raw = upgraded(server, receive_buffer=4096)
+        raw.sendall(STARTS)
+        raw.settimeout(0.2)
+        tenth = frame(2, SPEECH[: RATE // 10].tobytes())
+        counted = server.service.metrics.registry.get_sample_value
+
+        def dropped() -> bool:
+            with contextlib.suppress(OSError):  # the server does not read either, or has gone
+                raw.sendall(tenth * 40)
+            assert len(server.service.live._running) <= 1
+            return counted("asr_refused_total", {"code": "slow_reader"}) == 1.0
+
+        wait_until(dropped, 60)
+        with server.connect() as connection:
+            begin(connection)
+            assert speak(connection, SPEECH)[-1]["duration"] == 2.0
+        wait_until(lambda: not server.server.server_state.connections)
+        raw.close()
