@@ -49,6 +49,7 @@ bench: setup
 	$(BIN)/python benchmarks/decoding.py
 	$(BIN)/python benchmarks/ngram.py
 	$(BIN)/python benchmarks/augmentation.py
+	$(BIN)/python benchmarks/export.py
 	$(BIN)/python benchmarks/streaming.py
 	$(BIN)/python benchmarks/serving.py
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import importlib
 import os
 import sys
@@ -105,9 +104,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except BrokenPipeError:  # `asr … | head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return EXIT_OUR_FAULT
-    finally:
-        if arguments is None:  # the process ends, and what it holds need not be looked through
-            gc.freeze()
     return code if isinstance(code, int) else 0  # click hands an Exit's code back as the result
 
 

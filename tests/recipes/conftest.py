@@ -6,42 +6,30 @@ import os
 import shutil
 import subprocess
 import sys
-import tempfile
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-
-from tests.recipes.warm_commands import warm_commands
 
 ROOT = Path(__file__).parents[2]
 
 
 @dataclass(frozen=True)
 class RecipeCopy:
-    """A copy of one recipe with what it stands on; the library is the installed one.
-
-    Attributes:
-        commands: a folder whose `asr` and `python` it uses; None for those of this environment.
-    """
+    """A copy of one recipe with what it stands on; the library is the installed one."""
 
     root: Path
     name: str
-    commands: Path | None = None
 
     @property
     def folder(self) -> Path:
         return self.root / "egs" / self.name
 
-    def using(self, commands: Path) -> RecipeCopy:
-        return replace(self, commands=commands)
-
     def run(
         self, *options: str, cwd: Path | None = None, python_path: Path | None = None
     ) -> subprocess.CompletedProcess[str]:
         """Run `run.sh` from `cwd`, by default the copy's root, with more modules."""
-        environment = recipe_environment(self.commands)
+        environment = {**os.environ, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
         if python_path:
             modules = [str(python_path), environment.get("PYTHONPATH", "")]
             environment["PYTHONPATH"] = os.pathsep.join(filter(None, modules))
@@ -69,27 +57,11 @@ class RecipeCopy:
         return done.stderr
 
 
-def copy_recipe(root: Path, name: str, commands: Path | None = None) -> RecipeCopy:
+def copy_recipe(root: Path, name: str) -> RecipeCopy:
     for folder in ("utils", f"egs/{name}"):
         ignored = shutil.ignore_patterns("data", "exp", "results", "__pycache__")
         shutil.copytree(ROOT / folder, root / folder, ignore=ignored)
-    return RecipeCopy(root, name, commands)
-
-
-def recipe_environment(commands: Path | None = None) -> dict[str, str]:
-    """Return the environment to run recipes in; `commands` are found before all others."""
-    folders = [commands, Path(sys.executable).parent, os.environ["PATH"]]
-    return {**os.environ, "PATH": os.pathsep.join(str(folder) for folder in folders if folder)}
-
-
-@pytest.fixture(scope="session")
-def warm() -> Iterator[Path]:
-    """A folder of commands that need not import torch, for what is not about their start."""
-    with (
-        tempfile.TemporaryDirectory() as folder,  # a socket's path must be short
-        warm_commands(Path(folder)) as commands,
-    ):
-        yield commands
+    return RecipeCopy(root, name)
 
 
 @pytest.fixture(scope="module")

@@ -69,8 +69,8 @@ def test_every_recipe_has_a_readme_and_both_encoders(name: str) -> None:
 
 @pytest.mark.recipe
 @pytest.mark.parametrize("name", REHEARSED)
-def test_rehearsal(name: str, tmp_path: Path, warm: Path) -> None:
-    recipe = copy_recipe(tmp_path, name, warm)
+def test_rehearsal(name: str, tmp_path: Path) -> None:
+    recipe = copy_recipe(tmp_path, name)
     printed = recipe.succeed("--rehearse")
     assert "stage 7" in printed
     tables = list((recipe.folder / "rehearsal" / "results").rglob("*.json"))

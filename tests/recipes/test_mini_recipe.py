@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 
 import pytest
 
@@ -58,7 +57,7 @@ WITH_LANGUAGE = (
 )  # fmt: skip
 
 
-def test_methods_that_need_language_models_make_them(mini: RecipeCopy, warm: Path) -> None:
+def test_methods_that_need_language_models_make_them(mini: RecipeCopy) -> None:
     """After `test_english`: the model is there, what it was decoded with is not."""
     (mini.root / "lm.yaml").write_text(LM_CONF)
     (mini.root / "hotwords.txt").write_text("kitchen\nten twenty\t2\n")
@@ -66,7 +65,7 @@ def test_methods_that_need_language_models_make_them(mini: RecipeCopy, warm: Pat
         *SMALL[:-2], "--tune-minutes", "1", "--methods", " ".join(WITH_LANGUAGE),
         "--lm-config", "lm.yaml", "--hotwords", "hotwords.txt", "--stream-chunks", "none",
     )  # fmt: skip
-    printed = mini.using(warm).succeed(*options)
+    printed = mini.succeed(*options)
     assert "stage 4 (training): up to date" in printed
     chosen = json.loads((mini.folder / "exp/conformer_streaming/bundle/tuned.json").read_text())
     assert set(chosen) == {*WITH_LANGUAGE} - {"ctc-greedy"}
@@ -74,12 +73,12 @@ def test_methods_that_need_language_models_make_them(mini: RecipeCopy, warm: Pat
     summary = mini.folder / "exp/conformer_streaming/decode/test/wfst/summary.json"
     assert chosen["wfst"].items() <= json.loads(summary.read_text())["options"].items()
     assert "B-WER" in (mini.folder / "results/test.hotwords.md").read_text()
-    again = mini.using(warm).succeed(*options)
+    again = mini.succeed(*options)
     assert again.count("up to date") == again.count("stage ")
 
 
-def test_mandarin(mini: RecipeCopy, warm: Path) -> None:
-    mini.using(warm).succeed(
+def test_mandarin(mini: RecipeCopy) -> None:
+    mini.succeed(
         *SMALL, "--language", "cmn", "--methods", "ctc-greedy wfst", "--features", "on-the-fly",
         "--stream-chunks", "320",
     )  # fmt: skip
