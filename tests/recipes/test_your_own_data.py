@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 import soundfile
-from asr.data.rehearsal import speak
 
+from asr.data.synthesis.rehearsal import speak
 from tests.recipes.conftest import ROOT
 
 pytestmark = pytest.mark.recipe
