@@ -1,6 +1,6 @@
 """Speed, size and errors of a model in torch and exported: ONNX, int8, whole and chunk by chunk.
 
-    python benchmarks/export.py --bundle exp/<name>/bundle --cuts data/test/cuts_fbank.jsonl
+    python benchmarks/export.py [--bundle exp/<name>/bundle --cuts data/test/cuts.jsonl]
 
 All decode the same features on one thread, one utterance at a time; a streaming export gets them
 chunk by chunk. Times are of the processor, and the fastest of several runs counts.
@@ -35,6 +35,7 @@ from asr.models import Chunking
 from asr.scoring.alignment import align, count_errors, tokenise
 from asr.scoring.text_tables import markdown_table
 
+MINI = Path(__file__).resolve().parents[1] / "egs" / "mini"
 METHODS = ("ctc-greedy", "attention-rescoring")
 
 T = TypeVar("T")
@@ -42,8 +43,8 @@ T = TypeVar("T")
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--bundle", type=Path, required=True)
-    parser.add_argument("--cuts", type=Path, required=True)
+    parser.add_argument("--bundle", type=Path, default=MINI / "exp" / "conformer" / "bundle")
+    parser.add_argument("--cuts", type=Path, default=MINI / "data" / "en" / "test" / "cuts.jsonl")
     parser.add_argument("--test-audio", type=Path, help="for a bundle without its own")
     parser.add_argument("--chunk-size", type=int, default=16)
     parser.add_argument("--left-chunks", type=int, default=8)
