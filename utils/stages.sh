@@ -36,8 +36,7 @@
 #   looked for in $caller_dir (where the user stood), then in the current folder; the recipe's own
 #   default only there. Ends the script with exit code 2 if there is nothing at that path.
 #
-# Sourcing this file turns on strict mode and an ERR trap which reports any command of the script
-# that ends it. Needs bash 4.4, GNU find and coreutils.
+# Sourcing it turns on strict mode and an ERR trap. Needs bash 4.4, GNU find and coreutils.
 
 # Everything below is named _stage_*: plain locals would hide variables of the recipe from COMMAND.
 # shellcheck disable=SC2154 # stage, stop_stage, force, marker_dir and log_dir are the recipe's
