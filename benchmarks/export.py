@@ -60,10 +60,11 @@ def main() -> None:
 def systems(arguments: argparse.Namespace) -> Iterable[tuple[str, Bundle, Chunking | None, float]]:
     """Yield name, model, the chunking of torch, and the size in MB."""
     bundle = arguments.bundle
-    chunking = Chunking(arguments.chunk_size, arguments.left_chunks)
     weights = (bundle / "weights.pt").stat().st_size / 1e6
     yield "torch, whole", load_bundle(bundle), None, weights
-    yield "torch, simulated chunks", load_bundle(bundle), chunking, weights
+    simulated = load_bundle(bundle)
+    chunking = simulated.model.encoder.chunking_of(arguments.chunk_size, arguments.left_chunks)
+    yield "torch, simulated chunks", simulated, chunking, weights
     with tempfile.TemporaryDirectory() as scratch:
         for kind, name in (("onnx", "whole"), ("onnx-streaming", "chunk by chunk")):
             chunks = {"chunk_size": arguments.chunk_size, "left_chunks": arguments.left_chunks}
