@@ -57,7 +57,8 @@ def trace(graph: Graph) -> ExportedProgram:
 
 def _write_onnx(program: ExportedProgram, graph: Graph, path: Path, options: ExportOptions) -> None:
     with needs_extra("ONNX", "onnx", ONNX_PACKAGES):
-        import onnxruntime  # noqa: F401 - torch tells what it misses in its own words
+        # Looked for here, because torch tells what it misses in its own words.
+        import onnxruntime  # noqa: F401
         import onnxscript  # noqa: F401
     with sdpa_kernel(SDPBackend.MATH):
         made = torch.onnx.export(

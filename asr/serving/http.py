@@ -22,6 +22,7 @@ class HttpConnection(H11Protocol):
     head_seconds = 10.0
     max_connections = 2000
 
+    # asyncio's base class takes any transport; uvicorn's protocol, as this one, a stream's only.
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Begin to wait, or hang up where there are too many."""
         self._late: asyncio.TimerHandle | None = None

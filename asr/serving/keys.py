@@ -78,12 +78,6 @@ def key_of(headers: Mapping[str, str], subprotocols: Sequence[str] = ()) -> str 
     return None
 
 
-def key_subprotocols(key: str) -> list[str]:
-    """Return the subprotocols by which a client without headers brings its key."""
-    encoded = base64.urlsafe_b64encode(key.encode()).decode().rstrip("=")
-    return [SUBPROTOCOL, KEY_SUBPROTOCOL + encoded]
-
-
 def _decoded(text: str) -> str:
     try:
         padded = text + "=" * (-len(text) % 4)

@@ -6,11 +6,15 @@ import logging
 import os
 import sys
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import torch
 
 from asr.errors import EXIT_OUR_FAULT, UserError
 from asr.machine import usable_cores
+
+if TYPE_CHECKING:
+    from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
 
 MAX_CPU_PROCESSES = 4
 
@@ -76,8 +80,8 @@ def launch(
     return 0
 
 
-def _exit_code(error: Exception) -> int:
-    codes = [failure.exitcode for failure in error.failures.values()]  # type: ignore[attr-defined]
+def _exit_code(error: ChildFailedError) -> int:
+    codes = [failure.exitcode for failure in error.failures.values()]
     told = [code for code in codes if code > 0]
     if told:
         return int(told[0])

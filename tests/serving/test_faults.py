@@ -5,6 +5,7 @@ The fixture `server` fails at its end when a session, its audio or its results a
 
 from __future__ import annotations
 
+import base64
 import json
 import re
 import time
@@ -22,7 +23,7 @@ from asr.bundle import Bundle
 from asr.client import AsrClient, ServerRefusedError
 from asr.data.features.fbank import FbankExtractor
 from asr.serving.errors import MEANINGS
-from asr.serving.keys import SUBPROTOCOL, key_subprotocols
+from asr.serving.keys import KEY_SUBPROTOCOL, SUBPROTOCOL
 from asr.streaming import StreamingSession
 from asr.streaming.features import features_of
 from tests.serving.serving_kit import (
@@ -150,6 +151,12 @@ def test_silence_on_the_line(model: Bundle, folder: Path) -> None:
         assert kinds[-3:] == ["final", "done", "error"]
         assert (messages[-1]["code"], close) == ("session_too_long", 4413)
         assert messages[-2]["duration"] == 2.0
+
+
+def key_subprotocols(key: str) -> list[str]:
+    """Return what a client that cannot set headers offers; see docs/serving.md."""
+    encoded = base64.urlsafe_b64encode(key.encode()).decode().rstrip("=")
+    return [SUBPROTOCOL, KEY_SUBPROTOCOL + encoded]
 
 
 def test_keys(model: Bundle, folder: Path) -> None:
