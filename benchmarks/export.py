@@ -28,8 +28,8 @@ from asr.data.batches.feasibility import cut_text
 from asr.data.features.loading import load_finite_features
 from asr.data.manifests.cuts import load_cuts
 from asr.decoding.recognizer import Recognizer
-from asr.deploy.export import export_bundle
-from asr.deploy.exported_model import load_exported
+from asr.deploy.exported.model import load_exported
+from asr.deploy.exporting.export import export_bundle
 from asr.files import write_text
 from asr.models import Chunking
 from asr.scoring.alignment import align, count_errors, tokenise

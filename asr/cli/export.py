@@ -83,7 +83,7 @@ def command(
     if cuts is not None:
         raise UserError("is for --format package", where="--cuts", todo="Give --test-audio FILE.")
     options = build(ExportOptions, {"format": kind, **asked}, source="asr export")
-    from asr.deploy.export import export_bundle
+    from asr.deploy.exporting.export import export_bundle
 
     done = export_bundle(bundle, output, options, test_audio)
     for line in done.summary():

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from asr.bundle import DESCRIPTION_FILE, Bundle, load_bundle
 from asr.config.export import Backend
-from asr.deploy.exported_model import load_exported
+from asr.deploy.exported.model import load_exported
 from asr.deploy.manifest import MANIFEST_FILE
 from asr.devices import pick_device
 from asr.errors import UserError

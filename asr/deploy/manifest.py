@@ -16,6 +16,9 @@ from asr.models.chunking import Chunking
 
 MANIFEST_FILE = "export.json"
 FORMAT_VERSION = 1
+MODEL, CTC, DECODER = "model", "ctc", "decoder"  # the graphs
+SUFFIXES = ONNX_SUFFIX, PROGRAM_SUFFIX = ".onnx", ".pt2"
+ONNX_PACKAGES = ("onnx", "onnxruntime", "onnxscript")
 _EXPORT_AGAIN = "Export the bundle again."
 
 

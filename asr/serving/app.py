@@ -13,9 +13,9 @@ from starlette.responses import JSONResponse, Response
 from starlette.staticfiles import StaticFiles
 from starlette.websockets import WebSocket
 
-from asr.serving.admission import check_origin
+from asr.serving.access.admission import check_origin
+from asr.serving.access.keys import key_of
 from asr.serving.errors import RefusedError
-from asr.serving.keys import key_of
 from asr.serving.metrics import CONTENT_TYPE
 from asr.serving.service import Service
 

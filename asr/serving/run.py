@@ -20,13 +20,13 @@ from asr.config.serving import ServerConfig, ServingOptions
 from asr.decoding.resources import ResourcePaths, load_resources
 from asr.deploy.backends import load_for_backend
 from asr.errors import UserError
+from asr.serving.access.keys import load_keys
 from asr.serving.app import make_app
-from asr.serving.http import HttpConnection
-from asr.serving.keys import load_keys
-from asr.serving.recognizers import Recognizers
+from asr.serving.files.pool import FileDecoder, UploadPool
+from asr.serving.live.recognizers import Recognizers
+from asr.serving.protocols.http import HttpConnection
+from asr.serving.protocols.websocket import Connection
 from asr.serving.service import Service, make_service
-from asr.serving.upload_pool import FileDecoder, UploadPool
-from asr.serving.websocket import Connection
 from asr.streaming import StreamingRecognizer
 
 _log = logging.getLogger(__name__)

@@ -11,14 +11,14 @@ from dataclasses import dataclass
 from fastapi import FastAPI
 
 from asr.config.serving import ServingOptions
-from asr.serving.admission import Stopping
-from asr.serving.engine import Engine
-from asr.serving.keys import ApiKeys
-from asr.serving.live import LiveSessions
+from asr.serving.access.admission import Stopping
+from asr.serving.access.keys import ApiKeys
+from asr.serving.files.pool import UploadPool
+from asr.serving.files.transcriptions import Transcriptions
+from asr.serving.live.connections import LiveSessions
+from asr.serving.live.engine import Engine
+from asr.serving.live.recognizers import Recognizers
 from asr.serving.metrics import Metrics
-from asr.serving.recognizers import Recognizers
-from asr.serving.transcriptions import Transcriptions
-from asr.serving.upload_pool import UploadPool
 
 _LOOK_SECONDS = 0.05
 

@@ -17,8 +17,8 @@ from asr.bundle import Bundle, load_bundle
 from asr.cli.main import main
 from asr.decoding.recognizer import Recognizer
 from asr.decoding.self_test import decode_whole
-from asr.deploy import graphs
 from asr.deploy.backends import load_for_backend
+from asr.deploy.exporting import graphs
 from asr.errors import UserError
 from asr.models import Chunking
 from asr.streaming import StreamingRecognizer

@@ -12,11 +12,11 @@ import torch
 from asr.config.export import ExportOptions
 from asr.config.loading import build
 from asr.config.schema import ExperimentConfig
-from asr.deploy.exported_encoders import ExportedEncoder, OfflineEncoder, StreamingEncoder
-from asr.deploy.graphs import offline_graph, streaming_graph
-from asr.deploy.runners import open_graph
+from asr.deploy.exported.encoders import ExportedEncoder, OfflineEncoder, StreamingEncoder
+from asr.deploy.exported.runners import open_graph
+from asr.deploy.exporting.graphs import offline_graph, streaming_graph
+from asr.deploy.exporting.tracing import write_graph
 from asr.deploy.state_layout import StateLayout
-from asr.deploy.tracing import write_graph
 from asr.models import AsrModel, Chunking
 from asr.models.encoders import split_state, stack_states
 from asr.text.symbols import SOS_EOS_ID

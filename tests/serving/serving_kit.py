@@ -35,11 +35,11 @@ from asr.bundle import Bundle, save_bundle
 from asr.config.serving import ServingOptions
 from asr.config.streaming import StreamingOptions
 from asr.decoding.resources import NO_RESOURCES, ResourcePaths
-from asr.serving.keys import ApiKeys
-from asr.serving.recognizers import Recognizers
+from asr.serving.access.keys import ApiKeys
+from asr.serving.files.pool import FileDecoder, UploadPool
+from asr.serving.live.recognizers import Recognizers
 from asr.serving.run import make_server
 from asr.serving.service import Service, make_service
-from asr.serving.upload_pool import FileDecoder, UploadPool
 from asr.streaming import StreamingRecognizer
 from tests.tone_corpus import RATE
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from asr.serving.arrivals import Arrivals
+from asr.serving.live.arrivals import Arrivals
 
 
 @pytest.mark.parametrize("packet", [0.1, 0.02, 1 / 16000])

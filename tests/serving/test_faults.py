@@ -22,8 +22,8 @@ from websockets.exceptions import ConnectionClosed
 from asr.bundle import Bundle
 from asr.client import AsrClient, ServerRefusedError
 from asr.data.features.fbank import FbankExtractor
+from asr.serving.access.keys import KEY_SUBPROTOCOL, SUBPROTOCOL
 from asr.serving.errors import MEANINGS
-from asr.serving.keys import KEY_SUBPROTOCOL, SUBPROTOCOL
 from asr.streaming import StreamingSession
 from asr.streaming.features import features_of
 from tests.serving.serving_kit import (

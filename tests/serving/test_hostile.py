@@ -16,7 +16,7 @@ import pytest
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from asr.bundle import Bundle
-from asr.serving.admission import check_origin
+from asr.serving.access.admission import check_origin
 from asr.serving.errors import RefusedError
 from tests.serving.raw_socket import frame, hung_up, read_close, upgraded
 from tests.serving.serving_kit import (
@@ -116,7 +116,7 @@ def test_pages_of_the_own_host(host: str, keys: bool, allowed: bool) -> None:
 
 def test_answers_that_nobody_reads(server: Running, monkeypatch: pytest.MonkeyPatch) -> None:
     """Pings are answered by pongs, which must not pile up."""
-    monkeypatch.setattr("asr.serving.websocket._MOST_UNREAD", 1 << 16)
+    monkeypatch.setattr("asr.serving.protocols.websocket._MOST_UNREAD", 1 << 16)
     with upgraded(server, receive_buffer=4096) as raw:
         raw.sendall(STARTS)
         pings = frame(9, bytes(125)) * 1000
@@ -159,8 +159,8 @@ def test_connections_without_a_request(model: Bundle, folder: Path) -> None:
 
 def test_slow_readers(model: Bundle, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A client that never reads: results are dropped, then the client; others are served."""
-    monkeypatch.setattr("asr.serving.websocket._KERNEL_BUFFER", 4096)
-    monkeypatch.setattr("asr.serving.websocket._LAST_WORDS_SECONDS", 0.3)
+    monkeypatch.setattr("asr.serving.protocols.websocket._KERNEL_BUFFER", 4096)
+    monkeypatch.setattr("asr.serving.protocols.websocket._LAST_WORDS_SECONDS", 0.3)
     with running(model, folder, send_seconds=0.5, max_session_seconds=86400.0) as server:
         raw = upgraded(server, receive_buffer=4096)
         raw.sendall(STARTS)

@@ -15,12 +15,11 @@ from torch.export import Dim, ExportedProgram
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from asr.config.export import ExportOptions
-from asr.deploy.graphs import Axes, Graph
+from asr.deploy.exporting.graphs import Axes, Graph
+from asr.deploy.manifest import ONNX_PACKAGES, ONNX_SUFFIX, PROGRAM_SUFFIX
 from asr.errors import needs_extra
 from asr.files import disk_errors
 
-SUFFIXES = ONNX_SUFFIX, PROGRAM_SUFFIX = ".onnx", ".pt2"
-ONNX_PACKAGES = ("onnx", "onnxruntime", "onnxscript")
 _QUANTISED = ["MatMul", "Gemm"]
 
 

@@ -13,7 +13,7 @@ from asr.config.export import ExportOptions
 from asr.decoding.hypothesis import Hypothesis
 from asr.decoding.recognizer import Recognizer
 from asr.decoding.self_test import decode_whole
-from asr.deploy.exported_encoders import ExportedEncoder
+from asr.deploy.exported.encoders import ExportedEncoder
 from asr.errors import UserError
 from asr.models.chunking import Chunking
 from asr.scoring.alignment import align, count_errors

@@ -18,7 +18,7 @@ from starlette.types import Message
 
 from asr.config.serving import ServingOptions
 from asr.serving.errors import RefusedError
-from asr.serving.responses import RESPONSE_FORMATS, Granularity
+from asr.serving.files.responses import RESPONSE_FORMATS, Granularity
 
 _GRANULARITIES = "timestamp_granularities[]"
 _FIELDS = ("file", "model", "language", "response_format", _GRANULARITIES, "temperature")

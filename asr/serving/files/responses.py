@@ -8,7 +8,7 @@ from typing import Any, Literal, get_args
 
 from asr.decoding.hypothesis import Word
 from asr.decoding.long_audio.merging import join_words
-from asr.serving.messages import mean_confidence, word_rows
+from asr.serving.live.messages import mean_confidence, word_rows
 from asr.transcription.captions import grouped_words
 from asr.transcription.formats import Transcript, as_srt, as_text, as_vtt
 

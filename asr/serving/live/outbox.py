@@ -23,7 +23,7 @@ class Outbox:
         return len(self._messages)
 
     def put(self, message: dict[str, Any]) -> None:
-        """Add a message; see `asr.serving.messages`."""
+        """Add a message; see `asr.serving.live.messages`."""
         if self._messages and _overtakes(message, self._messages[-1]):
             self._messages.pop()
         self._messages.append(message)

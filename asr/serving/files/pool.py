@@ -107,7 +107,7 @@ class UploadPool:
     async def transcribe(
         self, path: Path, response_format: str, granularities: Sequence[str], language: str
     ) -> str:
-        """Return the transcript of a file, as `asr.serving.responses.render` writes it.
+        """Return the transcript of a file, as `asr.serving.files.responses.render` writes it.
 
         Raises:
             RefusedError: `not_audio`, `audio_too_long`, or `internal` when the process died.
@@ -171,7 +171,7 @@ def _transcribe(
     global _recognizer
     from asr.config.transcription import TranscriptionOptions
     from asr.decoding.long_audio.recordings import AudioFile
-    from asr.serving.responses import render
+    from asr.serving.files.responses import render
     from asr.transcription.long_audio import transcribe_file
 
     assert _decoder is not None

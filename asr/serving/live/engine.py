@@ -21,12 +21,12 @@ from typing import Any
 import numpy as np
 import torch
 
-from asr.serving.arrivals import Arrivals
 from asr.serving.errors import RefusedError
-from asr.serving.messages import done_message, final_message, partial_message
+from asr.serving.live.arrivals import Arrivals
+from asr.serving.live.messages import done_message, final_message, partial_message
+from asr.serving.live.outbox import Outbox
+from asr.serving.live.recognizers import Recognizers
 from asr.serving.metrics import Metrics
-from asr.serving.outbox import Outbox
-from asr.serving.recognizers import Recognizers
 from asr.streaming import Segment, StreamingRecognizer, StreamingSession
 
 _log = logging.getLogger(__name__)

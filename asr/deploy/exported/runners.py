@@ -9,7 +9,7 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor
 
-from asr.deploy.tracing import ONNX_PACKAGES, ONNX_SUFFIX
+from asr.deploy.manifest import ONNX_PACKAGES, ONNX_SUFFIX
 from asr.errors import UserError, needs_extra
 
 

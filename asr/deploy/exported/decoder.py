@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from asr.deploy.runners import Runner
+from asr.deploy.exported.runners import Runner
 from asr.errors import UserError
 
 

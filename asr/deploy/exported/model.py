@@ -8,11 +8,10 @@ import torch
 from torch import Tensor
 
 from asr.bundle import Bundle, load_settings
-from asr.deploy.exported_decoder import ExportedDecoder
-from asr.deploy.exported_encoders import ExportedEncoder, OfflineEncoder, StreamingEncoder
-from asr.deploy.graphs import CTC, DECODER, MODEL
-from asr.deploy.manifest import Manifest, check_files, read_manifest
-from asr.deploy.runners import Runner, open_graph
+from asr.deploy.exported.decoder import ExportedDecoder
+from asr.deploy.exported.encoders import ExportedEncoder, OfflineEncoder, StreamingEncoder
+from asr.deploy.exported.runners import Runner, open_graph
+from asr.deploy.manifest import CTC, DECODER, MODEL, Manifest, check_files, read_manifest
 from asr.files import PathLike
 from asr.models.chunking import Chunking
 

@@ -9,11 +9,11 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from asr.config.serving import ServingOptions
-from asr.serving.admission import Places, Stopping
+from asr.serving.access.admission import Places, Stopping
+from asr.serving.files.pool import UploadPool
+from asr.serving.files.responses import MEDIA_TYPES
+from asr.serving.files.uploads import Upload, received_upload
 from asr.serving.metrics import Metrics
-from asr.serving.responses import MEDIA_TYPES
-from asr.serving.upload_pool import UploadPool
-from asr.serving.uploads import Upload, received_upload
 
 
 class Transcriptions:

@@ -13,12 +13,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from asr.deploy.manifest import CTC, DECODER, MODEL
 from asr.deploy.state_layout import CarriedState, StateLayout
 from asr.models import AsrModel, Chunking
 from asr.models.decoders import CTCDecoder
 from asr.text.symbols import SOS_EOS_ID
-
-MODEL, CTC, DECODER = "model", "ctc", "decoder"
 
 # `<sos/eos>` never is a label of CTC; programs that take the best symbol of all must not find it.
 _NEVER = -1.0e4

@@ -13,11 +13,11 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from asr.config.serving import ServingOptions
 from asr.errors import UserError
-from asr.serving.admission import BurstLimit, Places, Stopping, check_origin
-from asr.serving.engine import Engine, LiveSession
+from asr.serving.access.admission import BurstLimit, Places, Stopping, check_origin
+from asr.serving.access.keys import SUBPROTOCOL, ApiKeys, key_of
 from asr.serving.errors import STOPPED, TOO_BIG, RefusedError
-from asr.serving.keys import SUBPROTOCOL, ApiKeys, key_of
-from asr.serving.messages import Start, check_finish, parse_start, read_samples, write
+from asr.serving.live.engine import Engine, LiveSession
+from asr.serving.live.messages import Start, check_finish, parse_start, read_samples, write
 from asr.serving.metrics import Metrics
 
 _log = logging.getLogger(__name__)

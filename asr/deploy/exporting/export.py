@@ -20,22 +20,27 @@ from asr.decoding.self_test import (
     read_test_audio,
     write_self_test,
 )
-from asr.deploy.exported_model import load_exported
-from asr.deploy.graphs import (
-    CTC,
-    DECODER,
-    MODEL,
+from asr.deploy.exported.model import load_exported
+from asr.deploy.exporting.graphs import (
     Graph,
     ctc_graph,
     decoder_graph,
     offline_graph,
     streaming_graph,
 )
-from asr.deploy.manifest import MANIFEST_FILE, Manifest, write_manifest
-from asr.deploy.sherpa import how_to_load
+from asr.deploy.exporting.sherpa import how_to_load
+from asr.deploy.exporting.tracing import write_graph
+from asr.deploy.exporting.verification import Check, check_export, expected_results
+from asr.deploy.manifest import (
+    CTC,
+    DECODER,
+    MANIFEST_FILE,
+    MODEL,
+    SUFFIXES,
+    Manifest,
+    write_manifest,
+)
 from asr.deploy.state_layout import StateLayout
-from asr.deploy.tracing import SUFFIXES, write_graph
-from asr.deploy.verification import Check, check_export, expected_results
 from asr.errors import UserError
 from asr.files import atomic_writer, check_writable, disk_errors
 from asr.models import AsrModel

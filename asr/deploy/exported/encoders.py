@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from asr.deploy.runners import Runner
+from asr.deploy.exported.runners import Runner
 from asr.deploy.state_layout import CarriedState, StateLayout
 from asr.errors import UserError
 from asr.models.chunking import Chunking, LeftChunks

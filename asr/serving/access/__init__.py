@@ -1,0 +1,1 @@
+"""Who is let in: keys, bursts, places, and what a browser's page may reach."""

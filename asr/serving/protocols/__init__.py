@@ -1,0 +1,1 @@
+"""uvicorn's connections, made to end whatever their clients do."""
