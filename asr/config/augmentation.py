@@ -42,6 +42,22 @@ class VolumePerturb(Params):
         return self
 
 
+class Pauses(Params):
+    """Silence before and after an utterance, made of its own quietest moments.
+
+    For speech that begins some time after the microphone; it makes utterances longer.
+    """
+
+    min_seconds: float = Field(0.0, ge=0, le=30, description="of each of the two pauses")
+    max_seconds: float = Field(1.0, gt=0, le=30)
+    probability: float = Field(0.5, ge=0, le=1, description="share of the utterances")
+
+    @model_validator(mode="after")
+    def _range_is_ordered(self) -> Pauses:
+        check_range(self, "seconds")
+        return self
+
+
 class SpecAugment(Params):
     """SpecAugment (Park et al. 2019): time warping, frequency masks, time masks.
 
@@ -79,4 +95,5 @@ class Augmentation(WaveformAugmentation):
 
     speed_perturb: SpeedPerturb | None = None
     volume_perturb: VolumePerturb | None = None
+    pauses: Pauses | None = None
     spec_augment: SpecAugment | None = None

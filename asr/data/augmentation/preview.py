@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from lhotse.augmentation import Speed
 from lhotse.cut import Cut
+from torch import Tensor
 
 from asr.config.augmentation import Augmentation, SpeedPerturb
 from asr.config.base import Params
@@ -18,6 +19,7 @@ from asr.data.audio.files import read_audio
 from asr.data.audio.wav import write_wav
 from asr.data.augmentation.base import fit_full_scale, utterance_rng
 from asr.data.augmentation.channel import draw_gain_db
+from asr.data.augmentation.pauses import with_pauses
 from asr.data.augmentation.pictures import can_draw, draw_features, draw_spectrograms
 from asr.data.augmentation.pipeline import WaveformAugmenter
 from asr.data.augmentation.spec_augment import augmented_views
@@ -157,15 +159,32 @@ def _write(variant: _Variant, path: Path, samples: np.ndarray, request: PreviewR
     if can_draw() and applied:
         paths.append(output.with_name(f"{output.name}.png"))
         draw_spectrograms(paths[-1], {"before": samples, variant.name: changed}, rate)
-    if variant.params.spec_augment is not None:
-        features = FbankExtractor(request.features).extract(changed)
-        (masked,) = augmented_views(features, variant.params.spec_augment, 1, rng)
-        applied += [] if torch.equal(masked, features) else ["spec_augment"]
-        if can_draw():
-            paths.append(output.with_name(f"{output.name}.fbank.png"))
-            panels = {"features": features.numpy(), "spec_augment": masked.numpy()}
-            draw_features(paths[-1], panels)
+    panels = _change_features(variant.params, changed, rng, request.features, applied)
+    if can_draw() and len(panels) > 1:
+        paths.append(output.with_name(f"{output.name}.fbank.png"))
+        draw_features(paths[-1], {name: panel.numpy() for name, panel in panels.items()})
     return Preview(path, variant.name, applied, paths)
+
+
+def _change_features(
+    params: Augmentation,
+    samples: np.ndarray,
+    rng: np.random.Generator,
+    extraction: FbankParams,
+    applied: list[str],
+) -> dict[str, Tensor]:
+    """Return the features (T, F) of samples, and what each configured part makes of them."""
+    features = FbankExtractor(extraction).extract(samples)
+    panels = {"features": features}
+    if params.pauses is not None:
+        panels["pauses"] = with_pauses(features, params.pauses, extraction.frame_shift, rng)
+        applied += [] if panels["pauses"] is features else ["pauses"]
+        features = panels["pauses"]
+    if params.spec_augment is not None:
+        (masked,) = augmented_views(features, params.spec_augment, 1, rng)
+        applied += [] if torch.equal(masked, features) else ["spec_augment"]
+        panels["spec_augment"] = masked
+    return panels
 
 
 def _change(

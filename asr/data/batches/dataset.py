@@ -21,6 +21,7 @@ from asr.data.audio.cuts import load_samples
 from asr.data.augmentation import WaveformAugmenter
 from asr.data.augmentation.base import utterance_rng
 from asr.data.augmentation.channel import draw_gain_db
+from asr.data.augmentation.pauses import with_pauses
 from asr.data.augmentation.spec_augment import augmented_views
 from asr.data.augmentation.speed import source_id
 from asr.data.batches.feasibility import cut_text
@@ -134,6 +135,9 @@ class SpeechDataset(Dataset[Batch]):
             # On log filter banks a gain is a constant, so that stored features take it as well.
             gain_db = draw_gain_db(self.augmentation.volume_perturb, rng)
             features = features + gain_db / 10.0 * math.log(10.0)
+        if self.augmentation.pauses is not None:
+            shift = self.extractor.params.frame_shift
+            features = with_pauses(features, self.augmentation.pauses, shift, rng)
         if self.augmentation.spec_augment is None:
             return [features] * self.num_views
         return augmented_views(features, self.augmentation.spec_augment, self.num_views, rng)

@@ -26,6 +26,7 @@ def conf(tmp_path: Path, noise_folder: Path) -> Path:
         "augmentation:\n"
         "  speed_perturb: {factors: [0.9, 1.0]}\n"
         "  volume_perturb: {min_gain_db: -6.0, max_gain_db: -6.0}\n"
+        "  pauses: {probability: 0.0}\n"
         "  spec_augment: {probability: 1.0}\n"
         f"  noises: [{{folder: {noise_folder}, probability: 0.0}}]\n"
         "  telephone: {probability: 0.0}\n",
@@ -70,10 +71,12 @@ def test_each_part_alone_and_always(conf: Path, file: Path, tmp_path: Path) -> N
     wavs = {path.name: soundfile.read(path)[0] for path in output.glob("*.wav")}
     assert wavs.keys() == {
         "hello.before.wav", "hello.speed_perturb.0.9.wav", "hello.volume_perturb.wav",
-        "hello.spec_augment.wav", "hello.noises.0.wav", "hello.telephone.wav",
+        "hello.pauses.wav", "hello.spec_augment.wav", "hello.noises.0.wav",
+        "hello.telephone.wav",
     }  # fmt: skip
     before = wavs.pop("hello.before.wav")
-    np.testing.assert_array_equal(wavs.pop("hello.spec_augment.wav"), before)
+    for name in ("pauses", "spec_augment"):  # these work on features
+        np.testing.assert_array_equal(wavs.pop(f"hello.{name}.wav"), before)
     assert not any(np.array_equal(samples, before) for samples in wavs.values())
     assert len(wavs["hello.speed_perturb.0.9.wav"]) == pytest.approx(len(before) / 0.9, abs=2)
     assert len(wavs["hello.telephone.wav"]) == len(before)

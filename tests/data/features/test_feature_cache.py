@@ -10,7 +10,7 @@ import pytest
 import soundfile
 import torch
 
-from asr.config.augmentation import Augmentation, SpecAugment, SpeedPerturb, VolumePerturb
+from asr.config.augmentation import Augmentation, Pauses, SpecAugment, SpeedPerturb, VolumePerturb
 from asr.config.features import FbankParams
 from asr.data.augmentation.speed import speed_copies
 from asr.data.batches.dataset import Batch, SpeechDataset
@@ -114,7 +114,9 @@ def test_batches_are_the_same_with_any_number_of_workers(
 ) -> None:
     """Augmentation after the features goes on varying with the epoch."""
     cuts = load_cuts(tone_corpus.train_cuts)[:24]
-    augmentation = Augmentation(volume_perturb=VolumePerturb(), spec_augment=SpecAugment())
+    augmentation = Augmentation(
+        volume_perturb=VolumePerturb(), pauses=Pauses(), spec_augment=SpecAugment()
+    )
     tokenizer = load_tokenizer(tone_corpus.tokenizer)
 
     def batches(cache: FeatureCache | None, num_workers: int, epoch: int) -> list[Batch]:
@@ -134,6 +136,7 @@ def test_batches_are_the_same_with_any_number_of_workers(
             found = batches(cache, num_workers, epoch)
             for one, two in zip(found, expected, strict=True):
                 assert torch.equal(one.features, two.features)
+                assert torch.equal(one.feature_lengths, two.feature_lengths)
         assert len(files(tmp_path / str(num_workers))) == 24
     by_id = [dict(zip(b.ids, b.features, strict=True)) for b in (epochs[0][0], epochs[1][0])]
     for name in by_id[0].keys() & by_id[1].keys():

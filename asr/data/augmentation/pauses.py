@@ -1,0 +1,47 @@
+"""Pauses before and after an utterance, made of its own quietest moments.
+
+Corpora are cut close to the speech; a microphone is on before anybody speaks. A model that never
+heard a pause takes the first word after one for another.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from asr.config.augmentation import Pauses
+
+_STRETCH = 5  # frames that stay together, so that neighbours resemble each other as in real noise
+_QUIET_SHARE = 0.05  # of all stretches: those a pause may be made of,
+_QUIET_RANGE = 2.3  # if they are within 10 dB of the quietest
+
+
+def with_pauses(
+    features: Tensor, params: Pauses, frame_shift: float, rng: np.random.Generator
+) -> Tensor:
+    """Put a pause before and one after an utterance, each of a length of its own.
+
+    Args:
+        features: log-mel filter banks (T, F), T at least 1.
+        frame_shift: seconds from frame to frame.
+
+    Returns:
+        (before + T + after, F); the very features where the draw says none.
+    """
+    if rng.random() >= params.probability:
+        return features
+    seconds = rng.uniform(params.min_seconds, params.max_seconds, size=2)
+    before, after = (_quiet_frames(features, round(s / frame_shift), rng) for s in seconds)
+    return torch.cat([before, features, after])
+
+
+def _quiet_frames(features: Tensor, num_frames: int, rng: np.random.Generator) -> Tensor:
+    """Return (num_frames, F): randomly drawn stretches out of the quietest of (T, F)."""
+    stretches = features.unfold(0, min(_STRETCH, len(features)), 1).transpose(1, 2)
+    levels = stretches.mean(dim=2).amax(dim=1)  # of the loudest frame of each
+    quietest = levels.topk(max(1, int(_QUIET_SHARE * len(levels))), largest=False)
+    candidates = quietest.indices[quietest.values <= quietest.values[0] + _QUIET_RANGE]
+    num_drawn = -(-num_frames // stretches.size(1))
+    drawn = candidates[torch.from_numpy(rng.integers(len(candidates), size=num_drawn))]
+    return stretches[drawn].flatten(0, 1)[:num_frames]
