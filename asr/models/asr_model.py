@@ -20,6 +20,7 @@ from asr.models.decoders import CTCDecoder, TransformerDecoder
 from asr.models.encoders import ENCODER_CLASSES
 from asr.models.label_losses import make_label_loss
 from asr.models.losses import attention_loss, attention_targets, consistency_loss
+from asr.models.silence import blank_in, silent_frames
 from asr.text.symbols import SOS_EOS_ID
 
 
@@ -122,6 +123,7 @@ class AsrModel(nn.Module):
         token_lengths: Tensor,
         chunking: Chunking | None = None,
         step: int | None = None,
+        label_spans: Tensor | None = None,
     ) -> Evaluation:
         """Encode a batch and return its losses, each summed over its utterances.
 
@@ -130,6 +132,8 @@ class AsrModel(nn.Module):
             lengths: (B,) or (2 * B,) frames.
             tokens: (B, U) labels with token_lengths (B,).
             step: of the training, for losses that change as it goes on; None outside of it.
+            label_spans: (B, 2) or (2 * B, 2), the frames between which CTC's labels may stand, as
+                `silent_frames` takes them; None for anywhere.
 
         Returns:
             the losses: `loss`, what to minimise, and its parts `ctc` (or `mmi`), `attention`,
@@ -139,7 +143,11 @@ class AsrModel(nn.Module):
         encodings, lengths, intermediates = self.encoder.forward_with_intermediates(
             self.normaliser(features), lengths, chunking
         )
-        parts = self._losses(encodings, lengths, intermediates, tokens, token_lengths, step)
+        silent = None
+        if label_spans is not None:
+            factor = self.encoder.subsampling_factor
+            silent = silent_frames(label_spans, lengths, encodings.size(1), factor)
+        parts = self._losses(encodings, lengths, intermediates, tokens, token_lengths, step, silent)
         losses = {"loss": self._combine(parts), **{k: v.detach() for k, v in parts.items()}}
         return Evaluation(losses, encodings, lengths)
 
@@ -151,16 +159,20 @@ class AsrModel(nn.Module):
         tokens: Tensor,
         token_lengths: Tensor,
         step: int | None,
+        silent: Tensor | None,
     ) -> dict[str, Tensor]:
         views = len(encodings) // len(tokens)
         tokens, token_lengths = tokens.repeat(views, 1), token_lengths.repeat(views)
         log_probs = self.ctc_log_probs(encodings)
-        loss = self.label_loss(log_probs, lengths, tokens, token_lengths, step)
+        restricted, silence = blank_in(log_probs, silent)
+        loss = self.label_loss(restricted, lengths, tokens, token_lengths, step) + silence
         parts = {self.label_loss.name: loss / views}
         if intermediates:
             losses = [
-                self.label_loss.ctc(self.ctc_log_probs(x), lengths, tokens, token_lengths)
-                for x in intermediates
+                self.label_loss.ctc(restricted, lengths, tokens, token_lengths) + silence
+                for restricted, silence in (
+                    blank_in(self.ctc_log_probs(x), silent) for x in intermediates
+                )
             ]
             parts["intermediate"] = torch.stack(losses).mean() / views
         if views == 2 and self.loss_params.consistency_weight:

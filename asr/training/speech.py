@@ -110,7 +110,12 @@ class SpeechTask(Task[Batch]):
 
     def losses(self, model: nn.Module, batch: Batch, drawn: Drawn) -> dict[str, Tensor]:
         evaluation: Evaluation = model(
-            batch.features, batch.feature_lengths, batch.tokens, batch.token_lengths, *drawn
+            batch.features,
+            batch.feature_lengths,
+            batch.tokens,
+            batch.token_lengths,
+            *drawn,
+            batch.label_spans,
         )
         return evaluation.losses
 

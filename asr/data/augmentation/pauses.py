@@ -12,6 +12,9 @@ from torch import Tensor
 
 from asr.config.augmentation import Pauses
 
+# Where labels may stand: some time before the speech, and as long after it as models of short
+# chunks need to be sure of what they heard.
+_LEAD, _LAG = 0.04, 0.5  # seconds
 _STRETCH = 5  # frames that stay together, so that neighbours resemble each other as in real noise
 _QUIET_SHARE = 0.05  # of all stretches: those a pause may be made of,
 _QUIET_RANGE = 2.3  # if they are within 10 dB of the quietest
@@ -19,7 +22,7 @@ _QUIET_RANGE = 2.3  # if they are within 10 dB of the quietest
 
 def with_pauses(
     features: Tensor, params: Pauses, frame_shift: float, rng: np.random.Generator
-) -> Tensor:
+) -> tuple[Tensor, tuple[int, int]]:
     """Put a pause before and one after an utterance, each of a length of its own.
 
     Args:
@@ -27,13 +30,16 @@ def with_pauses(
         frame_shift: seconds from frame to frame.
 
     Returns:
-        (before + T + after, F); the very features where the draw says none.
+        (before + T + after, F), the very features where the draw says none; and the frames between
+        which labels may stand, first and last + 1: in the middle of a pause nobody speaks.
     """
     if rng.random() >= params.probability:
-        return features
+        return features, (0, len(features))
     seconds = rng.uniform(params.min_seconds, params.max_seconds, size=2)
     before, after = (_quiet_frames(features, round(s / frame_shift), rng) for s in seconds)
-    return torch.cat([before, features, after])
+    start = max(0, len(before) - round(_LEAD / frame_shift))
+    end = len(before) + len(features) + round(_LAG / frame_shift)
+    return torch.cat([before, features, after]), (start, end)
 
 
 def _quiet_frames(features: Tensor, num_frames: int, rng: np.random.Generator) -> Tensor:

@@ -177,7 +177,7 @@ def _change_features(
     features = FbankExtractor(extraction).extract(samples)
     panels = {"features": features}
     if params.pauses is not None:
-        panels["pauses"] = with_pauses(features, params.pauses, extraction.frame_shift, rng)
+        panels["pauses"], _ = with_pauses(features, params.pauses, extraction.frame_shift, rng)
         applied += [] if panels["pauses"] is features else ["pauses"]
         features = panels["pauses"]
     if params.spec_augment is not None:

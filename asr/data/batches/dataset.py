@@ -44,6 +44,8 @@ class Batch:
         tokens: (B, U); token_lengths (B,).
         ids, texts: of the B utterances.
         longest, is_filler: see `BatchPlan`.
+        label_spans: (V * B, 2), the frames between which labels may stand; None where that is not
+            known.
     """
 
     features: Tensor
@@ -54,6 +56,7 @@ class Batch:
     texts: list[str]
     longest: float = 0.0
     is_filler: bool = False
+    label_spans: Tensor | None = None
 
     def to(self, device: torch.device) -> Batch:
         """Return the batch on `device`."""
@@ -70,6 +73,7 @@ class Batch:
             feature_lengths=move(self.feature_lengths),
             tokens=move(self.tokens),
             token_lengths=move(self.token_lengths),
+            label_spans=None if self.label_spans is None else move(self.label_spans),
         )
 
 
@@ -110,7 +114,7 @@ class SpeechDataset(Dataset[Batch]):
         self.waveform = waveform
 
     def __getitem__(self, plan: BatchPlan) -> Batch:
-        views = [self._views(cut, plan.epoch) for cut in plan.cuts]
+        views, spans = zip(*(self._views(cut, plan.epoch) for cut in plan.cuts), strict=True)
         ordered = [utterance[view] for view in range(self.num_views) for utterance in views]
         texts = [cut_text(cut) for cut in plan.cuts]
         features, feature_lengths = collate_features(ordered)
@@ -124,11 +128,14 @@ class SpeechDataset(Dataset[Batch]):
             texts=texts,
             longest=plan.longest,
             is_filler=plan.is_filler,
+            label_spans=None if None in spans else torch.tensor(spans * self.num_views),
         )
 
-    def _views(self, cut: Cut, epoch: int) -> list[Tensor]:
+    def _views(self, cut: Cut, epoch: int) -> tuple[list[Tensor], tuple[int, int] | None]:
+        """Return every view (T, F) of an utterance, and where labels may stand if that is known."""
+        span = None
         if self.augmentation is None:
-            return [self._load(cut, self.extractor)] * self.num_views
+            return [self._load(cut, self.extractor)] * self.num_views, span
         rng = utterance_rng(self.seed, epoch, cut.id)
         features = self._features(cut, rng)
         if self.augmentation.volume_perturb is not None:
@@ -137,10 +144,10 @@ class SpeechDataset(Dataset[Batch]):
             features = features + gain_db / 10.0 * math.log(10.0)
         if self.augmentation.pauses is not None:
             shift = self.extractor.params.frame_shift
-            features = with_pauses(features, self.augmentation.pauses, shift, rng)
+            features, span = with_pauses(features, self.augmentation.pauses, shift, rng)
         if self.augmentation.spec_augment is None:
-            return [features] * self.num_views
-        return augmented_views(features, self.augmentation.spec_augment, self.num_views, rng)
+            return [features] * self.num_views, span
+        return augmented_views(features, self.augmentation.spec_augment, self.num_views, rng), span
 
     def _features(self, cut: Cut, rng: np.random.Generator) -> Tensor:
         if self.waveform is None:
