@@ -62,7 +62,7 @@ OPTIONAL = (
         "sounddevice",
         "sounddevice",
         "asr client --microphone",
-        "pip install 'asr-toolkit[client]'",
+        "pip install 'asr-toolkit[client]', and the library PortAudio (libportaudio2)",
     ),
     Optional(
         "distributed", "distributed", "asr create-dataset on a cluster", "pip install distributed"

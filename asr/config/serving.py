@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from pydantic import Field, model_validator
+import ipaddress
+
+from pydantic import Field, field_validator, model_validator
 
 from asr.config.base import Params
 from asr.config.streaming import StreamingOptions
@@ -32,6 +34,18 @@ class ServingOptions(Params):
     )
     max_sessions: int = Field(
         50, ge=1, le=10_000, description="live sessions at once; more are refused"
+    )
+    max_client_sessions: int | None = Field(
+        10,
+        ge=1,
+        le=10_000,
+        description="live sessions of one client at once, told by its key where there are several, "
+        "else by its address; null: as many as there are",
+    )
+    trusted_proxies: list[str] = Field(
+        default=[],
+        description="addresses or networks of proxies that say in X-Forwarded-For who their "
+        "clients are, such as 127.0.0.1 or 10.0.0.0/8",
     )
     connects_per_second: float = Field(
         50.0, gt=0, le=10_000, description="live connections taken in the long run"
@@ -75,6 +89,13 @@ class ServingOptions(Params):
     max_waiting_uploads: int = Field(
         4, ge=0, le=1000, description="files that wait for a process; more are refused"
     )
+    max_client_uploads: int | None = Field(
+        3,
+        ge=1,
+        le=1000,
+        description="files of one client that are received, wait or are transcribed; null: as many "
+        "as there are",
+    )
     max_receive_seconds: float = Field(
         600.0, gt=0, le=86400, description="how long a file may take to arrive"
     )
@@ -89,6 +110,17 @@ class ServingOptions(Params):
         if len(set(self.model_aliases)) < len(self.model_aliases):
             raise ValueError("model_aliases holds a name twice")
         return self
+
+    @field_validator("trusted_proxies")
+    @classmethod
+    def _are_addresses(cls, proxies: list[str]) -> list[str]:
+        for proxy in proxies:
+            try:
+                ipaddress.ip_network(proxy)
+            except ValueError as error:
+                what = f"trusted_proxies wants IP addresses or networks ({error})"
+                raise ValueError(what) from None
+        return proxies
 
 
 class ServerConfig(Params):

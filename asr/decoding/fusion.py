@@ -22,7 +22,8 @@ class LabelScorer(Protocol):
 
     What a hypothesis gains over all its labels and its end depends on its labels alone, never on
     the way a search took to them. Gains are natural logarithms (or add to them), finite, on the
-    device of the state. A state is opaque: it is made by `initial_state`, moved by `advance`.
+    device of the state. A state is opaque: it is made by `initial_state`, moved by `advance`, and
+    says for ever what it said when it was made, so that a search can go back to it.
 
     A scorer that knows the most that a label or an end can gain says so in an attribute
     `greatest_gain`, a float; 0 for a language model. Label-synchronous searches then stop as soon

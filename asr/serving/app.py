@@ -14,6 +14,7 @@ from starlette.staticfiles import StaticFiles
 from starlette.websockets import WebSocket
 
 from asr.serving.access.admission import check_origin
+from asr.serving.access.clients import client_of
 from asr.serving.access.keys import key_of
 from asr.serving.errors import RefusedError
 from asr.serving.metrics import CONTENT_TYPE
@@ -82,7 +83,8 @@ def _add_api(app: FastAPI, service: Service) -> None:
     async def transcriptions(request: Request) -> Response:
         check_origin(request.headers, service.options.allowed_origins, bool(service.keys))
         service.keys.check(key_of(request.headers))
-        return await service.transcriptions.answer(request)
+        client = client_of(request, service.keys)
+        return await service.transcriptions.answer(request, client)
 
 
 def _add_errors(app: FastAPI, service: Service) -> None:

@@ -16,9 +16,10 @@ class Meaning(NamedTuple):
     status: int | None
 
 
-_INVALID, _KEY, _OVERLOADED, _SERVER = (
+_INVALID, _KEY, _CLIENT, _OVERLOADED, _SERVER = (
     "invalid_request_error",
     "authentication_error",
+    "rate_limit_error",
     "overloaded_error",
     "server_error",
 )
@@ -33,9 +34,11 @@ MEANINGS: dict[str, Meaning] = {
     "idle": Meaning(4408, None),
     "session_too_long": Meaning(4413, None),
     "slow_reader": Meaning(4429, None),
+    "client_full": Meaning(4429, None),
     "full": Meaning(4503, None),
     "draining": Meaning(4503, 503),
     "burst": Meaning(None, 503),
+    "client_busy": Meaning(None, 429),
     "busy": Meaning(None, 503),
     "origin": Meaning(None, 403),
     "bad_request": Meaning(None, 400),
@@ -76,12 +79,12 @@ class RefusedError(Exception):
         """Return what an HTTP answer says beside it."""
         # Closed, or the server would read the rest of what it refused.
         headers = {"Connection": "close"}
-        if self.meaning.status == 503:
+        if self.meaning.status in (429, 503):
             headers["Retry-After"] = str(RETRY_SECONDS)
         if self.meaning.status == 401:
             headers["WWW-Authenticate"] = "Bearer"
         return headers
 
     def _type(self) -> str:
-        kinds = {401: _KEY, 500: _SERVER, 503: _OVERLOADED}
+        kinds = {401: _KEY, 429: _CLIENT, 500: _SERVER, 503: _OVERLOADED}
         return kinds.get(self.meaning.status or 0, _INVALID)

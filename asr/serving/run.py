@@ -20,6 +20,7 @@ from asr.config.serving import ServerConfig, ServingOptions
 from asr.decoding.resources import ResourcePaths, load_resources
 from asr.deploy.backends import load_for_backend
 from asr.errors import UserError
+from asr.serving.access.clients import trusted_addresses
 from asr.serving.access.keys import load_keys
 from asr.serving.app import make_app
 from asr.serving.files.pool import FileDecoder, UploadPool
@@ -92,7 +93,8 @@ def make_server(service: Service) -> Server:
         log_level="warning",
         access_log=False,
         server_header=False,
-        proxy_headers=False,
+        proxy_headers=bool(service.options.trusted_proxies),
+        forwarded_allow_ips=trusted_addresses(service.options.trusted_proxies),
         backlog=_BACKLOG,
         timeout_graceful_shutdown=3,
     )

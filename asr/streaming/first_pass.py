@@ -54,6 +54,9 @@ class FirstPass(ABC):
     ) -> None:
         """Take the next frames of some segments.
 
+        Where this raises, as a language model may, all searches are as they were: these may be
+        advanced again, alone or with others.
+
         Args:
             searches: B of those that `start` gave.
             log_probs: (B, T, V), log-softmax scores.
@@ -172,24 +175,23 @@ class PrefixBeamPass(FirstPass):
         new = [search for search in searches if _place(search) < 0]
         if new:
             while len(self._free) < len(new):
-                self._free.extend(self._grow(log_probs))
-            chosen = [self._free.popleft() for _ in new]
-            for search, place in zip(new, chosen, strict=True):
-                assert isinstance(search, _BeamSearch)
-                search.place = place
-                weakref.finalize(search, self._free.append, place)
+                self._grow(log_probs)
             assert self._search is not None
-            begins = set(chosen)
+            begins = {self._free[n] for n in range(len(new))}
             self._search.rearrange([None if n in begins else n for n in range(self.num_places)])
+            for search in new:  # not before: a language model may have raised
+                assert isinstance(search, _BeamSearch)
+                search.place = self._free.popleft()
+                weakref.finalize(search, self._free.append, search.place)
         return [_place(search) for search in searches]
 
-    def _grow(self, log_probs: Tensor) -> range:
-        """Make as many places again; return the new ones."""
+    def _grow(self, log_probs: Tensor) -> None:
+        """Make as many places again."""
         before = self.num_places
-        self.num_places = max(2 * before, _FEWEST_PLACES)
+        after = max(2 * before, _FEWEST_PLACES)
         if self._search is None:
             self._search = PrefixBeamSearch(
-                self.num_places,
+                after,
                 self._options.beam_size,
                 fusion=self._fusion,
                 candidates=self._options.frame_candidates,
@@ -197,8 +199,9 @@ class PrefixBeamPass(FirstPass):
                 device=log_probs.device,
             )
         else:
-            self._search.rearrange([*range(before), *[None] * (self.num_places - before)])
-        return range(before, self.num_places)
+            self._search.rearrange([*range(before), *[None] * (after - before)])
+        self.num_places = after
+        self._free.extend(range(before, after))
 
 
 def _place(search: SegmentSearch) -> int:

@@ -88,6 +88,13 @@ class Passes:
     ) -> None:
         """Take the next frames of some segments; see `FirstPass.advance`."""
         self._first.advance(searches, log_probs, lengths)
+
+    def check_scores(self, searches: Sequence[SegmentSearch]) -> None:
+        """Look at what `advance` has made of some segments.
+
+        Raises:
+            UserError: a score is not finite.
+        """
         if not all(math.isfinite(search.best.score) for search in searches):
             raise scores_not_finite("a streaming session")
 

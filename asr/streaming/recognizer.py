@@ -134,14 +134,16 @@ class StreamingRecognizer:
         with memory_errors(f"encoding a batch of {tuple(features.shape)} features"):
             encodings, lengths, following = self._step(sessions, features, lengths)
         log_probs = self.bundle.model.ctc_log_probs(encodings)
-        padding = padding_mask(lengths, log_probs.size(1))[:, :, None]
-        if log_probs.isnan().logical_and_(~padding.to(log_probs.device)).any():
+        padding = padding_mask(lengths, log_probs.size(1))
+        best_scores = log_probs.amax(dim=2)  # NaN where any is
+        if (~best_scores.isfinite() & ~padding.to(log_probs.device)).any():
             raise scores_not_finite("a streaming session")
+        searches = [session.segment.search for session in sessions]
+        self.passes.advance(searches, log_probs, lengths)
         for session in sessions:
             session.begin_step()
         moved_on([session.state for session in sessions], following)
-        searches = [session.segment.search for session in sessions]
-        self.passes.advance(searches, log_probs, lengths)
+        self.passes.check_scores(searches)
         symbols = best_symbols(log_probs)[0].tolist()
         for row, (session, count) in enumerate(zip(sessions, lengths.tolist(), strict=True)):
             session.extend(encodings[row, :count], log_probs[row, :count], symbols[row][:count])

@@ -37,8 +37,9 @@ class StreamingSession:
         sampling_rate: of the samples it takes, Hz.
         state: the encoder's; its past goes on through all segments.
         segment: the one that is being spoken.
-        in_step: a chunk of it is being searched. Where that raised, the session cannot go on; one
-            that is not in a step can, whatever happened to others of its batch.
+        in_step: a chunk of it was searched, and what follows from that is being made. Where that
+            raised, the session cannot go on; one that is not in a step can, whatever happened to
+            others of its batch.
     """
 
     def __init__(
@@ -168,7 +169,7 @@ class StreamingSession:
             return window, self._ended and ready == self._window_frames
 
     def begin_step(self) -> None:
-        """Go on behind the chunk of `next_window`, which has been encoded."""
+        """Go on behind the chunk of `next_window`, which has been searched."""
         self.in_step = True
         with self._lock:
             self._frames.skip(self._window_frames)

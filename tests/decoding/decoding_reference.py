@@ -7,11 +7,13 @@ import math
 from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Any
 
 import pytest
 import torch
 from torch import Tensor
 
+from asr.decoding.fusion import LabelScorer
 from asr.decoding.hypothesis import TokenPath
 
 BLANK, SOS_EOS = 0, 1
@@ -219,6 +221,42 @@ class TinyModel:
 
 def random_encodings(*shape: int, seed: int) -> Tensor:
     return torch.randn(*shape, generator=torch.Generator().manual_seed(seed))
+
+
+class FailingScorer:
+    """A `LabelScorer` that raises when it has been asked so many times.
+
+    Attributes:
+        calls_left: before it raises, once; None: it never does.
+    """
+
+    def __init__(self, scorer: LabelScorer) -> None:
+        self._scorer = scorer
+        self.calls_left: int | None = None
+
+    def initial_state(self, num_hypotheses: int, device: torch.device) -> Any:
+        self._count()
+        return self._scorer.initial_state(num_hypotheses, device)
+
+    def gains(self, state: Any, candidates: Tensor | None) -> Tensor:
+        self._count()
+        return self._scorer.gains(state, candidates)
+
+    def final_gains(self, state: Any) -> Tensor:
+        self._count()
+        return self._scorer.final_gains(state)
+
+    def advance(self, state: Any, rows: Tensor, labels: Tensor) -> Any:
+        self._count()
+        return self._scorer.advance(state, rows, labels)
+
+    def _count(self) -> None:
+        if self.calls_left is None:
+            return
+        self.calls_left -= 1
+        if self.calls_left < 0:
+            self.calls_left = None
+            raise ValueError("planted")
 
 
 class BigramScorer:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import json
 import os
 import re
@@ -35,7 +36,8 @@ from asr.bundle import Bundle, save_bundle
 from asr.config.serving import ServingOptions
 from asr.config.streaming import StreamingOptions
 from asr.decoding.resources import NO_RESOURCES, ResourcePaths
-from asr.serving.access.keys import ApiKeys
+from asr.serving.access.keys import KEY_SUBPROTOCOL, SUBPROTOCOL, ApiKeys
+from asr.serving.errors import MEANINGS
 from asr.serving.files.pool import FileDecoder, UploadPool
 from asr.serving.live.recognizers import Recognizers
 from asr.serving.run import make_server
@@ -106,6 +108,8 @@ class Running:
             or engine._open
             or engine._pending
             or self.service.live._running
+            or self.service.live._client_places._taken
+            or self.service.transcriptions._client_places._taken
         )
 
 
@@ -159,6 +163,28 @@ def remaining(connection: ClientConnection) -> tuple[list[dict[str, Any]], int]:
             messages.append(json.loads(connection.recv(20)))
     except ConnectionClosed as closed:
         return messages, closed.rcvd.code if closed.rcvd else 1006
+
+
+def refusal(server: Running, *sent: str | bytes, **options: Any) -> tuple[str, int]:
+    """Send messages; return the error's code and the close code, which must name the same."""
+    with server.connect(**options) as connection:
+        for message in sent:
+            try:
+                connection.send(message)
+            except ConnectionClosed:
+                break
+        messages, close = remaining(connection)
+    assert messages[-1]["type"] == "error"
+    assert messages[-1]["message"].endswith(".")
+    code = messages[-1]["code"]
+    assert MEANINGS[code].close == close
+    return code, close
+
+
+def key_subprotocols(key: str) -> list[str]:
+    """Return what a client that cannot set headers offers; see docs/serving.md."""
+    encoded = base64.urlsafe_b64encode(key.encode()).decode().rstrip("=")
+    return [SUBPROTOCOL, KEY_SUBPROTOCOL + encoded]
 
 
 def speak(connection: ClientConnection, samples: np.ndarray, block: int = 800) -> list[Any]:

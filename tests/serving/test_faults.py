@@ -5,7 +5,6 @@ The fixture `server` fails at its end when a session, its audio or its results a
 
 from __future__ import annotations
 
-import base64
 import json
 import re
 import time
@@ -22,7 +21,7 @@ from websockets.exceptions import ConnectionClosed
 from asr.bundle import Bundle
 from asr.client import AsrClient, ServerRefusedError
 from asr.data.features.fbank import FbankExtractor
-from asr.serving.access.keys import KEY_SUBPROTOCOL, SUBPROTOCOL
+from asr.serving.access.keys import SUBPROTOCOL
 from asr.serving.errors import MEANINGS
 from asr.streaming import StreamingSession
 from asr.streaming.features import features_of
@@ -31,7 +30,9 @@ from tests.serving.serving_kit import (
     Running,
     as_int16,
     begin,
+    key_subprotocols,
     library_text,
+    refusal,
     remaining,
     running,
     speak,
@@ -50,22 +51,6 @@ def without(*fields: str) -> str:
 
 def start(**fields: Any) -> str:
     return json.dumps({**START, **fields})
-
-
-def refusal(server: Running, *sent: str | bytes, **options: Any) -> tuple[str, int]:
-    """Send messages; return the error's code and the close code, which must name the same."""
-    with server.connect(**options) as connection:
-        for message in sent:
-            try:
-                connection.send(message)
-            except ConnectionClosed:
-                break
-        messages, close = remaining(connection)
-    assert messages[-1]["type"] == "error"
-    assert messages[-1]["message"].endswith(".")
-    code = messages[-1]["code"]
-    assert MEANINGS[code].close == close
-    return code, close
 
 
 @pytest.mark.parametrize(
@@ -151,12 +136,6 @@ def test_silence_on_the_line(model: Bundle, folder: Path) -> None:
         assert kinds[-3:] == ["final", "done", "error"]
         assert (messages[-1]["code"], close) == ("session_too_long", 4413)
         assert messages[-2]["duration"] == 2.0
-
-
-def key_subprotocols(key: str) -> list[str]:
-    """Return what a client that cannot set headers offers; see docs/serving.md."""
-    encoded = base64.urlsafe_b64encode(key.encode()).decode().rstrip("=")
-    return [SUBPROTOCOL, KEY_SUBPROTOCOL + encoded]
 
 
 def test_keys(model: Bundle, folder: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import itertools
 import threading
@@ -21,7 +22,7 @@ from asr.models import Chunking
 from asr.streaming import StreamingRecognizer
 from asr.streaming.features import features_of
 from asr.text.hotwords import Hotword
-from tests.decoding.decoding_reference import BigramScorer
+from tests.decoding.decoding_reference import BigramScorer, FailingScorer
 from tests.streaming.streaming_kit import (
     RATE,
     packets,
@@ -210,7 +211,7 @@ def test_a_broken_model_is_one_clear_line(first_pass: str, value: float) -> None
 
 
 def test_a_batch_that_fails_loses_nothing_of_the_others(monkeypatch: pytest.MonkeyPatch) -> None:
-    """One of three makes the model fail, before its audio is taken or while it is searched."""
+    """One of three makes the model fail, before its audio is taken or when its segment ends."""
     recognizer = StreamingRecognizer(BUNDLE, StreamingOptions(chunk_size=6))
     recordings = [speech(9000, seed=seed) for seed in range(3)]
     alone = [stream(recognizer.session(), samples).tokens for samples in recordings]
@@ -234,13 +235,41 @@ def test_a_batch_that_fails_loses_nothing_of_the_others(monkeypatch: pytest.Monk
         assert sessions[number].finish().tokens == alone[number] != []
 
     late, waiting = recognizer.session(), recognizer.session()
-    late.push(recordings[0])
+    late.push(recordings[0][:500])
+    late.end_input()
+    waiting.push(recordings[2])
     with monkeypatch.context() as patch, pytest.raises(ValueError, match="planted"):
-        patch.setattr(recognizer.passes, "advance", fail)
+        patch.setattr(recognizer.passes, "final_hypotheses", fail)
         recognizer.advance([late, waiting])
     assert (late.in_step, waiting.in_step) == (True, False)
-    waiting.push(recordings[2])
     assert waiting.finish().tokens == alone[2]
+
+
+def test_a_language_model_that_fails_loses_nothing() -> None:
+    """Sessions of its batch may be advanced again, alone or together; others do not notice."""
+    scorer = FailingScorer(BigramScorer(BUNDLE.tokenizer.vocab_size, seed=0))
+    options = StreamingOptions(chunk_size=6, max_segment=1.0)
+    recognizer = StreamingRecognizer(BUNDLE, options, Resources(ngram=scorer))
+    recordings = [speech(7000, seed=seed) for seed in range(6)]
+    alone = [stream(recognizer.session(), samples).tokens for samples in recordings]
+    recognizer = StreamingRecognizer(BUNDLE, options, Resources(ngram=scorer))
+    sessions = [recognizer.session() for _ in recordings]
+    failures = 0
+    for first in range(0, 7000, 2000):
+        for session, samples in zip(sessions, recordings, strict=True):
+            session.push(samples[first : first + 2000])
+        for some in (sessions[:3], sessions[2:]):  # the second batch asks for more places
+            scorer.calls_left = failures
+            with contextlib.suppress(ValueError):
+                recognizer.advance(some)
+            failures += scorer.calls_left is None
+            scorer.calls_left = None
+            assert not any(session.in_step for session in sessions)
+            recognizer.advance([some[1]])
+    assert failures > 6
+    assert recognizer.passes.num_places == 8
+    assert [session.finish().tokens for session in sessions] == alone
+    assert sum(map(len, alone)) > 20
 
 
 def test_memory_does_not_grow_with_the_session() -> None:

@@ -27,6 +27,11 @@ class ApiKeys:
     def __bool__(self) -> bool:
         return bool(self._keys)
 
+    @property
+    def differ(self) -> bool:
+        """Whether keys tell clients apart: one that all have does not."""
+        return len(set(self._keys)) > 1
+
     def check(self, key: str | None) -> None:
         """Let a client pass.
 

@@ -10,6 +10,7 @@ from starlette.responses import Response
 
 from asr.config.serving import ServingOptions
 from asr.serving.access.admission import Places, Stopping
+from asr.serving.access.clients import ClientPlaces
 from asr.serving.files.pool import UploadPool
 from asr.serving.files.responses import MEDIA_TYPES
 from asr.serving.files.uploads import Upload, received_upload
@@ -35,21 +36,31 @@ class Transcriptions:
         self._metrics, self._stopping = metrics, stopping
         limit = options.upload_processes + options.max_waiting_uploads
         self._places = Places(limit, "busy", "The server has enough files to do; try again later.")
+        most = options.max_client_uploads
+        too_many = f"This client has sent {most} files (max_client_uploads); wait for one of them."
+        self._client_places = ClientPlaces(most, "client_busy", too_many)
 
     @property
     def count(self) -> int:
         """Files that are received, wait or are transcribed."""
         return self._places.taken
 
-    async def answer(self, request: Request) -> Response:
+    async def answer(self, request: Request, client: str | None) -> Response:
         """Transcribe a request's file.
+
+        Args:
+            client: whose it is, as `client_of` says.
 
         Raises:
             RefusedError: the client is told why not.
         """
         begin = time.perf_counter()
         self._stopping.check()
-        with self._places.one(), self._metrics.uploads.track_inprogress():
+        with (
+            self._client_places.one(client),
+            self._places.one(),
+            self._metrics.uploads.track_inprogress(),
+        ):
             async with received_upload(request, self._options, self._models) as upload:
                 body = await self._until_stopped(upload)
         self._metrics.upload_seconds.observe(time.perf_counter() - begin)

@@ -14,6 +14,7 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 from asr.config.serving import ServingOptions
 from asr.errors import UserError
 from asr.serving.access.admission import BurstLimit, Places, Stopping, check_origin
+from asr.serving.access.clients import ClientPlaces, client_of
 from asr.serving.access.keys import SUBPROTOCOL, ApiKeys, key_of
 from asr.serving.errors import STOPPED, TOO_BIG, RefusedError
 from asr.serving.live.engine import Engine, LiveSession
@@ -46,6 +47,9 @@ class LiveSessions:
         self._burst = BurstLimit(options.connects_per_second, options.connect_burst)
         full = f"All {options.max_sessions} sessions of this server are taken; try again later."
         self._places = Places(options.max_sessions, "full", full)
+        most = options.max_client_sessions
+        too_many = f"This client has {most} sessions (max_client_sessions); end one of them first."
+        self._client_places = ClientPlaces(most, "client_full", too_many)
         self._running: set[_Conversation] = set()
         metrics.watch_queue(lambda: sum(len(one.live.outbox) for one in list(self._running)))
 
@@ -68,7 +72,8 @@ class LiveSessions:
             await socket.accept(SUBPROTOCOL if SUBPROTOCOL in offered else None)
             self._keys.check(key_of(socket.headers, offered))
             self._stopping.check()
-            with self._places.one():
+            client = client_of(socket, self._keys)
+            with self._client_places.one(client), self._places.one():
                 self._metrics.sessions.inc()
                 try:
                     await self._session(socket)

@@ -50,6 +50,11 @@ const MESSAGES = {
     text: "All its places are taken. Try again in a little while.",
     retriesLater: true,
   },
+  client_full: {
+    title: "You have too many recordings running.",
+    text: "The server gives each client a few places. End another one, then try again.",
+    retriesLater: true,
+  },
   draining: {
     title: "The server is about to stop.", text: "Try again in a little while.",
     retriesLater: true,

@@ -13,6 +13,7 @@ from asr.decoding.searches.prefix_beam import PrefixBeamSearch, ctc_prefix_beam_
 from tests.decoding.decoding_reference import (
     BLANK,
     BigramScorer,
+    FailingScorer,
     PrefixBeam,
     assert_same_paths,
     random_log_probs,
@@ -65,6 +66,44 @@ def test_utterances_may_begin_later_change_places_and_be_given_up(fusion: Fusion
     search.rearrange([0])
     search.advance(log_probs[3:4, 10:], torch.tensor([20]))
     assert_same_paths(search.best()[0], whole[3])
+
+
+def test_a_scorer_that_fails_changes_nothing() -> None:
+    """Whichever of its calls it is: the step may be tried again, and others may go on before."""
+    log_probs = blank_heavy(4, 170, 9, seed=2)
+    scorer = FailingScorer(BigramScorer(9, seed=3))
+    kept = PrefixBeamSearch(4, 6, fusion=BIGRAM, dtype=torch.double)
+    search = PrefixBeamSearch(4, 6, fusion=Fusion([(scorer, 0.6)], 0.2), dtype=torch.double)
+
+    def take(of: PrefixBeamSearch, first: int, lengths: list[int]) -> None:
+        of.advance(log_probs[:, first : first + 70], torch.tensor(lengths))
+
+    for of in (search, kept):
+        take(of, 0, [20, 70, 0, 66])
+    failures = 0
+    for n in range(1, 1000, 40):  # of calls in two blocks of frames, and in new orders
+        scorer.calls_left = n
+        try:
+            take(search, 20 + n % 3, [12, 0, 5, 70])
+        except ValueError:
+            failures += 1
+            assert search.best() == kept.best()
+            assert search.num_final == kept.num_final
+        else:
+            break
+    assert failures >= 3
+    scorer.calls_left = None
+    take(kept, 20 + n % 3, [12, 0, 5, 70])
+
+    for n in range(2):
+        scorer.calls_left = n
+        with pytest.raises(ValueError, match="planted"):
+            search.rearrange([3, None, 0])
+        assert search.best() == kept.best()
+    for of in (search, kept):
+        of.rearrange([3, 1, None, 0])
+        take(of, 100, [0, 40, 40, 40])
+    assert search.best() == kept.best()
 
 
 def test_utterances_may_pause_and_go_on() -> None:

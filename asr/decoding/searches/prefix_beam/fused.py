@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from typing import Any
+
 import torch
 from torch import Tensor
 
@@ -9,52 +12,71 @@ from asr.decoding.fusion import NO_LABEL, Fusion
 from asr.decoding.searches.prefix_beam.step import Step
 
 
+@dataclass(frozen=True)
 class FusedBeams:
     """The scorers' state for K entries of each of B utterances.
 
     A state has no way to put rows back together, so the utterances that have no more frames stay in
     it; they are looked up with the others. Nor can rows be added to it, so that one more utterance,
     which never gets a label, stands behind the others for those that begin later.
+
+    Moving on gives a new object and leaves this one as it is: a search whose scorer fails goes back
+    to it.
+
+    Attributes:
+        fusion: the scorers.
+        entries: (B + 1, K), rows of the state.
+        state: of all entries, as `fusion` made it.
     """
 
-    def __init__(
-        self, fusion: Fusion, batch_size: int, beam_size: int, device: torch.device
-    ) -> None:
-        self._fusion = fusion
-        self._entries = torch.arange((batch_size + 1) * beam_size, device=device)
-        self._entries = self._entries.view(batch_size + 1, beam_size)
-        self._state = fusion.initial_state(self._entries.numel(), device)
+    fusion: Fusion
+    entries: Tensor
+    state: Any
+
+    @classmethod
+    def start(
+        cls, fusion: Fusion, batch_size: int, beam_size: int, device: torch.device
+    ) -> FusedBeams:
+        """Return the state of entries without labels."""
+        entries = _numbered(batch_size + 1, beam_size, device)
+        return cls(fusion, entries, fusion.initial_state(entries.numel(), device))
 
     def gains(self, tokens: Tensor) -> Tensor:
         """Return what labels (b, M), of the first b utterances, add to each entry: (b, K, M)."""
-        num_utterances, beam_size = self._entries.shape
+        num_utterances, beam_size = self.entries.shape
         candidates = tokens.new_zeros(num_utterances, tokens.size(1))
         candidates[: tokens.size(0)] = tokens
-        gains = self._fusion.gains(self._state, candidates.repeat_interleave(beam_size, dim=0))
+        gains = self.fusion.gains(self.state, candidates.repeat_interleave(beam_size, dim=0))
         return gains.view(num_utterances, beam_size, -1)[: tokens.size(0)]
 
-    def advance(self, step: Step) -> None:
-        """Take a frame of the first b utterances."""
+    def advanced(self, step: Step) -> FusedBeams:
+        """Return the state behind a frame of the first b utterances."""
         size = step.source.size(0)
-        rows = self._entries.clone()
-        rows[:size] = self._entries[:size, :1] + step.source
+        rows = self.entries.clone()
+        rows[:size] = self.entries[:size, :1] + step.source
         labels = torch.full_like(rows, NO_LABEL)
         labels[:size] = step.token.masked_fill(~step.is_new, NO_LABEL)
-        self._state = self._fusion.advance(self._state, rows.flatten(), labels.flatten())
+        state = self.fusion.advance(self.state, rows.flatten(), labels.flatten())
+        return FusedBeams(self.fusion, self.entries, state)
 
-    def reorder(self, utterances: Tensor) -> None:
-        """Put the utterances into another order, (B,)."""
-        if utterances.numel() > 1:
-            self.rearrange(utterances)
+    def reordered(self, utterances: Tensor) -> FusedBeams:
+        """Return the utterances in another order, (B,)."""
+        return self.rearranged(utterances) if utterances.numel() > 1 else self
 
-    def rearrange(self, utterances: Tensor) -> None:
+    def rearranged(self, utterances: Tensor) -> FusedBeams:
         """Let utterance n be what `utterances[n]` was; one past the last is one without labels."""
-        fresh = utterances.new_tensor([len(self._entries) - 1])
-        rows = self._entries[torch.cat([utterances, fresh])].flatten()
-        self._state = self._fusion.advance(self._state, rows, torch.full_like(rows, NO_LABEL))
-        beam_size = self._entries.size(1)
-        self._entries = torch.arange(rows.numel(), device=rows.device).view(-1, beam_size)
+        fresh = utterances.new_tensor([len(self.entries) - 1])
+        rows = self.entries[torch.cat([utterances, fresh])].flatten()
+        state = self.fusion.advance(self.state, rows, torch.full_like(rows, NO_LABEL))
+        beam_size = self.entries.size(1)
+        entries = _numbered(rows.numel() // beam_size, beam_size, rows.device)
+        return FusedBeams(self.fusion, entries, state)
 
     def final_gains(self) -> Tensor:
         """Return what ending here adds to each entry, (B, K)."""
-        return self._fusion.final_gains(self._state).view(self._entries.shape)[:-1]
+        return self.fusion.final_gains(self.state).view(self.entries.shape)[:-1]
+
+
+def _numbered(num_utterances: int, beam_size: int, device: torch.device) -> Tensor:
+    entries = torch.arange(num_utterances * beam_size, device=device)
+    return entries.view(num_utterances, beam_size)

@@ -78,7 +78,11 @@ class PrefixBeamSearch:
     label in it are dropped, no prefix grows or repeats its last label there. Everything else is
     exact: blank's probability is counted, and an equal label after the frame is a new one.
 
-    Memory holds the labels of the entries, and back-pointers of a bounded number of frames.
+    A step either succeeds or changes nothing: where a scorer raises, every utterance may go on as
+    if the step had not been tried.
+
+    Memory holds the labels of the entries, those of the piece that is being taken once more, and
+    back-pointers of a bounded number of frames.
 
     Args:
         batch_size: utterances (B).
@@ -105,10 +109,11 @@ class PrefixBeamSearch:
         device = torch.device(device)
         if fusion is None:
             self._choice = FrameChoice(beam_size + 2, blank_skip)
-            self._fused = None
+            fused = None
         else:
             self._choice = FrameChoice(candidates or 2 * beam_size, blank_skip)
-            self._fused = FusedBeams(fusion, batch_size, beam_size, device)
+            fused = FusedBeams.start(fusion, batch_size, beam_size, device)
+        self._fused, self._at_end = fused, _final_gains(fused)
         self._beam_size = beam_size
         self._beam = initial_beam(batch_size, beam_size, dtype, device)
         self._histories = [History(beam_size) for _ in range(batch_size)]
@@ -129,39 +134,20 @@ class PrefixBeamSearch:
         # Longest first, the utterances that are still going are a leading slice of the batch.
         order = kept.counts.argsort(descending=True, stable=True)
         inverse = order.argsort()
-        beam = self._beam.rows(order)
-        if self._fused:
-            self._fused.reorder(order)
-        for block in blocks(log_probs, kept, order, self._choice, self._beam.total.dtype):
-            beam, steps = self._take(beam, block)
-            self._remember(steps, block, order)
-        if self._fused:
-            self._fused.reorder(inverse)
-        self._beam = beam.rows(inverse)
-        self._base += kept.skipped_score
-        self._in_gap = kept.ends_in_gap
-
-    def _take(self, beam: Beam, block: Block) -> tuple[Beam, list[Step]]:
-        """Take a block of frames of the leading utterances of `beam`."""
-        done: list[Beam] = []  # the last utterances first
-        steps = []
-        for frame in block.frames:
-            size = frame.blank.size(0)
-            if size < beam.total.size(0):
-                done.append(beam.rows(slice(size, None)))
-                beam = beam.rows(slice(size))
-            gains = self._fused.gains(frame.top_tokens[:, 1:]) if self._fused else None
-            beam, step = advance(beam, frame, gains)
-            if self._fused:
-                self._fused.advance(step)
-            steps.append(step)
-        parts = [beam, *reversed(done)]
-        return Beam(*(torch.cat(column) for column in zip(*parts, strict=True))), steps
-
-    def _remember(self, steps: list[Step], block: Block, order: Tensor) -> None:
-        rows = order[: block.best_scores.size(0)]
-        self._base[rows] += block.best_scores
-        for row, (sources, labels) in zip(rows.tolist(), trace_back(steps), strict=True):
+        beam, base = self._beam.rows(order), self._base.clone()
+        fused = self._fused.reordered(order) if self._fused else None
+        emitted: list[tuple[int, tuple[list[int], list[list[int]]]]] = []
+        for block in blocks(log_probs, kept, order, self._choice, beam.total.dtype):
+            beam, fused, steps = _take(beam, fused, block)
+            rows = order[: block.best_scores.size(0)]
+            base[rows] += block.best_scores
+            emitted += zip(rows.tolist(), trace_back(steps), strict=True)
+        fused = fused.reordered(inverse) if fused else None
+        at_end = _final_gains(fused)
+        # All scorers have been asked: what they may have raised has left the search as it was.
+        self._beam, self._fused, self._at_end = beam.rows(inverse), fused, at_end
+        self._base, self._in_gap = base + kept.skipped_score, kept.ends_in_gap
+        for row, (sources, labels) in emitted:
             self._histories[row].extend(sources, labels)
 
     def rearrange(self, utterances: Sequence[int | None]) -> None:
@@ -172,6 +158,8 @@ class PrefixBeamSearch:
         """
         size, device = len(self._histories), self._base.device
         order = torch.tensor([size if row is None else row for row in utterances], device=device)
+        fused = self._fused.rearranged(order) if self._fused else None
+        self._fused, self._at_end = fused, _final_gains(fused)
         fresh = initial_beam(1, self._beam_size, self._beam.total.dtype, device)
         both = zip(self._beam, fresh, strict=True)
         self._beam = Beam(*(torch.cat(tensors) for tensors in both)).rows(order)
@@ -180,8 +168,6 @@ class PrefixBeamSearch:
         ]
         self._base = torch.cat([self._base, self._base.new_zeros(1)])[order]
         self._in_gap = torch.cat([self._in_gap, self._in_gap.new_zeros(1)])[order]
-        if self._fused:
-            self._fused.rearrange(order)
 
     @property
     def num_final(self) -> list[int]:
@@ -204,8 +190,8 @@ class PrefixBeamSearch:
             their end gain by fusion.
         """
         fused = self._beam.fused.double()
-        if self._fused:
-            fused = fused + self._fused.final_gains()
+        if self._at_end is not None:
+            fused = fused + self._at_end
         scores = self._beam.total + self._base[:, None] + fused
         histories = self._histories
         if utterances is not None:
@@ -223,3 +209,28 @@ class PrefixBeamSearch:
             ]
             for history, *rows in columns
         ]
+
+
+def _take(
+    beam: Beam, fused: FusedBeams | None, block: Block
+) -> tuple[Beam, FusedBeams | None, list[Step]]:
+    """Take a block of frames of the leading utterances of `beam`."""
+    done: list[Beam] = []  # the last utterances first
+    steps = []
+    for frame in block.frames:
+        size = frame.blank.size(0)
+        if size < beam.total.size(0):
+            done.append(beam.rows(slice(size, None)))
+            beam = beam.rows(slice(size))
+        gains = fused.gains(frame.top_tokens[:, 1:]) if fused else None
+        beam, step = advance(beam, frame, gains)
+        if fused:
+            fused = fused.advanced(step)
+        steps.append(step)
+    parts = [beam, *reversed(done)]
+    whole = Beam(*(torch.cat(column) for column in zip(*parts, strict=True)))
+    return whole, fused, steps
+
+
+def _final_gains(fused: FusedBeams | None) -> Tensor | None:
+    return fused.final_gains() if fused else None
