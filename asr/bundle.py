@@ -67,7 +67,7 @@ class Bundle:
     @property
     def seconds_per_encoding(self) -> float:
         """Seconds of audio that one encoder frame stands for."""
-        return self.config.features_params.frame_shift * self.model.encoder.subsampling_factor
+        return self.config.features_params.seconds_per_frame * self.model.encoder.subsampling_factor
 
 
 def save_bundle(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from pydantic import Field, model_validator
 
 from asr.config.base import Params
@@ -10,7 +12,7 @@ from asr.config.base import Params
 class FbankParams(Params):
     """Kaldi-compatible log-mel filter banks, `snip_edges=False`, no dither.
 
-    A frame is emitted every `frame_shift` seconds, so T = round(duration / frame_shift).
+    A frame is emitted every `shift_samples`, so T = round(N / shift_samples) for N samples.
     """
 
     num_mel_bins: int = Field(80, ge=8, le=256)
@@ -22,6 +24,24 @@ class FbankParams(Params):
     stats_utterances: int = Field(
         500, ge=1, description="training utterances that the global mean and deviation come from"
     )
+
+    @property
+    def shift_samples(self) -> int:
+        """Samples from one frame to the next, rounded down as in Kaldi."""
+        return self._whole_samples(self.frame_shift)
+
+    @property
+    def length_samples(self) -> int:
+        """Samples of a frame, rounded down as in Kaldi."""
+        return self._whole_samples(self.frame_length)
+
+    @property
+    def seconds_per_frame(self) -> float:
+        """What `frame_shift` is in whole samples: 9.977 ms where 10 are asked for at 22.05 kHz."""
+        return self.shift_samples / self.sampling_rate
+
+    def _whole_samples(self, seconds: float) -> int:
+        return math.floor(seconds * self.sampling_rate + 1e-6)
 
     @model_validator(mode="after")
     def _bands_fit(self) -> FbankParams:

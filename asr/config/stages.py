@@ -55,7 +55,8 @@ def _trained_chunk_size(chunking: ChunkingParams) -> int:
 
 
 def _live_chunks(config: ExperimentConfig) -> list[float]:
-    frame = 1000 * config.encoder_params.subsampling_factor * config.features_params.frame_shift
+    seconds = config.features_params.seconds_per_frame
+    frame = 1000 * config.encoder_params.subsampling_factor * seconds
     if config.encoder_params.chunking.mode == "dynamic":
         sizes = [max(1, round(chunk / frame)) for chunk in LIVE_CHUNKS]
     else:

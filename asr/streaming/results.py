@@ -17,7 +17,8 @@ class Partial:
     Attributes:
         segment: number of the segment, from 0.
         text: the best hypothesis so far.
-        stable: the beginning of `text` that the first pass has promised not to change.
+        stable: the beginning of `text` that is not expected to change within the first pass; with
+            `ctc-greedy` or without `stability` it cannot.
         words: the words of `text`; their times are seconds from the session's start, as of when
             the text last changed.
         start: seconds from the session's start to that of the segment.

@@ -70,7 +70,7 @@ class SpeechTask(Task[Batch]):
         self.waveform = waveform
         self.processes = processes
         self.extractor = FbankExtractor(self.config.features_params)
-        self.frame_shift = self.config.features_params.frame_shift
+        self.frame_shift = self.config.features_params.seconds_per_frame
         self.sampler = make_sampler(train_cuts, self.config, processes)
         dev_dataset = SpeechDataset(self.extractor, experiment.tokenizer)
         self.dev = DevSet(dev_cuts, dev_dataset, processes, self.config.training.precision)

@@ -168,6 +168,15 @@ def test_live_speech_comes_in_chunks_that_the_model_was_trained_for(
     assert settings["live_methods"] == "ctc-prefix-beam attention-rescoring"
 
 
+def test_live_chunks_are_whole_frames_of_whole_samples() -> None:
+    """At 22.05 kHz a frame goes on by 220 samples, not 220.5; a chunk is eight times four."""
+    values = {
+        "features_params": {"sampling_rate": 22_050},
+        "encoder_params": {"chunking": {"mode": "fixed", "chunk_size": 8}},
+    }
+    assert stage_settings(parse_config(values, "test"))["live_chunks"] == "319.274"
+
+
 def test_a_section_can_be_overridden_alone() -> None:
     options = parse_config({}, "test").decoding
     assert override_section(options, ["beam_size=3", "ctc_weight=0.25"]).beam_size == 3

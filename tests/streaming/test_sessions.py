@@ -11,7 +11,9 @@ import numpy as np
 import pytest
 import torch
 
+from asr.bundle import Bundle
 from asr.config.decoding import DecodingOptions
+from asr.config.features import FbankParams
 from asr.config.loading import build
 from asr.config.streaming import StreamingOptions
 from asr.data.features.fbank import FbankExtractor
@@ -308,6 +310,23 @@ def test_one_that_waits_holds_no_memory_of_others() -> None:
     for session in sessions:
         session.finish()
     assert len({tuple(session.finish().tokens) for session in sessions}) == 1
+
+
+def test_times_are_those_of_the_audio_where_a_frame_shift_is_no_whole_number_of_samples() -> None:
+    """10 ms at 11.025 kHz are 110.25 samples, of which a frame goes on by 110."""
+    rate = 11_025
+    params = FbankParams(num_mel_bins=24, sampling_rate=rate)
+    config = BUNDLE.config.model_copy(update={"features_params": params})
+    recognizer = StreamingRecognizer(
+        Bundle(BUNDLE.model, config, BUNDLE.tokenizer),
+        StreamingOptions(chunk_size=25, left_chunks=1, first_pass="ctc-greedy", second_pass="none"),
+    )
+    session = recognizer.session()
+    session.accept(np.random.default_rng(0).normal(0, 0.1, 60 * rate))
+    session.finish()
+    assert session.seconds_received == 60.0
+    assert session.seconds_decoded == pytest.approx(60.0, abs=0.04)
+    assert session.finals[-1].end <= 60.0
 
 
 def test_places_of_dropped_sessions_are_used_again(recognizer: StreamingRecognizer) -> None:

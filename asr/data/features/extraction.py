@@ -232,7 +232,7 @@ def _parts(job: FeatureJob) -> Iterator[Part]:
                 name=f"part-{index:05d}-{identity.hexdigest()[:16]}",
                 offset=offset,
                 num_lines=len(lines),
-                frames=round(seconds / job.params.frame_shift),
+                frames=round(seconds / job.params.seconds_per_frame),
             )
             offset += sum(map(len, lines))
 

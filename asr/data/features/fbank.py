@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import warnings
 
 import numpy as np
@@ -18,17 +17,8 @@ def num_frames(num_samples: int, params: FbankParams) -> int:
 
     The rule of Kaldi with `snip_edges=False`; less than half a frame shift of audio has none.
     """
-    shift = frame_shift_samples(params)
+    shift = params.shift_samples
     return (num_samples + shift // 2) // shift
-
-
-def frame_shift_samples(params: FbankParams) -> int:
-    """Return the samples from one frame to the next, rounded down as in Kaldi."""
-    return _whole_samples(params.frame_shift, params)
-
-
-def _whole_samples(seconds: float, params: FbankParams) -> int:
-    return math.floor(seconds * params.sampling_rate + 1e-6)
 
 
 class FbankExtractor:
@@ -40,8 +30,8 @@ class FbankExtractor:
 
     def __init__(self, params: FbankParams) -> None:
         self.params = params
-        self.frame_shift = frame_shift_samples(params)
-        self.frame_length = _whole_samples(params.frame_length, params)
+        self.frame_shift = params.shift_samples
+        self.frame_length = params.length_samples
         with warnings.catch_warnings():
             # lhotse advises against snip_edges=True, but `extract` mirrors the ends itself:
             # lhotse cannot do it for audio shorter than a window.

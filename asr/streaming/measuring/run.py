@@ -36,6 +36,7 @@ from asr.streaming.recognizer import StreamingRecognizer
 
 NO_SECOND_PASS: SecondPass = "none"
 _ALIGNED_AT_ONCE = 200.0  # padded seconds
+_ROUNDING = 0.01  # milliseconds: chunks are written with six digits
 
 
 @dataclass(frozen=True)
@@ -115,7 +116,7 @@ def stream_split(
 def _with_chunk(bundle: Bundle, options: StreamingOptions, milliseconds: float) -> StreamingOptions:
     frame = 1000 * bundle.seconds_per_encoding
     size = max(1, round(milliseconds / frame))
-    if abs(size * frame - milliseconds) > 1e-6 * milliseconds:
+    if abs(size * frame - milliseconds) > _ROUNDING:
         raise UserError(
             f"a chunk of {milliseconds:g} ms is no whole number of the model's frames of "
             f"{frame:g} ms",
