@@ -51,7 +51,7 @@ _DEFAULTS = ExportOptions()
     type=click.FloatRange(0, 1),
     default=_DEFAULTS.max_changed,
     show_default=True,
-    help="Share of the recording's tokens that --int8 may change, at least one token.",
+    help="Share of the recording's tokens that --int8 may change, at least one, never all.",
 )
 @click.option(
     "--opset",

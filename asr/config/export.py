@@ -40,7 +40,8 @@ class ExportOptions(Params):
         0.1,
         ge=0,
         le=1,
-        description="share of the test recording's tokens that int8 may change, at least one token",
+        description="share of the test recording's tokens that int8 may change, at least one token "
+        "and never all",
     )
 
     @model_validator(mode="after")

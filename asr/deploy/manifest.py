@@ -7,6 +7,8 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from pydantic import TypeAdapter, ValidationError
+
 from asr import __version__
 from asr.config.export import ExportOptions
 from asr.deploy.state_layout import StateLayout
@@ -57,6 +59,27 @@ class Manifest:
         """One of `asr.config.export.EXPORT_FORMATS`."""
         return str(self.options["format"])
 
+    def __post_init__(self) -> None:
+        """Find parts that contradict each other.
+
+        Raises:
+            ValueError: there are such.
+        """
+        streaming = self.format.endswith("-streaming")
+        if not {MODEL, CTC} <= self.graphs.keys():
+            raise ValueError(f"graphs needs '{MODEL}' and '{CTC}'")
+        if (self.state is not None) != streaming or (streaming and self.chunking is None):
+            raise ValueError(f"chunking and state do not fit format {self.format}")
+        if min(self.vocab_size, self.encoding_size, self.subsampling_factor) < 1:
+            raise ValueError("sizes below 1")
+        if self.state and self.chunking:
+            encodings = (self.chunking.chunk_size, self.encoding_size)
+            if self.state.encodings != encodings:
+                raise ValueError(f"the state holds {self.state.encodings}, not {encodings}")
+
+
+_MANIFEST = TypeAdapter(Manifest)
+
 
 def write_manifest(folder: Path, manifest: Manifest) -> None:
     """Write `export.json` over all files that the folder holds now."""
@@ -68,7 +91,6 @@ def write_manifest(folder: Path, manifest: Manifest) -> None:
         "format_version": FORMAT_VERSION,
         "toolkit_version": __version__,
         **asdict(whole),
-        "state": manifest.state.to_json() if manifest.state else None,
     }
     write_json(folder / MANIFEST_FILE, value)
 
@@ -84,22 +106,29 @@ def read_manifest(folder: Path) -> Manifest:
     value = read_description(path, "exported model", FORMAT_VERSION, todo)
     try:
         fields = {name: value[name] for name in Manifest.__dataclass_fields__}
-        if fields["chunking"] is not None:
-            fields["chunking"] = _chunking(fields["chunking"])
-        if fields["state"] is not None:
-            fields["state"] = StateLayout.from_json(fields["state"])
-        ExportOptions.model_validate(fields["options"])
-        return Manifest(**fields)
-    except (KeyError, TypeError, ValueError) as error:
-        raise UserError(f"is damaged ({error})", where=str(path), todo=_EXPORT_AGAIN) from error
+        options = ExportOptions.model_validate(fields["options"])
+        return _MANIFEST.validate_python({**fields, "options": options.model_dump(mode="json")})
+    except (KeyError, ValidationError) as error:
+        what = f"is damaged ({_first_fault(error)})"
+        raise UserError(what, where=str(path), todo=_EXPORT_AGAIN) from error
+
+
+def _first_fault(error: KeyError | ValidationError) -> str:
+    if isinstance(error, KeyError):
+        return f"{error} is missing"
+    first = error.errors()[0]
+    return ": ".join(filter(None, (".".join(map(str, first["loc"])), first["msg"])))
 
 
 def check_files(folder: Path, manifest: Manifest) -> None:
     """Find out whether the files are those that were exported.
 
     Raises:
-        UserError: one is missing or was changed.
+        UserError: one is missing or was changed, or the manifest does not know a graph's.
     """
+    if unknown := set(manifest.graphs.values()) - manifest.files.keys():
+        what = f"is damaged (no checksum of {', '.join(sorted(unknown))})"
+        raise UserError(what, where=str(folder / MANIFEST_FILE), todo=_EXPORT_AGAIN)
     for name, digest in manifest.files.items():
         path = folder / name
         if not path.is_file():
@@ -107,11 +136,6 @@ def check_files(folder: Path, manifest: Manifest) -> None:
         if _digest(path) != digest:
             what = "is not as it was exported (its checksum differs)"
             raise UserError(what, where=str(path), todo=_EXPORT_AGAIN)
-
-
-def _chunking(value: dict[str, Any]) -> Chunking:
-    lefts = value["left_chunks"]
-    return Chunking(**{**value, "left_chunks": tuple(lefts) if isinstance(lefts, list) else lefts})
 
 
 def _digest(path: Path) -> str:

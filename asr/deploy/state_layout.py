@@ -20,9 +20,9 @@ All zero is the state before the first frame, and no chunk lacks anything unless
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from math import prod
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
@@ -85,20 +85,6 @@ class StateLayout:
             ),
             encodings,
         )
-
-    @classmethod
-    def from_json(cls, value: dict[str, Any]) -> StateLayout:
-        """Read what `to_json` wrote."""
-        return cls(
-            tuple(tuple(shape) for shape in value["keys"]),
-            tuple(tuple(shape) for shape in value["subsampling"]),
-            tuple(None if shape is None else tuple(shape) for shape in value["convolutions"]),
-            tuple(value["encodings"]),
-        )
-
-    def to_json(self) -> dict[str, Any]:
-        """Return plain data."""
-        return asdict(self)
 
     def metadata(self) -> dict[str, int]:
         """Return the sizes by the names that a streaming Zipformer2 of one layer has for them."""

@@ -62,6 +62,7 @@ class StreamingRecognizer:
         self.passes = Passes(bundle, self.options, resources, decoding)
         self.method = self.passes.method
         self.extractor = FbankExtractor(bundle.config.features_params)
+        self._initial_state()  # a model that cannot stream says so here, not to the first speaker
 
     @classmethod
     def load(

@@ -15,11 +15,14 @@ import torch
 
 from asr.bundle import Bundle, load_bundle
 from asr.cli.main import main
+from asr.config.streaming import StreamingOptions
 from asr.decoding.recognizer import Recognizer
 from asr.decoding.self_test import decode_whole
 from asr.deploy.backends import load_for_backend
 from asr.deploy.exporting import graphs
+from asr.deploy.exporting.verification import most_changes
 from asr.errors import UserError
+from asr.files import write_json
 from asr.models import Chunking
 from asr.streaming import StreamingRecognizer
 from tests.cli.mistakes import told_mistake
@@ -185,6 +188,27 @@ def test_the_manifest_tells_what_was_checked(exports: Path) -> None:
     assert {str(path.relative_to(exports / "live")) for path in there} == named
 
 
+@pytest.mark.parametrize("name", ["offline", "live"])
+def test_the_readme_works_as_it_stands(
+    exports: Path, name: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = exports / name
+    text = (folder / "README.md").read_text()
+    expected = json.loads((folder / "test.json").read_text())["text"]
+    assert f"\n    {expected}\n" in text
+    monkeypatch.chdir(folder)
+    exec(text.split("```python")[1].split("```")[0], {})
+    assert capsys.readouterr().out.strip() == expected != ""
+    how = json.loads((folder / "export.json").read_text())["sherpa_onnx"]
+    assert " ".join((*how["command"], "test.wav")) in text
+    arguments = how["arguments"]
+    options = {
+        f"--sample-rate={arguments['sample_rate']}",
+        f"--feat-dim={arguments['feature_dim']}",
+    }
+    assert options <= {*how["command"]}
+
+
 class Wrong(graphs.OfflineModel):
     """A graph whose encodings come a frame late."""
 
@@ -205,6 +229,12 @@ def test_a_wrong_graph_is_refused(
     line = told_mistake([*arguments, "--output", out], out, capsys)
     assert "differ" in line
     assert not out.exists()
+
+
+def test_int8_may_never_change_all_tokens() -> None:
+    """A recording of one token, as single digits are, would prove nothing else."""
+    asked = ((1, 0.1), (5, 0.1), (40, 0.1), (3, 1.0))
+    assert [most_changes(tokens, share) for tokens, share in asked] == [0, 1, 4, 2]
 
 
 def test_int8_is_smaller_and_tells_what_it_changed(
@@ -237,6 +267,11 @@ def test_damage_is_named(offline_copy: Path) -> None:
     graph.unlink()
     with pytest.raises(UserError, match=r"decoder\.onnx: the file does not exist"):
         load_for_backend(offline_copy, "onnx")
+    manifest = json.loads((offline_copy / "export.json").read_text())
+    for key, value in (("graphs", {}), ("files", {}), ("subsampling_factor", None), ("state", [])):
+        write_json(offline_copy / "export.json", {**manifest, key: value})
+        with pytest.raises(UserError, match=r"export\.json: is damaged \("):
+            load_for_backend(offline_copy, "onnx")
     (offline_copy / "export.json").unlink()
     with pytest.raises(UserError, match="no exported model here"):
         load_for_backend(offline_copy, "onnx")
@@ -251,8 +286,11 @@ def test_what_an_export_cannot_do_is_told(exports: Path, decoding_kit: DecodingK
     with pytest.raises(UserError, match="the graph has chunks of 8 frames, left chunks 4"):
         live.model.encoder.chunking_of(16)
     offline = load_for_backend(exports / "offline", "onnx")
+    with pytest.raises(UserError, match="onnx-streaming for live audio"):
+        StreamingRecognizer(offline, StreamingOptions(chunk_size=8))
+    offline.model.encoder.chunking = CHUNKING  # as --chunk-size makes it
     with pytest.raises(UserError, match="whole utterances only"):
-        offline.model.encoder.initial_state(1)
+        StreamingRecognizer(offline)
     with pytest.raises(UserError, match="coverage_weight"):
         recognizer = Recognizer(offline, "attention", overrides=("coverage_weight=0.1",))
         decode_whole(recognizer, recordings()[0])

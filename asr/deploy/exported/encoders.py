@@ -180,9 +180,10 @@ def _no_streaming() -> UserError:
 
 
 def _not_exported(asked: str, own: Chunking | None) -> UserError:
+    live = "with --format onnx-streaming for live audio, or " if own is None else ""
     return UserError(
-        f"{asked} was asked for, but the graph has {describe_chunking(own)}",
-        todo="Export the bundle again with --chunk-size and --left-chunks.",
+        f"{asked} asked for, but the graph has {describe_chunking(own)}",
+        todo=f"Export the bundle again {live}with --chunk-size and --left-chunks.",
     )
 
 

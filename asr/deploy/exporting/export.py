@@ -6,6 +6,7 @@ import shutil
 import tempfile
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -28,36 +29,37 @@ from asr.deploy.exporting.graphs import (
     offline_graph,
     streaming_graph,
 )
-from asr.deploy.exporting.sherpa import how_to_load
+from asr.deploy.exporting.placing import place_export
+from asr.deploy.exporting.readme import README_FILE, export_readme
+from asr.deploy.exporting.sherpa import how_to_load, sherpa_obstacle
 from asr.deploy.exporting.tracing import write_graph
 from asr.deploy.exporting.verification import Check, check_export, expected_results
 from asr.deploy.manifest import (
-    CTC,
-    DECODER,
-    MANIFEST_FILE,
     MODEL,
-    SUFFIXES,
     Manifest,
     write_manifest,
 )
 from asr.deploy.state_layout import StateLayout
 from asr.errors import UserError
-from asr.files import atomic_writer, check_writable, disk_errors
+from asr.files import check_writable, disk_errors, write_text
 from asr.models import AsrModel
 from asr.models.chunking import Chunking
 from asr.saved_models import CONFIG_FILE, TOKENIZER_FOLDER
 from asr.streaming.chunks import session_chunking
 from asr.text.tokenizers.base import TOKENS_FILE
 
-_MAY_REMAIN = (TUNED_FILE, *(n + s for n in (MODEL, CTC, DECODER) for s in SUFFIXES))
-
 
 @dataclass(frozen=True)
 class Exported:
-    """Where an export is, and what its check gave."""
+    """Where an export is, and what its check gave.
+
+    Attributes:
+        obstacle: why sherpa-onnx cannot run the ONNX files; None if it can.
+    """
 
     folder: Path
     check: Check
+    obstacle: str | None
 
     def summary(self) -> list[str]:
         """Return what to tell the user, a line each."""
@@ -67,6 +69,8 @@ class Exported:
             same = f"{one.changed} differ from the bundle's" if one.changed else "the bundle's own"
             lines.append(f"{one.method}: '{one.exported_text}', {len(one.tokens)} tokens, {same}")
         lines.append(f"log-probabilities differ by up to {check.log_prob_difference:.2g}")
+        if self.obstacle is not None:
+            lines.append(f"sherpa-onnx cannot run it: {self.obstacle}")
         return lines
 
 
@@ -98,12 +102,17 @@ def export_bundle(
         stored = SelfTest.load(folder, bundle.config.features_params.sampling_rate).samples
         expected = expected_results(bundle, stored, chunking)
         manifest = _write_graphs(bundle, folder, chunking, options)
+        obstacle = sherpa_obstacle(bundle.config.features_params, bundle.tokenizer, options)
+        if obstacle is None:
+            manifest = replace(manifest, sherpa_onnx=_sherpa_onnx(manifest, bundle, options))
         _write_surroundings(bundle, bundle_folder, folder)
+        readme = export_readme(manifest, expected["ctc-greedy"].text, obstacle)
+        write_text(folder / README_FILE, readme)
         write_manifest(folder, manifest)
         check = check_export(bundle, load_exported(folder), stored, expected, options)
         write_manifest(folder, replace(manifest, check=check.to_json()))
-        _move(folder, output)
-    return Exported(output, check)
+        place_export(folder, output)
+    return Exported(output, check, obstacle if options.is_onnx else None)
 
 
 def _test_samples(bundle: Bundle, folder: Path, test_audio: Path | None) -> np.ndarray:
@@ -171,9 +180,15 @@ def _write_graphs(
         chunking=chunking,
         state=layout,
         features=params.model_dump(mode="json"),
-        sherpa_onnx=how_to_load(params, bundle.tokenizer, options),
         provenance=bundle.provenance,
     )
+
+
+def _sherpa_onnx(manifest: Manifest, bundle: Bundle, options: ExportOptions) -> dict[str, Any]:
+    delay = 0 if manifest.chunking is None else manifest.chunking.delay
+    window = delay * manifest.subsampling_factor
+    params = bundle.config.features_params
+    return how_to_load(params, options, manifest.graphs[MODEL], TOKENS_FILE, window)
 
 
 def _write_surroundings(bundle: Bundle, bundle_folder: Path, folder: Path) -> None:
@@ -183,15 +198,3 @@ def _write_surroundings(bundle: Bundle, bundle_folder: Path, folder: Path) -> No
     shutil.copyfile(folder / TOKENIZER_FOLDER / TOKENS_FILE, folder / TOKENS_FILE)
     if (bundle_folder / TUNED_FILE).exists():
         shutil.copyfile(bundle_folder / TUNED_FILE, folder / TUNED_FILE)
-
-
-def _move(folder: Path, output: Path) -> None:
-    """Put the files where they were asked for; the manifest is taken away first and put last."""
-    names = [str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()]
-    with disk_errors(output):
-        (output / MANIFEST_FILE).unlink(missing_ok=True)
-        for name in set(_MAY_REMAIN) - set(names):  # from an export of another kind
-            (output / name).unlink(missing_ok=True)
-    for name in sorted(names, key=lambda name: (name == MANIFEST_FILE, name)):
-        with (folder / name).open("rb") as source, atomic_writer(output / name, "wb") as target:
-            shutil.copyfileobj(source, target)
