@@ -21,7 +21,7 @@ class Measure:
     def __call__(self, point: Point) -> Trial:
         if dict(point) not in self.seen:
             self.seen.append(dict(point))
-        return Trial(dict(point), self.errors(point), 1000, rtf=0.1)
+        return Trial(dict(point), [self.errors(point)], 1000, rtf=0.1)
 
 
 def always() -> bool:
