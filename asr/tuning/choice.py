@@ -44,7 +44,7 @@ class Choice:
         defaults, taken, best = self.trials[0], self.taken, self.best
         others = len(self.trials) - 1
         if not others:
-            return f"{defaults.told}, there is nothing to choose"
+            return f"{defaults.told}, nothing else was tried"
         if taken is not defaults:
             found = f"{named(self.changed)}: {defaults.told} -> {taken.told}, {self._chance(taken)}"
             if taken.errors == best.errors:

@@ -94,7 +94,7 @@ def test_as_many_errors_with_a_smaller_beam_are_no_gain() -> None:
 def test_a_method_without_options() -> None:
     choice = choose([Trial({}, [1, 0], 20, 0.1)], significance=0.05)
     assert (choice.changed, choice.chances) == ({}, [1.0])
-    assert "nothing to choose" in choice.told
+    assert "nothing else was tried" in choice.told
 
 
 def test_chances_equal_drawing_utterance_by_utterance() -> None:

@@ -73,7 +73,7 @@ def test_without_evidence_the_defaults_stay_and_the_command_says_so(
     assert read_json(directory / "bundle" / "tuned.json") == {method: {} for method in METHODS}
     told = capsys.readouterr().out.splitlines()
     assert told[0].startswith("attention-rescoring: the defaults are kept, ")
-    assert told[2].endswith("there is nothing to choose")
+    assert told[2].endswith("nothing else was tried")
     table = (directory / "tuning.md").read_text()
     assert all(f"On dev {line.split(': ', 1)[1]}.\n" in table for line in told[:3])
     assert load_bundle(directory / "bundle").tuned["ctc-prefix-beam"] == {}
