@@ -38,7 +38,8 @@ class StreamingSession:
         state: the encoder's; its past goes on through all segments.
         segment: the one that is being spoken.
         in_step: a chunk of it is being searched. Where that raised, the session cannot go on; one
-            that is not in a step can, whatever happened to others of its batch.
+            that is not in a step can, whatever happened to others of its batch. A second pass
+            changes nothing until it is done, and may be made again.
     """
 
     def __init__(
@@ -148,11 +149,18 @@ class StreamingSession:
 
     @property
     def has_work(self) -> bool:
-        """Whether a whole chunk waits, or the input has ended and the session has not."""
+        """Whether a chunk or a second pass waits, or the input has ended and the session has not."""
+        if self.is_ending:
+            return True
         with self._lock:
             if self._ended:
                 return not self.finished
             return self._frames.num_ready >= self._recognizer.window_features
+
+    @property
+    def is_ending(self) -> bool:
+        """Whether the segment has ended and waits for its second pass, and all audio behind it."""
+        return self.segment.ending is not None
 
     def next_window(self) -> tuple[np.ndarray | None, bool]:
         """Return the samples of the next chunk and its look-ahead, and whether it is the last.
@@ -206,13 +214,14 @@ class StreamingSession:
         if before != (text, stable):
             self._publish(self._partial)
 
-    def end_segment(self, reason: str, final: Hypothesis, first_pass: Hypothesis) -> None:
+    def end_segment(self, final: Hypothesis, first_pass: Hypothesis) -> None:
         """Publish the segment and begin the next; one that never had a label is passed over."""
         segment = self.segment
+        assert segment.ending is not None
         index = segment.index
         if final.tokens or first_pass.tokens or self._partial.text:
             start, end = self._partial.start, self.seconds_decoded
-            ended = Segment(index, start, end, reason, final, first_pass)
+            ended = Segment(index, start, end, segment.ending.reason, final, first_pass)
             self._finals.append(ended)
             self._publish(ended)
             index += 1
