@@ -4,24 +4,46 @@ from __future__ import annotations
 
 import threading
 from collections import deque
+from collections.abc import Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 import numpy as np
 from torch import Tensor
 
+from asr.bundle import Bundle
+from asr.config.streaming import StreamingOptions
+from asr.data.features.fbank import FbankExtractor
 from asr.decoding.hypothesis import Hypothesis
 from asr.errors import UserError
 from asr.streaming.audio import as_mono_floats
 from asr.streaming.endpoints import endpoint
 from asr.streaming.features import FrameBuffer
+from asr.streaming.passes import Passes
 from asr.streaming.resampling import StreamResampler
 from asr.streaming.results import Partial, Segment, common_start, joined
 from asr.streaming.segments import SpokenSegment
 from asr.streaming.states import StreamState
 
-if TYPE_CHECKING:
-    from asr.streaming.recognizer import StreamingRecognizer
+
+class SessionHost(Protocol):
+    """What a session asks of the `StreamingRecognizer` that it belongs to."""
+
+    bundle: Bundle
+    options: StreamingOptions
+    extractor: FbankExtractor
+    passes: Passes
+
+    @property
+    def chunk_features(self) -> int:
+        """Feature frames of a chunk."""
+
+    @property
+    def window_features(self) -> int:
+        """Feature frames of a chunk and its look-ahead."""
+
+    def advance(self, sessions: Sequence[StreamingSession]) -> object:
+        """Decode the next chunks of some sessions; false where nothing was left to do."""
 
 
 class StreamingSession:
@@ -42,9 +64,7 @@ class StreamingSession:
             changes nothing until it is done, and may be made again.
     """
 
-    def __init__(
-        self, recognizer: StreamingRecognizer, sampling_rate: int, state: StreamState
-    ) -> None:
+    def __init__(self, recognizer: SessionHost, sampling_rate: int, state: StreamState) -> None:
         self.sampling_rate = sampling_rate
         self._recognizer = recognizer
         self._lock = threading.Lock()  # of what `push` fills and the recogniser takes from
@@ -149,7 +169,7 @@ class StreamingSession:
 
     @property
     def has_work(self) -> bool:
-        """Whether a chunk or a second pass waits, or the input has ended and the session has not."""
+        """Whether a chunk or a second pass waits, or what is left when the input has ended."""
         if self.is_ending:
             return True
         with self._lock:
