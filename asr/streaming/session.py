@@ -149,7 +149,7 @@ class StreamingSession:
 
     @property
     def has_work(self) -> bool:
-        """Whether a chunk or a second pass waits, or the input has ended and the session has not."""
+        """Whether a chunk or a second pass waits, or what is left when the input has ended."""
         if self.is_ending:
             return True
         with self._lock:
