@@ -86,10 +86,10 @@ def choose(trials: Sequence[Trial], significance: float) -> Choice:
     ]
     taken = defaults
     if counting:
-        lead = min(counting, key=lambda trial: trial.rank)
+        lead = min(counting, key=lambda trial: trial.errors)
         like_it = [trial for trial in counting if not _is_worse(trial, lead, significance)]
         taken = min(
-            [lead, *like_it], key=lambda trial: (len(_changed(trial, defaults)), trial.rank)
+            [lead, *like_it], key=lambda trial: (len(_changed(trial, defaults)), trial.errors)
         )
     best = min(trials, key=lambda trial: trial.errors)
     return Choice(list(trials), [1.0, *chances], taken, best, significance)

@@ -39,11 +39,6 @@ class Trial:
         """The errors as lines of text have them."""
         return f"{100 * self.rate:.2f} % ({self.errors}/{self.reference_tokens})"
 
-    @property
-    def rank(self) -> tuple[int, float]:
-        """What makes a trial the better one where it is less: errors, then `beam_size`."""
-        return self.errors, self.options.get("beam_size", 0)
-
 
 def coordinate_search(
     measure: Callable[[Point], Trial],
@@ -54,9 +49,8 @@ def coordinate_search(
     """Move one option at a time while that makes fewer errors.
 
     From the best setting so far each option is moved up its grid, then down, until two values in
-    a row do not help; again for all options until none helps. With as many errors as the best, a
-    smaller `beam_size` wins and nothing else does. Whether the fewest errors are more than chance
-    is not asked here; see `asr.tuning.choice`.
+    a row do not help; again for all options until none helps. Whether the fewest errors are more
+    than chance is not asked here; see `asr.tuning.choice`.
 
     Args:
         measure: called for every setting, several times for the same.
@@ -99,7 +93,7 @@ def _walk(
         if misses == _PATIENCE or not may_go_on():
             break
         trial = measure({**best.options, name: value})
-        if trial.rank < best.rank:
+        if trial.errors < best.errors:
             best, misses = trial, 0
         else:
             misses += 1
