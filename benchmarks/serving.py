@@ -167,6 +167,8 @@ def main() -> None:
     parser.add_argument("--note", default="", help="a sentence for the page, on the machine")
     parser.add_argument("--output", type=Path, default=ROOT / "benchmarks" / "serving.md")
     options = parser.parse_args()
+    if options.export is not None and not (options.export / "export.json").is_file():
+        raise UserError("there is no export here", where=str(options.export))
     spoken = read_recordings(options.cuts, 100)
     load_before = os.getloadavg()[0]
     print(HEAD)
@@ -176,10 +178,11 @@ def main() -> None:
     beyond = offer_twice(served, options, spoken, limit)
     bursts = end_at_once(served, options, spoken, options.together or max(2, capacity.sessions))
     text = render(options, capacity, limit, beyond, bursts, load_before)
+    write_text(options.output, text)
     if options.export is not None:
         exported = Served(options.export, "onnx", options.chunk_ms)
         text += render_export(find_capacity(exported, options, spoken), options.step)
-    write_text(options.output, text)
+        write_text(options.output, text)
 
 
 def render(
