@@ -93,7 +93,7 @@ def measure(
     for start in range(0, round(seconds * rate), size):
         for session, stream in zip(live, streams, strict=True):
             session.push(stream[start : start + size])
-        chunks += recognizer.advance(live)
+        chunks += recognizer.advance(live).chunks
         for session in live:
             session.events()
     spent = time.process_time() - before

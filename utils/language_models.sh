@@ -7,7 +7,8 @@
 #   --lm-config FILE      the neural language model, for methods with +neural: a conf file or the
 #                         name of a preset (lm/lstm_small)
 #   --hotwords FILE       phrases for methods with +hotwords, one a line; scored apart as well
-#   --tune-minutes N      time to choose decoding options on dev (0: the conf's are used)
+#   --tune-minutes N      time to choose decoding options on dev (0: the conf's are used); they are
+#                         changed where dev gives evidence (tuning.significance of the conf)
 #
 # shellcheck shell=bash
 # To be sourced by utils/recipe.sh.
@@ -21,7 +22,7 @@ rescoring_ngram=
 lm_config=lm/lstm_small
 hotwords=
 tune_minutes=0
-resources=()       # what asr decode and asr tune are given
+resources=()       # what asr decode and asr tune are given: options with their files
 resource_inputs=() # the same, as inputs of a stage
 
 # To be called from recipe_begin.
@@ -62,6 +63,19 @@ methods_need() {
 add_resource() {
   resources+=("$1" "$2")
   resource_inputs+=(--in "${3:-$2}")
+}
+
+# Sets selected_resources and selected_inputs to what the extras $1 need (+ngram+hotwords, or none).
+select_resources() {
+  local index extra
+  selected_resources=() selected_inputs=()
+  for ((index = 0; index < ${#resources[@]}; index += 2)); do
+    extra=${resources[index]#--}
+    if [[ $1+ == *"+${extra%-lm}+"* ]]; then
+      selected_resources+=("${resources[@]:index:2}")
+      selected_inputs+=("${resource_inputs[@]:index:2}")
+    fi
+  done
 }
 
 # Stage 3, after the tokenizer. build_ngram_and_graph TRAIN
@@ -122,7 +136,8 @@ tune_decoding() {
   done
   marker_dir=$exp_dir/.stages
   run_stage 5 "decoding options on $1" --in "$exp_dir/average.json" --in "$(cuts_of "$1")" \
-    "${resource_inputs[@]}" --out "$exp_dir/bundle/tuned.json" --out "$exp_dir/tuning.md" \
+    "${resource_inputs[@]}" --in-text "tuning $tuning_hash" "${conf[@]}" \
+    --out "$exp_dir/bundle/tuned.json" --out "$exp_dir/tuning.md" \
     -- asr tune --exp-dir "$exp_dir" --dev-cuts "$(cuts_of "$1")" --unit "$unit" \
     --normaliser "$normaliser" --minutes "$tune_minutes" "${arguments[@]}" "${resources[@]}"
 }

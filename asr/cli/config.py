@@ -46,11 +46,12 @@ def command(
     config = load_config(conf, overrides)
     joint = isinstance(config.decoder_params, JointCTCAttentionDecoderParams)
     parts = {ATTENTION_DECODER} if joint else set()
-    for method in methods:
-        if check_method(method, parts).uses_k2:
-            load_k2(f"decoding method '{method}'")  # a recipe would miss it after its training
+    names = [check_method(method, parts) for method in methods]
+    for name in names:
+        if name.uses_k2:
+            load_k2(f"decoding method '{name}'")  # a recipe would miss it after its training
     if not recipe:
         click.echo(dump_config(config).rstrip())
         return
-    for name, value in stage_settings(config).items():
-        click.echo(f"{name}={shlex.quote(value)}")
+    for variable, value in stage_settings(config, names).items():
+        click.echo(f"{variable}={shlex.quote(value)}")

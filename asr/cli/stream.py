@@ -71,8 +71,10 @@ def command(
 
     Audio arrives in real time on a simulated clock, which goes on by the time that computing takes;
     docs/streaming.md says what is measured. Writes OUTPUT_DIR/streaming-<N>ms-<method>/ for the
-    first and the second pass, as asr decode does, with the delays in summary.json. Offline decoding
-    with the chunks of streaming is asr decode --chunk-size.
+    first and the second pass, as asr decode does, with the delays in summary.json. Language models
+    and hotwords that are given count in both passes and are part of their names, as in
+    ctc-prefix-beam+ngram+hotwords. Offline decoding with the chunks of streaming is asr decode
+    --chunk-size.
     """
     options = override_section(StreamingOptions(), overrides)
     from asr.bundle import load_bundle

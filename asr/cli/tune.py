@@ -7,7 +7,14 @@ from typing import Any, get_args
 
 import click
 
-from asr.cli.options import PATH, POSITIVE, batch_duration_option, device_option, resource_options
+from asr.cli.options import (
+    PATH,
+    POSITIVE,
+    batch_duration_option,
+    device_option,
+    resource_options,
+    set_option,
+)
 from asr.config.tokenizer import NormaliserName
 from asr.scoring.alignment import Unit
 
@@ -47,6 +54,13 @@ from asr.scoring.alignment import Unit
     default="none",
     help="Of references and hypotheses, as `asr score` takes it.",
 )
+@click.option(
+    "--config",
+    "config_path",
+    type=PATH,
+    help="Conf with the tuning options; without it the model's.",
+)
+@set_option
 @batch_duration_option
 @resource_options
 @device_option
@@ -59,14 +73,18 @@ def command(
     max_hours: float,
     unit: Unit,
     normaliser: NormaliserName,
+    config_path: Path | None,
+    overrides: tuple[str, ...],
     batch_duration: float,
     device: str,
     **resource_files: Any,
 ) -> None:
-    """Search decoding options on dev; the choice becomes EXP_DIR/bundle/tuned.json.
+    """Search decoding options on dev; what is taken becomes EXP_DIR/bundle/tuned.json.
 
-    EXP_DIR/tuning.md is the table of all that was tried, EXP_DIR/tuning.jsonl its rows. Run again,
-    it goes on with what was measured before.
+    The defaults stay unless other options gain more than chance would give the luckiest of all
+    that were tried: tuning.significance of CONF, or of the model's own conf, says how sure that has
+    to be. EXP_DIR/tuning.md is the table of all that was tried, EXP_DIR/tuning.jsonl its rows. Run
+    again, it goes on with what was measured before.
     """
     from asr.decoding.resources import ResourcePaths
     from asr.devices import pick_device
@@ -75,12 +93,8 @@ def command(
     request = TuningRequest(
         exp_dir, dev_cuts, methods, ResourcePaths(**resource_files), minutes, averages,
         max_hours, unit, normaliser, batch_duration, pick_device(device),
+        config_path, overrides,
     )  # fmt: skip
     for tuned in tune(request, lambda line: click.echo(line, err=True)):
-        first, best = tuned.trials[0], tuned.best
-        chosen = " ".join(f"{name}={value:g}" for name, value in best.options.items())
-        click.echo(
-            f"{tuned.method}: {100 * first.rate:.2f} % -> {100 * best.rate:.2f} %"
-            f" ({best.errors}/{best.reference_tokens}) {chosen}"
-        )
+        click.echo(f"{tuned.method}: {tuned.choice.told}")
     click.echo(str(exp_dir / TABLE))

@@ -45,7 +45,7 @@ def render_reference() -> str:
         for part, classes in registry.items():
             for name, params in classes.items():
                 parts += [f"## {part}: {name}\n", _describe(params)]
-    for name in ("augmentation", "training", "decoding"):
+    for name in ("augmentation", "training", "decoding", "tuning"):
         section = ExperimentConfig.model_fields[name].annotation
         assert isinstance(section, type) and issubclass(section, Params)
         parts += [f"## {name}\n", _describe(section)]

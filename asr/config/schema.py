@@ -27,6 +27,7 @@ from asr.config.training import (
     TrainingParams,
     WarmupNoamParams,
 )
+from asr.config.tuning import TuningOptions
 
 
 class ExperimentConfig(Params):
@@ -63,6 +64,7 @@ class ExperimentConfig(Params):
     scheduler_params: SerializeAsAny[Params] = WarmupNoamParams()
     training: TrainingParams = TrainingParams()
     decoding: DecodingOptions = DecodingOptions()
+    tuning: TuningOptions = TuningOptions()
 
     @model_validator(mode="after")
     def _parts_fit(self) -> ExperimentConfig:

@@ -101,6 +101,14 @@ class StreamingOptions(Params):
         description="what a segment's text is made of when it has ended; null: attention-rescoring "
         "where the model has a decoder",
     )
+    second_pass_seconds: float | None = Field(
+        10.0,
+        ge=0,
+        allow_inf_nan=False,
+        description="audio of segments whose second passes are made in one round, one segment at "
+        "least; where more segments end at once, later ones wait, and nobody else does; null: no "
+        "limit, for devices that rescore many as fast as one",
+    )
     beam_size: int | None = Field(
         None, ge=1, le=1000, description="of the first pass; null: what the bundle decodes with"
     )

@@ -1,7 +1,10 @@
-"""Which options of a decoding method are chosen on dev, and among which values."""
+"""Which options of a method are chosen on dev, among which values, and on what evidence."""
 
 from __future__ import annotations
 
+from pydantic import Field
+
+from asr.config.base import Params
 from asr.config.decoding import NEURAL, NGRAM, DecodingOptions, MethodName
 
 _WEIGHTS = (0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.7, 1.0, 1.5, 2.0)
@@ -33,6 +36,21 @@ OF_EXTRAS: dict[str, tuple[str, ...]] = {
     NGRAM: ("ngram_weight", "length_bonus"),
     NEURAL: ("neural_weight", "length_bonus"),
 }
+
+
+class TuningOptions(Params):
+    """When `asr tune` believes dev.
+
+    docs/decoding.md, "Weights chosen on dev", has the rule.
+    """
+
+    significance: float = Field(
+        0.05,
+        gt=0,
+        le=1,
+        description="a gain over the defaults counts where the luckiest of all settings tried "
+        "would gain as much by chance in at most this share of tunings; 1: any gain counts",
+    )
 
 
 def tunable_options(method: MethodName) -> list[str]:

@@ -8,6 +8,8 @@ import numpy as np
 
 from asr.scoring.records import Record
 
+NO_SECOND_PASS = "none"
+
 
 class Spread(Record):
     """How durations are spread, in seconds; None where there was nothing to measure."""
@@ -38,7 +40,8 @@ class LiveDecoding(Record):
         packet_ms: audio handed over at a time.
         sessions: how many speakers spoke at once.
         endpointing: whether pauses ended segments.
-        first_pass, second_pass: the methods; the folder holds what one of them found.
+        first_pass, second_pass: the methods, `NO_SECOND_PASS` for none; the folder holds what one
+            of them found.
         emission_delay: from the end of a correct word, as aligned, to the partial that shows it.
         audio_delay: of that, what had to be heard: the same on every machine.
         ctc_delay: from the end of a correct word, as aligned, to its end in the first pass.

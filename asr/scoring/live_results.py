@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from asr.scoring.alignment import Unit
-from asr.scoring.latency import LiveDecoding, Spread
+from asr.scoring.latency import NO_SECOND_PASS, LiveDecoding, Spread
 from asr.scoring.rows import ResultRow
 from asr.scoring.text_tables import (
     RATE_NAMES,
@@ -17,8 +17,8 @@ from asr.scoring.text_tables import (
 )
 
 NOTES = (
-    "chunk: with the look-ahead behind a plus. First pass: what partials end up as; second pass: "
-    "the final text. Times are in ms. delay: "
+    "passes: the methods, with what was added to them. chunk: with the look-ahead behind a plus. "
+    "First pass: what partials end up as; second pass: the final text. Times are in ms. delay: "
     "from the end of a correct word in the forced alignment to the partial that shows it, "
     "computing included; heard: the part of its mean that is waiting for audio, the same on every "
     "machine. first partial: from the beginning of the first word; final: from the end of the "
@@ -30,10 +30,16 @@ NOTES = (
 
 @dataclass(frozen=True)
 class LiveRun:
-    """The rows of one run of `asr stream`, or of decoding whole utterances where `live` is None."""
+    """The rows of one run of `asr stream`, or of decoding whole utterances where `live` is None.
+
+    Attributes:
+        passes: the methods of the first and the second pass; `none` for no second one.
+        first, second: the rows, where there are any.
+    """
 
     experiment: str
     normaliser: str
+    passes: tuple[str, str]
     live: LiveDecoding | None
     first: ResultRow | None
     second: ResultRow | None
@@ -45,6 +51,11 @@ class LiveRun:
             return "full"
         ahead = f" + {self.live.lookahead_ms:g}" if self.live.lookahead_ms else ""
         return f"{self.live.chunk_ms:g}{ahead} ms"
+
+    @property
+    def methods(self) -> str:
+        """The methods of its passes, with their extras."""
+        return ", ".join(method for method in self.passes if method != NO_SECOND_PASS)
 
     @property
     def chunk_ms(self) -> float:
@@ -75,18 +86,18 @@ def live_runs(rows: Iterable[ResultRow]) -> list[LiveRun]:
         if row.live is not None:
             run = passes.setdefault((row.experiment, row.normaliser, row.live), {})
             run[row.method] = row
-    systems: dict[tuple[str, str, str, str], list[LiveRun]] = {}
+    systems: dict[tuple[str, str, tuple[str, str]], list[LiveRun]] = {}
     for (experiment, normaliser, live), by_method in passes.items():
         first, second = by_method.get(live.first_pass), by_method.get(live.second_pass)
-        system = (experiment, normaliser, live.first_pass, live.second_pass)
-        both = LiveRun(experiment, normaliser, live, first, second)
+        system = (experiment, normaliser, (live.first_pass, live.second_pass))
+        both = LiveRun(*system, live, first, second)
         systems.setdefault(system, []).append(both)
     ordered = []
     for system in sorted(systems):
-        experiment, normaliser, *methods = system
+        experiment, normaliser, methods = system
         first, second = (offline.get((experiment, normaliser, method)) for method in methods)
         if first or second:
-            ordered.append(LiveRun(experiment, normaliser, None, first, second))
+            ordered.append(LiveRun(*system, None, first, second))
         ordered += sorted(systems[system], key=lambda run: run.chunk_ms, reverse=True)
     return ordered
 
@@ -94,7 +105,7 @@ def live_runs(rows: Iterable[ResultRow]) -> list[LiveRun]:
 def live_columns(unit: Unit) -> dict[str, str]:
     """Return the titles of the table and the side each column stands on."""
     rate = RATE_NAMES[unit]
-    left = ["experiment", "normaliser"]
+    left = ["experiment", "passes", "normaliser"]
     right = ["chunk"]
     right += [f"{which} pass {rate} % [low, high]" for which in ("first", "second")]
     right += [f"delay {what}" for what in ("mean", "p50", "p90", "heard")]
@@ -106,7 +117,8 @@ def live_columns(unit: Unit) -> dict[str, str]:
 def live_cells(run: LiveRun, unit: Unit) -> list[tuple[str, float | None]]:
     """Return texts and values of a run's cells, in the order of `live_columns`."""
     live = run.live
-    cells: list[tuple[str, float | None]] = [(run.experiment, None), (run.normaliser, None)]
+    named = (run.experiment, run.methods, run.normaliser)
+    cells: list[tuple[str, float | None]] = [(name, None) for name in named]
     cells.append((run.chunk, run.chunk_ms))
     for row in (run.first, run.second):
         rate = row and row.rate(unit)

@@ -94,6 +94,40 @@ def compare_paired(
     )
 
 
+def chances_of_gains(errors: Sequence[int], others: Sequence[Sequence[int]]) -> list[float]:
+    """Return how often chance alone makes the best of several systems gain what each of them does.
+
+    Of many systems that are no better than the first, the luckiest seems better, and comparing it
+    with the first alone does not count how many there were. These p values do, for all systems
+    together: the bootstrap reality check (White 2000) with gains in standard errors (Hansen 2005;
+    one step of Romano & Wolf 2005). Utterances are drawn with replacement, the same ones for all
+    systems, and each system's own gain is taken off, as if it were none. A system's p value is the
+    share of resamples in which any of them gains as many standard errors as it did, what was
+    measured counted as one of them.
+
+    Args:
+        errors: errors of the first system in each of N utterances.
+        others: errors of the other systems in the same utterances, in the same order.
+
+    Returns:
+        p values of the others, one sided; 1 for a system whose errors differ from the first's by
+        the same count in every utterance.
+    """
+    if not others:
+        return []
+    gains = np.asarray(errors)[:, None] - np.stack(others, axis=1)  # (N, K)
+    total = gains.sum(axis=0)
+    lucky = _resampled_sums(gains) - total
+    deviation = lucky.std(axis=0)
+    varies = deviation > 0
+    if not varies.any():
+        return [1.0] * len(others)
+    luckiest = (lucky[:, varies] / deviation[varies]).max(axis=1)  # (R,)
+    wanted = np.where(varies, total / np.where(varies, deviation, 1.0), -np.inf)
+    reached = (luckiest[:, None] >= wanted).sum(axis=0)
+    return [float(count) for count in (1 + reached) / (1 + REPLICATES)]
+
+
 def _matched_pairs_statistic(differences: NDArray[np.int64]) -> float | None:
     """Return W = mean / (deviation / sqrt(n)), eq. 6 of Gillick & Cox; 0 for equal systems."""
     if not differences.any():

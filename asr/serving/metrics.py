@@ -44,6 +44,12 @@ class Metrics:
             buckets=_DELAYS,
             registry=registry,
         )
+        self.final_delay = Histogram(
+            "asr_final_delay_seconds",
+            "from the arrival of the last audio of a segment to its final text",
+            buckets=_DELAYS,
+            registry=registry,
+        )
         self.uploads = Gauge(
             "asr_uploads", "files that are transcribed or wait for it", registry=registry
         )

@@ -37,6 +37,7 @@ class Passes:
 
     Attributes:
         method: the decoding method that the final texts are those of.
+        rescores: whether there is a second pass.
 
     Raises:
         UserError: the model lacks the decoder that the second pass needs, or there are resources
@@ -52,8 +53,8 @@ class Passes:
     ) -> None:
         parts = model_parts(bundle.model)
         default = RESCORING if bundle.model.decoder is not None else "none"
-        self._rescores = (options.second_pass or default) == RESCORING
-        base = RESCORING if self._rescores else options.first_pass
+        self.rescores = (options.second_pass or default) == RESCORING
+        base = RESCORING if self.rescores else options.first_pass
         extras = [extra for extra in EXTRAS if getattr(resources, extra) is not None]
         name = check_method("+".join((base, *extras)), parts)
         if resources.graph is not None:
@@ -106,7 +107,7 @@ class Passes:
         """Return the second pass' hypothesis of each segment, in the session's time."""
         paths = [segment.search.best for segment in segments]
         heard = [n for n, segment in enumerate(segments) if segment.num_frames]
-        if self._rescores and heard:
+        if self.rescores and heard:
             rescored = self._rescored([segments[n] for n in heard])
             for n, path in zip(heard, rescored, strict=True):
                 paths[n] = path

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -21,12 +23,29 @@ from asr.files import PathLike
 from asr.models.encoders import EncoderState
 from asr.models.masks import padding_mask
 from asr.streaming.chunks import session_chunking
+from asr.streaming.endings import Turns
 from asr.streaming.features import features_of
 from asr.streaming.passes import Passes
 from asr.streaming.session import StreamingSession
 from asr.streaming.states import StreamState, gathered, moved_on
 
 FINISH = "finish"
+
+
+@dataclass(frozen=True)
+class Round:
+    """What `StreamingRecognizer.advance` did; false where nothing was left to do.
+
+    Attributes:
+        chunks: that were decoded, each of another session.
+        segments: whose final texts were made.
+    """
+
+    chunks: int
+    segments: int
+
+    def __bool__(self) -> bool:
+        return self.chunks + self.segments > 0
 
 
 class StreamingRecognizer:
@@ -63,6 +82,7 @@ class StreamingRecognizer:
         self.method = self.passes.method
         self.extractor = FbankExtractor(bundle.config.features_params)
         self._initial_state()  # a model that cannot stream says so here, not to the first speaker
+        self._turns = Turns(self._frames_rescored_at_once())
 
     @classmethod
     def load(
@@ -103,13 +123,16 @@ class StreamingRecognizer:
         return StreamingSession(self, rate, self._initial_state())
 
     @torch.inference_mode()
-    def advance(self, sessions: Sequence[StreamingSession]) -> int:
+    def advance(self, sessions: Sequence[StreamingSession]) -> Round:
         """Decode the next chunk of every session that has one, all in one batch.
 
         Sessions whose input has ended decode the rest; with their last chunk they finish.
 
+        Where segments end, their second passes follow, up to `second_pass_seconds` of audio. Those
+        beyond it are left to later rounds, and what their sessions hear next waits with them.
+
         Returns:
-            How many chunks were decoded.
+            What was done; after a round in which nothing was, no session has work left.
 
         Raises:
             UserError: the model's scores are not finite. After this or any other error sessions
@@ -117,7 +140,8 @@ class StreamingRecognizer:
         """
         going, windows, finishing = [], [], set()
         working = [session for session in dict.fromkeys(sessions) if session.has_work]
-        for session in working:
+        speaking = [session for session in working if not session.is_ending]
+        for session in speaking:
             window, is_last = session.next_window()
             if is_last:
                 finishing.add(session)
@@ -126,8 +150,27 @@ class StreamingRecognizer:
                 windows.append(window)
         if going:
             self._decode(going, windows)
-        self._end_segments(working, finishing)
-        return len(going)
+        due = self._ending(working, finishing)
+        for session in speaking:
+            if session not in due:
+                session.show_partial()
+            session.in_step = False
+        self._end_segments(due)
+        return Round(len(going), len(due))
+
+    def _ending(
+        self, sessions: Iterable[StreamingSession], finishing: set[StreamingSession]
+    ) -> list[StreamingSession]:
+        """Note where segments end; return the sessions whose second pass it is time for."""
+        ended = {}
+        for session in sessions:
+            if not session.is_ending:
+                reason = FINISH if session in finishing else session.endpoint()
+                if reason is None:
+                    continue
+                self._turns.end(session.segment, reason)
+            ended[session.segment] = session
+        return [ended[segment] for segment in self._turns.due(ended)]
 
     def _decode(self, sessions: list[StreamingSession], windows: list[np.ndarray]) -> None:
         """Encode a chunk of each session and take it into the first pass."""
@@ -169,25 +212,26 @@ class StreamingRecognizer:
         )
         return encodings, model.encoder.output_lengths(lengths.clamp(max=size)), following
 
-    def _end_segments(
-        self, sessions: list[StreamingSession], finishing: set[StreamingSession]
-    ) -> None:
-        """Publish what the sessions have, segments where they end and partials elsewhere."""
-        ending = []
-        for session in sessions:
-            reason = FINISH if session in finishing else session.endpoint()
-            if reason:
-                ending.append((session, reason))
-            else:
-                session.show_partial()
-                session.in_step = False
-        finals = self.passes.final_hypotheses([session.segment for session, _ in ending])
-        for (session, reason), final in zip(ending, finals, strict=True):
-            session.end_segment(reason, final, self.passes.first_hypothesis(session.segment))
-            if session in finishing:
+    def _end_segments(self, sessions: Sequence[StreamingSession]) -> None:
+        """Make the second pass of segments that have ended, and publish what it gives."""
+        segments = [session.segment for session in sessions]
+        finals = self.passes.final_hypotheses(segments)
+        firsts = [self.passes.first_hypothesis(segment) for segment in segments]
+        for session, final, first in zip(sessions, finals, firsts, strict=True):
+            ending = session.segment.ending
+            session.in_step = True
+            session.end_segment(final, first)
+            if ending is not None and ending.reason == FINISH:
                 session.complete(final)
                 session.state = self._initial_state()  # lets go of its past
             session.in_step = False
+
+    def _frames_rescored_at_once(self) -> float:
+        """Return the encoder frames whose second pass is made in one round."""
+        seconds = self.options.second_pass_seconds
+        if seconds is None or not self.passes.rescores:
+            return math.inf
+        return seconds / self.bundle.seconds_per_encoding
 
     @torch.inference_mode()
     def _initial_state(self) -> StreamState:

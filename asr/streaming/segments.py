@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import torch
 from torch import Tensor
 
@@ -39,8 +41,21 @@ class Frames:
         return 0 if self._held is None else self._held.nbytes
 
 
+@dataclass(frozen=True)
+class Ending:
+    """That a segment has ended.
+
+    Attributes:
+        reason: the endpoint rule that ended it, `max_segment` or `finish`.
+        turn: segments of all sessions get their second pass in the order of these numbers.
+    """
+
+    reason: str
+    turn: int
+
+
 class SpokenSegment:
-    """One segment from its start to its endpoint.
+    """One segment from its start to its endpoint, and until its second pass is made.
 
     Attributes:
         index: number of the segment.
@@ -48,7 +63,7 @@ class SpokenSegment:
         search: the first pass'.
         encodings, log_probs: (T', D) and (T', V), for the second pass and the times of words.
         progress: what endpoint rules look at.
-        shown: whether the first pass has had any text to show.
+        ending: None while it is being spoken.
     """
 
     def __init__(self, index: int, first_frame: int, search: SegmentSearch) -> None:
@@ -58,7 +73,7 @@ class SpokenSegment:
         self.encodings = Frames()
         self.log_probs = Frames()
         self.progress = SegmentProgress()
-        self.shown = False
+        self.ending: Ending | None = None
 
     def extend(self, encodings: Tensor, log_probs: Tensor, best_symbols: list[int]) -> None:
         """Take the next frames: (T, D), (T, V) and the best symbol of each."""

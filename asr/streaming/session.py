@@ -4,24 +4,46 @@ from __future__ import annotations
 
 import threading
 from collections import deque
+from collections.abc import Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 import numpy as np
 from torch import Tensor
 
+from asr.bundle import Bundle
+from asr.config.streaming import StreamingOptions
+from asr.data.features.fbank import FbankExtractor
 from asr.decoding.hypothesis import Hypothesis
 from asr.errors import UserError
 from asr.streaming.audio import as_mono_floats
 from asr.streaming.endpoints import endpoint
 from asr.streaming.features import FrameBuffer
+from asr.streaming.passes import Passes
 from asr.streaming.resampling import StreamResampler
 from asr.streaming.results import Partial, Segment, common_start, joined
 from asr.streaming.segments import SpokenSegment
 from asr.streaming.states import StreamState
 
-if TYPE_CHECKING:
-    from asr.streaming.recognizer import StreamingRecognizer
+
+class SessionHost(Protocol):
+    """What a session asks of the `StreamingRecognizer` that it belongs to."""
+
+    bundle: Bundle
+    options: StreamingOptions
+    extractor: FbankExtractor
+    passes: Passes
+
+    @property
+    def chunk_features(self) -> int:
+        """Feature frames of a chunk."""
+
+    @property
+    def window_features(self) -> int:
+        """Feature frames of a chunk and its look-ahead."""
+
+    def advance(self, sessions: Sequence[StreamingSession]) -> object:
+        """Decode the next chunks of some sessions; false where nothing was left to do."""
 
 
 class StreamingSession:
@@ -39,12 +61,11 @@ class StreamingSession:
         segment: the one that is being spoken.
         in_step: a chunk of it was searched, and what follows from that is being made. Where that
             raised, the session cannot go on; one that is not in a step can, whatever happened to
-            others of its batch.
+            others of its batch. A second pass changes nothing until it is done, and may be made
+            again.
     """
 
-    def __init__(
-        self, recognizer: StreamingRecognizer, sampling_rate: int, state: StreamState
-    ) -> None:
+    def __init__(self, recognizer: SessionHost, sampling_rate: int, state: StreamState) -> None:
         self.sampling_rate = sampling_rate
         self._recognizer = recognizer
         self._lock = threading.Lock()  # of what `push` fills and the recogniser takes from
@@ -149,11 +170,18 @@ class StreamingSession:
 
     @property
     def has_work(self) -> bool:
-        """Whether a whole chunk waits, or the input has ended and the session has not."""
+        """Whether a chunk or a second pass waits, or what is left when the input has ended."""
+        if self.is_ending:
+            return True
         with self._lock:
             if self._ended:
                 return not self.finished
             return self._frames.num_ready >= self._recognizer.window_features
+
+    @property
+    def is_ending(self) -> bool:
+        """Whether the segment has ended and waits for its second pass, and all audio behind it."""
+        return self.segment.ending is not None
 
     def next_window(self) -> tuple[np.ndarray | None, bool]:
         """Return the samples of the next chunk and its look-ahead, and whether it is the last.
@@ -207,13 +235,14 @@ class StreamingSession:
         if before != (text, stable):
             self._publish(self._partial)
 
-    def end_segment(self, reason: str, final: Hypothesis, first_pass: Hypothesis) -> None:
+    def end_segment(self, final: Hypothesis, first_pass: Hypothesis) -> None:
         """Publish the segment and begin the next; one that never had a label is passed over."""
         segment = self.segment
+        assert segment.ending is not None
         index = segment.index
         if final.tokens or first_pass.tokens or self._partial.text:
             start, end = self._partial.start, self.seconds_decoded
-            ended = Segment(index, start, end, reason, final, first_pass)
+            ended = Segment(index, start, end, segment.ending.reason, final, first_pass)
             self._finals.append(ended)
             self._publish(ended)
             index += 1

@@ -122,7 +122,7 @@ def _reason_to_start_anew(
 
 def _deciding(config: Params) -> dict[str, Any]:
     """The configuration, flattened a level, without what a run may go on after changing."""
-    data = config.model_dump(mode="json", exclude={"decoding"})
+    data = config.model_dump(mode="json", exclude={"decoding", "tuning"})
     training = data.pop("training")
     rest = {f"training.{k}": v for k, v in training.items() if k not in RESUMABLE}
     return {**data, **rest}

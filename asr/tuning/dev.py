@@ -29,6 +29,7 @@ from asr.tuning.search import Trial
 
 @dataclass(frozen=True)
 class _EncodedBatch:
+    ids: list[str]
     references: list[list[str]]
     encodings: Tensor  # (B, T', D)
     lengths: Tensor
@@ -67,17 +68,19 @@ class DevMeasure:
         merged = {**self.bundle.config.decoding.model_dump(mode="json"), **options}
         decoding = build(DecodingOptions, merged, source=f"options of {method}")
         recognizer = Recognizer(self.bundle, method, decoding, resources=self.resources)
-        errors = tokens = 0
+        errors: dict[str, int] = {}
+        tokens = 0
         seconds = 0.0
         for batch in self.batches:
             start = time.perf_counter()
             results = recognizer.decode_encodings(batch.encodings, batch.lengths)
             seconds += time.perf_counter() - start
-            for reference, n_best in zip(batch.references, results, strict=True):
+            for name, reference, n_best in zip(batch.ids, batch.references, results, strict=True):
                 counts = count_errors(align(reference, self._tokens(n_best[0].text)))
-                errors += counts.errors
+                errors[name] = counts.errors
                 tokens += counts.reference_tokens
-        return Trial(dict(options), errors, tokens, seconds / max(self.audio_seconds, 1e-9))
+        by_utterance = [errors[name] for name in sorted(errors)]  # however they were batched
+        return Trial(dict(options), by_utterance, tokens, seconds / max(self.audio_seconds, 1e-9))
 
     def _tokens(self, text: str) -> list[str]:
         return tokenise(self.normalise(text), self.unit)
@@ -92,7 +95,8 @@ class DevMeasure:
                 encodings, lengths = recognizer.encode(features)
                 texts = [tokenizer.canonical(cut_text(cut)) for cut in batch]
                 references = [self._tokens(text) for text in texts]
-                batches.append(_EncodedBatch(references, encodings, lengths))
+                ids = [cut.id for cut in batch]
+                batches.append(_EncodedBatch(ids, references, encodings, lengths))
                 bar.update(len(batch))
         return batches
 

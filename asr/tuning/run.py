@@ -6,7 +6,7 @@ import hashlib
 import json
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ import torch
 
 from asr.bundle import Bundle, load_bundle, save_bundle, save_tuned_options
 from asr.config.decoding import DecodingOptions, MethodName, check_method
+from asr.config.loading import load_config
 from asr.config.tokenizer import NormaliserName
 from asr.config.tuning import grid_around, tunable_options
 from asr.data.manifests.cuts import load_cuts
@@ -22,10 +23,12 @@ from asr.decoding.resources import ResourcePaths, Resources, load_resources
 from asr.decoding.self_test import add_self_test
 from asr.files import append_jsonl, read_jsonl_log, state_of, write_text
 from asr.models import AsrModel
+from asr.saved_models import CONFIG_FILE
 from asr.scoring.alignment import Unit
 from asr.scoring.text_tables import markdown_table
 from asr.training.averaging import candidate_weights, checkpoints_of, read_choices
 from asr.training.experiment import load_experiment
+from asr.tuning.choice import Choice, choose, named
 from asr.tuning.dev import DevMeasure
 from asr.tuning.search import Point, Trial, coordinate_search
 
@@ -45,6 +48,8 @@ class TuningRequest:
         averages: how many of the best averages are compared by the first method.
         max_hours: of more dev speech than that, a random part stands for all.
         unit, normaliser: what is counted, as `asr score` takes them.
+        config_path: the conf that says what evidence is asked for; None for the bundle's own.
+        overrides: `a.b=value` strings on top of it.
     """
 
     directory: Path
@@ -58,15 +63,16 @@ class TuningRequest:
     normaliser: NormaliserName
     batch_duration: float
     device: torch.device
+    config_path: Path | None = None
+    overrides: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
 class TunedMethod:
-    """A method's trials, in the order they were measured, and the best of them."""
+    """A method and what was chosen for it."""
 
     method: str
-    trials: list[Trial]
-    best: Trial
+    choice: Choice
 
 
 def tune(request: TuningRequest, tell: Callable[[str], None]) -> list[TunedMethod]:
@@ -75,7 +81,7 @@ def tune(request: TuningRequest, tell: Callable[[str], None]) -> list[TunedMetho
     A tuning that was killed, or is given more minutes, goes on with the trials it has.
 
     Args:
-        tell: gets a line for every trial that is measured.
+        tell: gets a line for every trial that is measured, and for the choice of an average.
 
     Raises:
         UserError: nothing was trained or chosen yet, or a method cannot be used.
@@ -86,15 +92,18 @@ def tune(request: TuningRequest, tell: Callable[[str], None]) -> list[TunedMetho
     resources = load_resources(request.resources, bundle, request.device)
     for name in names:
         resources.check(name)
+    conf = request.config_path or bundle_folder / CONFIG_FILE
+    significance = load_config(conf, request.overrides).tuning.significance
     deadline = time.monotonic() + 60 * request.minutes
-    bundle, weights = _choose_average(request, bundle, resources, names[0], tell)
+    bundle, weights = _choose_average(request, bundle, resources, names[0], significance, tell)
     measure = _measure_of(request, bundle, resources)
     tuned = []
     for number, name in enumerate(names):
         share = (deadline - time.monotonic()) / (len(names) - number)
         trials = _Trials(request, weights, str(name), measure, tell)
-        tuned.append(_tune_method(name, bundle, trials, time.monotonic() + share))
-    save_tuned_options(bundle_folder, {one.method: one.best.options for one in tuned})
+        _search(name, bundle, trials, time.monotonic() + share)
+        tuned.append(TunedMethod(str(name), choose(trials.seen, significance)))
+    save_tuned_options(bundle_folder, {one.method: one.choice.changed for one in tuned})
     write_text(request.directory / TABLE, _render(request, weights, tuned))
     return tuned
 
@@ -116,50 +125,49 @@ def _choose_average(
     bundle: Bundle,
     resources: Resources,
     method: MethodName,
+    significance: float,
     tell: Callable[[str], None],
 ) -> tuple[Bundle, str]:
-    """Measure the best averages by `method`; the best becomes the bundle's weights.
+    """Measure the best averages by `method`; make the one that is chosen the bundle's weights.
 
     `asr average` has ranked them by greedy CTC, which is quick; what is best for another method
-    need not be.
+    need not be. Its first one stays unless another one's gain over it is more than chance.
+
+    Returns:
+        the bundle, and the name of its weights.
     """
     model = bundle.model
     assert isinstance(model, AsrModel)
-    choices = read_choices(request.directory)
     first = str(bundle.provenance.get("weights"))
-    wanted = [choice.name for choice in choices[: request.averages]]
+    wanted = [choice.name for choice in read_choices(request.directory)[: request.averages]]
     if len(wanted) < 2:
         return bundle, first
-    experiment = load_experiment(request.directory)
-    best: tuple[int, int] | None = None
-    kept, kept_name = {}, first
-    for name, _, weights in candidate_weights(checkpoints_of(experiment)):
-        if name not in wanted:
-            continue
-        model.load_state_dict(weights)
-        tell(f"weights {name}:")
-        measure = _measure_of(request, bundle, resources)
-        trial = _Trials(request, name, str(method), measure, tell).measure({})
-        rank = trial.errors, wanted.index(name)
-        if best is None or rank < best:
-            best, kept, kept_name = rank, weights, name
-    if kept_name == first:
-        model.load_state_dict(kept)
-        return bundle, first
-    provenance = {**bundle.provenance, "weights": kept_name}
+    checkpoints = checkpoints_of(load_experiment(request.directory))
+    trials = {}
+    for name, _, weights in candidate_weights(checkpoints):
+        if name in wanted:
+            model.load_state_dict(weights)
+            tell(f"weights {name}:")
+            measure = _measure_of(request, bundle, resources)
+            trials[name] = _Trials(request, name, str(method), measure, tell).measure({})
+    choice = choose([trials[name] for name in wanted], significance)
+    taken = wanted[choice.trials.index(choice.taken)]  # of equal ones the first
+    tell(f"weights {taken} of {len(wanted)}: {choice.taken.told}")
     folder = request.directory / "bundle"
-    save_bundle(folder, kept, bundle.config, bundle.tokenizer, provenance)
-    add_self_test(folder, load_cuts(request.dev_cuts), str(request.dev_cuts))
-    return load_bundle(folder, request.device), kept_name
+    if taken != first:
+        weights = next(one for name, _, one in candidate_weights(checkpoints) if name == taken)
+        provenance = {**bundle.provenance, "weights": taken}
+        save_bundle(folder, weights, bundle.config, bundle.tokenizer, provenance)
+        add_self_test(folder, load_cuts(request.dev_cuts), str(request.dev_cuts))
+    return load_bundle(folder, request.device), taken
 
 
-def _tune_method(name: MethodName, bundle: Bundle, trials: _Trials, deadline: float) -> TunedMethod:
+def _search(name: MethodName, bundle: Bundle, trials: _Trials, deadline: float) -> None:
     defaults = bundle.config.decoding
     options = tunable_options(name)
     start = {option: getattr(defaults, option) for option in options}
     grids = {option: grid_around(option, defaults) for option in options}
-    best = coordinate_search(trials.measure, start, grids, lambda: time.monotonic() < deadline)
-    return TunedMethod(str(name), trials.seen, best)
+    coordinate_search(trials.measure, start, grids, lambda: time.monotonic() < deadline)
 
 
 class _Trials:
@@ -180,39 +188,36 @@ class _Trials:
         self.seen: list[Trial] = []
         for row in read_jsonl_log(self.path):
             if (row["key"], row["method"]) == (self.key, method):
-                trial = Trial(**row["trial"])
-                self.known[_named(trial.options)] = trial
+                trial = _of_row(row["trial"])
+                self.known[named(trial.options)] = trial
 
     def measure(self, options: Point) -> Trial:
         """Return what `options` give; decode only what was not decoded before."""
-        name = _named(options)
+        name = named(options)
         if name not in self.known:
-            self.known[name] = self.dev.measure(self.method, {**options, "n_best": 1})
-            self.known[name] = Trial(dict(options), *_figures(self.known[name]))
-            row = {"key": self.key, "method": self.method, "trial": asdict(self.known[name])}
+            measured = self.dev.measure(self.method, {**options, "n_best": 1})
+            trial = self.known[name] = replace(measured, options=dict(options))
+            row = {"key": self.key, "method": self.method, "trial": _row(trial)}
             append_jsonl(self.path, row)
-            self.tell(f"{self.method} {name}: {_told(self.known[name])}")
+            self.tell(f"{self.method} {name}: {trial.told} RTF {trial.rtf:.4f}")
         trial = self.known[name]
         if trial not in self.seen:
             self.seen.append(trial)
         return trial
 
 
-def _figures(trial: Trial) -> tuple[int, int, float]:
-    return trial.errors, trial.reference_tokens, trial.rtf
+def _row(trial: Trial) -> dict[str, Any]:
+    return {"errors": trial.errors, **asdict(trial)}
 
 
-def _named(options: Point) -> str:
-    return " ".join(f"{name}={value:g}" for name, value in sorted(options.items())) or "defaults"
-
-
-def _told(trial: Trial) -> str:
-    return f"{100 * trial.rate:.2f} % ({trial.errors}/{trial.reference_tokens}) RTF {trial.rtf:.4f}"
+def _of_row(row: dict[str, Any]) -> Trial:
+    return Trial(**{key: value for key, value in row.items() if key != "errors"})
 
 
 def _fingerprint(request: TuningRequest, weights: str, defaults: DecodingOptions) -> str:
     """Return a hash of what a trial's errors depend on beside method and the options tried."""
     value: dict[str, Any] = {
+        "row": sorted(field.name for field in fields(Trial)),
         "weights": weights,
         "options": defaults.model_dump(mode="json"),
         "average": (request.directory / "average.json").read_text(encoding="utf-8"),
@@ -225,21 +230,22 @@ def _fingerprint(request: TuningRequest, weights: str, defaults: DecodingOptions
 def _render(request: TuningRequest, weights: str, tuned: list[TunedMethod]) -> str:
     parts = [
         f"# Decoding options chosen on dev\n\nWritten by `asr tune`. Dev: `{request.dev_cuts}`, "
-        f"weights: {weights}. A method's first row is where the search began; **bold** is the "
-        "choice, which `bundle/tuned.json` holds. RTF: search time / audio time.\n"
+        f"weights: {weights}. A method's first row holds the defaults, where the search began; "
+        "**bold** is what was taken: `bundle/tuned.json` holds the options that it changes. p: how "
+        "often the luckiest of so many settings would gain as much over the defaults by chance. "
+        "RTF: search time / audio time. docs/decoding.md has the rule.\n"
     ]
     for one in tuned:
-        columns = {
-            **dict.fromkeys(one.best.options, "right"),
-            "errors": "right",
-            "rate %": "right",
-            "RTF": "right",
-        }
-        cells = []
-        for trial in one.trials:
-            row = [f"{value:g}" for value in trial.options.values()]
-            row += [f"{trial.errors}/{trial.reference_tokens}", f"{100 * trial.rate:.2f}"]
-            row.append(f"{trial.rtf:.4f}")
-            cells.append([f"**{cell}**" for cell in row] if trial == one.best else row)
-        parts.append(f"## {one.method}\n\n{markdown_table(columns, cells)}")
+        parts.append(f"## {one.method}\n\nOn dev {one.choice.told}.\n\n{_table(one.choice)}")
     return "\n".join(parts)
+
+
+def _table(choice: Choice) -> str:
+    titles = [*choice.taken.options, "errors", "rate %", "p", "RTF"]
+    cells = []
+    for trial, chance in zip(choice.trials, choice.chances, strict=True):
+        row = [f"{value:g}" for value in trial.options.values()]
+        row += [f"{trial.errors}/{trial.reference_tokens}", f"{100 * trial.rate:.2f}"]
+        row += [f"{chance:.2g}", f"{trial.rtf:.4f}"]
+        cells.append([f"**{cell}**" for cell in row] if trial is choice.taken else row)
+    return markdown_table(dict.fromkeys(titles, "right"), cells)

@@ -14,17 +14,30 @@ class Trial:
     """What one setting of the options gave on dev.
 
     Attributes:
+        utterance_errors: errors of each utterance, the same ones in the same order in all trials.
+        reference_tokens: of all utterances.
         rtf: decoding time / audio time, encoding left out.
     """
 
     options: dict[str, float]
-    errors: int
+    utterance_errors: list[int]
     reference_tokens: int
     rtf: float
 
     @property
+    def errors(self) -> int:
+        """Errors of all utterances."""
+        return sum(self.utterance_errors)
+
+    @property
     def rate(self) -> float:
+        """Errors / reference tokens."""
         return self.errors / max(self.reference_tokens, 1)
+
+    @property
+    def told(self) -> str:
+        """The errors as lines of text have them."""
+        return f"{100 * self.rate:.2f} % ({self.errors}/{self.reference_tokens})"
 
 
 def coordinate_search(
@@ -36,8 +49,8 @@ def coordinate_search(
     """Move one option at a time while that makes fewer errors.
 
     From the best setting so far each option is moved up its grid, then down, until two values in
-    a row do not help; again for all options until none helps. With as many errors as the best, a
-    smaller `beam_size` wins and nothing else does, so that chance decides little.
+    a row do not help; again for all options until none helps. Whether the fewest errors are more
+    than chance is not asked here; see `asr.tuning.choice`.
 
     Args:
         measure: called for every setting, several times for the same.
@@ -80,13 +93,8 @@ def _walk(
         if misses == _PATIENCE or not may_go_on():
             break
         trial = measure({**best.options, name: value})
-        if _is_better(trial, best):
+        if trial.errors < best.errors:
             best, misses = trial, 0
         else:
             misses += 1
     return best
-
-
-def _is_better(trial: Trial, best: Trial) -> bool:
-    cost = trial.options.get("beam_size", 0)
-    return (trial.errors, cost) < (best.errors, best.options.get("beam_size", 0))

@@ -6,8 +6,8 @@ import gzip
 from pathlib import Path
 
 import pytest
-from mistakes import told_mistake
 
+from tests.cli.mistakes import MistakeKit
 from tests.decoding_kit import DecodingKit
 from tests.tone_corpus import run
 
@@ -26,27 +26,8 @@ from tests.tone_corpus import run
         (["--exp-dir", "{kit}/exp/tones/bundle"], "no bundle here"),
     ],
 )
-def test_tune(
-    wrong: list[str],
-    told: str,
-    decoding_kit: DecodingKit,
-    tmp_path: Path,
-    capfd: pytest.CaptureFixture[str],
-) -> None:
-    (tmp_path / "empty").write_text("")
-    arguments = ["tune", "--exp-dir", decoding_kit.experiment, "--method", "ctc-prefix-beam"]
-    arguments += ["--dev-cuts", decoding_kit.corpus.dev_cuts]
-    arguments += [part.format(kit=decoding_kit.root, tmp=tmp_path) for part in wrong]
-    assert told in told_mistake(arguments, decoding_kit.root, capfd)
-
-
-FILES = {
-    "lexicon": "low l o w\nmid m i q\n",
-    "doubled": "low l o w\nlow l o w\n",
-    "blank": "\n",
-    "nouni.arpa": "\\data\\\nngram 2=1\n\n\\2-grams:\n-1 a b\n\n\\end\\\n",
-    "text.arpa": "hello\n",
-}
+def test_tune(wrong: list[str], told: str, mistakes: MistakeKit) -> None:
+    assert told in mistakes.refuses("tune", *wrong)
 
 
 @pytest.mark.parametrize(
@@ -65,19 +46,8 @@ FILES = {
         (["--type", "h", "--tokenizer", "{kit}/exp/tones/bundle"], "no tokenizer here"),
     ],
 )
-def test_graph(
-    wrong: list[str],
-    told: str,
-    decoding_kit: DecodingKit,
-    tmp_path: Path,
-    capfd: pytest.CaptureFixture[str],
-) -> None:
-    for name, content in FILES.items():
-        (tmp_path / name).write_text(content)
-    output = tmp_path / "out"
-    arguments = ["graph", "--tokenizer", decoding_kit.bundle / "tokenizer", "--output-dir", output]
-    arguments += [part.format(kit=decoding_kit.root, tmp=tmp_path) for part in wrong]
-    assert told in told_mistake(arguments, output, capfd)
+def test_graph(wrong: list[str], told: str, mistakes: MistakeKit) -> None:
+    assert told in mistakes.refuses("graph", *wrong)
 
 
 @pytest.mark.parametrize("form", ["marked.arpa", "packed.arpa.gz"])
@@ -96,29 +66,19 @@ def test_a_graph_of_a_language_model_in_another_form(
 
 
 @pytest.mark.parametrize(
-    ("wrong", "told"),
+    ("does", "wrong", "told"),
     [
-        (["train", "--text", "{tmp}/blank"], "no text in it"),
-        (["train", "--text", "{kit}", "--order", "2"], "is a folder"),
-        (["train", "--text", "{tmp}/words", "--prune", "nan"], "no finite number"),
-        (["train", "--text", "{tmp}/words", "--cutoffs", "0"], "--cutoffs"),
-        (["train", "--text", "{tmp}/words", "--unit", "token"], "needs --tokenizer"),
-        (["prune", "--lm", "{tmp}/words", "--threshold", "1e-3"], "not an ARPA file"),
-        (["prune", "--lm", "{kit}/words.arpa", "--threshold", "nan"], "no finite number"),
+        ("train", ["--text", "{tmp}/blank"], "no text in it"),
+        ("train", ["--text", "{kit}", "--order", "2"], "is a folder"),
+        ("train", ["--text", "{tmp}/words", "--prune", "nan"], "no finite number"),
+        ("train", ["--text", "{tmp}/words", "--cutoffs", "0"], "--cutoffs"),
+        ("train", ["--text", "{tmp}/words", "--unit", "token"], "needs --tokenizer"),
+        ("prune", ["--lm", "{tmp}/words", "--threshold", "1e-3"], "not an ARPA file"),
+        ("prune", ["--lm", "{kit}/words.arpa", "--threshold", "nan"], "no finite number"),
     ],
 )
-def test_lm(
-    wrong: list[str],
-    told: str,
-    decoding_kit: DecodingKit,
-    tmp_path: Path,
-    capfd: pytest.CaptureFixture[str],
-) -> None:
-    (tmp_path / "words").write_text("low mid\n")
-    (tmp_path / "blank").write_text("\n")
-    output = tmp_path / "out"
-    parts = [part.format(kit=decoding_kit.root, tmp=tmp_path) for part in wrong]
-    assert told in told_mistake(["lm", *parts, "--output", output / "x.arpa"], output, capfd)
+def test_lm(does: str, wrong: list[str], told: str, mistakes: MistakeKit) -> None:
+    assert told in mistakes.refuses(f"lm {does}", *wrong)
 
 
 @pytest.mark.parametrize(
@@ -130,28 +90,16 @@ def test_lm(
         (["--cuts", "{tmp}/none"], "the cuts do not exist"),
     ],
 )
-def test_align(
-    wrong: list[str],
-    told: str,
-    decoding_kit: DecodingKit,
-    tmp_path: Path,
-    capfd: pytest.CaptureFixture[str],
-) -> None:
-    output = tmp_path / "out"
-    arguments = ["align", "--bundle", decoding_kit.bundle, "--output-dir", output]
-    arguments += ["--cuts", decoding_kit.corpus.dev_cuts]
-    arguments += [part.format(kit=decoding_kit.root, tmp=tmp_path) for part in wrong]
-    assert told in told_mistake(arguments, output, capfd)
+def test_align(wrong: list[str], told: str, mistakes: MistakeKit) -> None:
+    assert told in mistakes.refuses("align", *wrong)
 
 
 @pytest.mark.parametrize("command", ["train", "train-lm"])
-def test_a_training_where_a_file_stands(
-    command: str, decoding_kit: DecodingKit, tmp_path: Path, capfd: pytest.CaptureFixture[str]
-) -> None:
+def test_a_training_where_a_file_stands(command: str, mistakes: MistakeKit, tmp_path: Path) -> None:
     """It is told before any process starts."""
     conf, file = tmp_path / "conf.yaml", tmp_path / "file"
     file.write_text("kept")
-    corpus = decoding_kit.corpus
+    corpus = mistakes.kit.corpus
     if command == "train":
         arguments = corpus.train_arguments(file)
     else:
@@ -160,8 +108,7 @@ def test_a_training_where_a_file_stands(
             "train-lm", "--config", str(conf), "--text", str(corpus.train_cuts), "--dev-text",
             str(corpus.dev_cuts), "--tokenizer", str(corpus.tokenizer), "--exp-dir", str(file),
         ]  # fmt: skip
-    line = told_mistake(arguments, tmp_path, capfd)
-    assert f"{file} is not a folder" in line
+    assert f"{file} is not a folder" in mistakes.told(arguments, tmp_path)
 
 
 @pytest.fixture(scope="module")
@@ -187,18 +134,14 @@ def decoded(decoding_kit: DecodingKit, tmp_path_factory: pytest.TempPathFactory)
     ],
 )
 def test_score_with_hotwords(
-    content: bytes | None,
-    told: str,
-    decoded: Path,
-    tmp_path: Path,
-    capfd: pytest.CaptureFixture[str],
+    content: bytes | None, told: str, decoded: Path, mistakes: MistakeKit
 ) -> None:
-    words, output = tmp_path / "words", tmp_path / "out"
+    words, output = mistakes.folder / "words", mistakes.output
     if content is not None:
         words.write_bytes(content)
     folder = decoded / "exp" / "x" / "decode" / "dev" / "ctc-greedy"
     arguments = ["score", folder, "--results-dir", output, "--hotwords", words]
-    line = told_mistake(arguments, output, capfd)
+    line = mistakes.told(arguments)
     assert told in line and str(words) in line
 
 
@@ -214,9 +157,9 @@ def test_score_with_hotwords(
     ],
 )
 def test_report(
-    wrong: list[str], told: str, decoded: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+    wrong: list[str], told: str, decoded: Path, mistakes: MistakeKit, tmp_path: Path
 ) -> None:
     arguments = ["report", "--results-dir", decoded / "results", "--exp-root", decoded / "exp"]
     arguments += ["--output", tmp_path / "report.html"]
     arguments += [part.format(tmp=tmp_path) for part in wrong]
-    assert told in told_mistake(arguments, tmp_path, capfd)
+    assert told in mistakes.told(arguments, tmp_path)

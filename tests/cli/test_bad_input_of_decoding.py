@@ -12,32 +12,15 @@ import numpy as np
 import pytest
 import soundfile
 from lhotse import CutSet, Recording, SupervisionSegment
-from mistakes import told_mistake
 
 from asr.config.decoding import ATTENTION_DECODER, METHODS
 from asr.decoding import corpus
 from asr.files import read_json, read_jsonl, write_json
+from tests.cli.mistakes import MistakeKit
 from tests.decoding_kit import DecodingKit
 from tests.tone_corpus import RATE, run
 
 Make = Callable[[DecodingKit, Path], Path]
-
-
-def decode(kit: DecodingKit, output: Path, method: str, *more: object) -> list[object]:
-    """Return the arguments of `asr decode`."""
-    return [
-        "decode", "--bundle", kit.bundle, "--cuts", kit.corpus.dev_cuts, "--split", "dev",
-        "--output-dir", output, "--method", method, *more,
-    ]  # fmt: skip
-
-
-def transcribe(kit: DecodingKit, output: Path, method: str, *more: object) -> list[object]:
-    """Return the arguments of `asr transcribe`."""
-    speech = kit.corpus.root / "wav" / "test-000.wav"
-    return [
-        "transcribe", "--bundle", kit.bundle, speech, "--output-dir", output, "--method", method,
-        *more,
-    ]  # fmt: skip
 
 
 def written(name: str, content: str | bytes) -> Make:
@@ -91,37 +74,30 @@ RESOURCE_MISTAKES: list[tuple[str, str, Make, str]] = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize("command", [decode, transcribe])
+@pytest.mark.parametrize("command", ["decode", "transcribe"])
 @pytest.mark.parametrize(("option", "method", "make", "told"), RESOURCE_MISTAKES)
 def test_files_beside_the_model(
-    option: str,
-    method: str,
-    make: Make,
-    told: str,
-    command: Callable[..., list[object]],
-    decoding_kit: DecodingKit,
-    tmp_path: Path,
-    capfd: pytest.CaptureFixture[str],
+    option: str, method: str, make: Make, told: str, command: str, mistakes: MistakeKit
 ) -> None:
-    given = make(decoding_kit, tmp_path)
-    output = tmp_path / "out"
-    line = told_mistake(command(decoding_kit, output, method, option, given), output, capfd)
+    given = make(mistakes.kit, mistakes.folder)
+    line = mistakes.refuses(command, "--method", method, option, given)
     assert told in line
     assert str(given) in line
 
 
 @pytest.mark.parametrize("option", ["ngram", "hotwords"])
 def test_a_byte_order_mark_changes_nothing(
-    option: str, decoding_kit: DecodingKit, tmp_path: Path
+    option: str, mistakes: MistakeKit, tmp_path: Path
 ) -> None:
-    plain = getattr(decoding_kit, option)
+    plain = getattr(mistakes.kit, option)
     marked = tmp_path / "marked"
     marked.write_bytes(b"\xef\xbb\xbf" + plain.read_bytes())
     scores = []
     for path in (plain, marked):
         output = tmp_path / f"out{len(scores)}"
         method = f"ctc-prefix-beam+{option}"
-        run(*map(str, decode(decoding_kit, output, method, f"--{option}", path)))
+        given = ("--method", method, f"--{option}", path)
+        run(*map(str, mistakes.arguments("decode", *given, output=output)))
         scores.append([row["score"] for row in read_jsonl(output / method / "hyps.jsonl")])
     assert scores[0] == scores[1]
 
@@ -162,21 +138,17 @@ def undescribed(graph: Path) -> None:
     ],
 )
 def test_damaged_graphs(
-    damage: Callable[[Path], None],
-    told: str,
-    decoding_kit: DecodingKit,
-    tmp_path: Path,
-    capfd: pytest.CaptureFixture[str],
+    damage: Callable[[Path], None], told: str, mistakes: MistakeKit, tmp_path: Path
 ) -> None:
-    graph, output = tmp_path / "graph", tmp_path / "out"
-    shutil.copytree(decoding_kit.graph, graph)
+    graph = tmp_path / "graph"
+    shutil.copytree(mistakes.kit.graph, graph)
     damage(graph)
-    arguments = decode(decoding_kit, output, "wfst", "--graph", graph)
-    line = told_mistake(arguments, output, capfd)
+    line = mistakes.refuses("decode", "--method", "wfst", "--graph", graph)
     assert told in line
     assert str(graph) in line
 
 
+GREEDY = ("--method", "ctc-greedy")
 OPTION_MISTAKES = [
     (["--set", "beam_size=0"], "beam_size"),
     (["--set", "beam_size=1000000"], "less than or equal to 1000"),
@@ -199,17 +171,9 @@ OPTION_MISTAKES = [
 
 
 @pytest.mark.parametrize(("wrong", "told"), OPTION_MISTAKES)
-def test_options_of_decode(
-    wrong: list[str],
-    told: str,
-    decoding_kit: DecodingKit,
-    tmp_path: Path,
-    capfd: pytest.CaptureFixture[str],
-) -> None:
+def test_options_of_decode(wrong: list[str], told: str, mistakes: MistakeKit) -> None:
     """The first method could decode: a mistake with a later one is told before it does."""
-    output = tmp_path / "out"
-    line = told_mistake(decode(decoding_kit, output, "ctc-greedy", *wrong), output, capfd)
-    assert told in line
+    assert told in mistakes.refuses("decode", *GREEDY, *wrong)
 
 
 @pytest.mark.parametrize(
@@ -226,17 +190,9 @@ def test_options_of_decode(
         (["."], ".: the audio file does not exist"),
     ],
 )
-def test_options_of_transcribe(
-    wrong: list[str],
-    told: str,
-    decoding_kit: DecodingKit,
-    tmp_path: Path,
-    capfd: pytest.CaptureFixture[str],
-) -> None:
+def test_options_of_transcribe(wrong: list[str], told: str, mistakes: MistakeKit) -> None:
     """A mistake with the last file is told before the first is transcribed."""
-    output = tmp_path / "out"
-    line = told_mistake(transcribe(decoding_kit, output, "ctc-greedy", *wrong), output, capfd)
-    assert told in line
+    assert told in mistakes.refuses("transcribe", *GREEDY, *wrong)
 
 
 NEED_ATTENTION = [name for name, method in METHODS.items() if ATTENTION_DECODER in method.needs]
@@ -244,29 +200,20 @@ NEED_ATTENTION = [name for name, method in METHODS.items() if ATTENTION_DECODER 
 
 @pytest.mark.parametrize("extra", ["", "+ngram"])
 @pytest.mark.parametrize("base", NEED_ATTENTION)
-@pytest.mark.parametrize("command", [decode, transcribe])
+@pytest.mark.parametrize("command", ["decode", "transcribe"])
 def test_a_model_without_attention_decoder(
-    base: str,
-    extra: str,
-    command: Callable[..., list[object]],
-    decoding_kit: DecodingKit,
-    tmp_path: Path,
-    capfd: pytest.CaptureFixture[str],
+    base: str, extra: str, command: str, mistakes: MistakeKit
 ) -> None:
-    method, output = base + extra, tmp_path / "out"
-    arguments = command(decoding_kit, output, method, *decoding_kit.resources)
-    arguments += ["--bundle", decoding_kit.ctc_bundle]
-    line = told_mistake(arguments, output, capfd)
+    given = ["--method", base + extra, *mistakes.kit.resources]
+    line = mistakes.refuses(command, *given, "--bundle", mistakes.kit.ctc_bundle)
     assert "needs an attention decoder" in line and "Use one of: ctc-greedy" in line
 
 
-def test_a_method_that_is_named_twice_decodes_once(
-    decoding_kit: DecodingKit, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_method_that_is_named_twice_decodes_once(mistakes: MistakeKit) -> None:
     methods = ("--method", "joint+hotwords+ngram", "--method", "joint+ngram+hotwords")
-    arguments = decode(decoding_kit, tmp_path, "ctc-greedy", *methods, *decoding_kit.resources)
-    run(*map(str, [*arguments, "--method", "ctc-greedy"]))
-    assert len(capsys.readouterr().out.splitlines()) == 2
+    given = [*GREEDY, *methods, *GREEDY, *mistakes.kit.resources]
+    run(*map(str, mistakes.arguments("decode", *given)))
+    assert len(mistakes.capfd.readouterr().out.splitlines()) == 2
 
 
 def with_audio(folder: Path, name: str, samples: np.ndarray) -> list[object]:
@@ -281,62 +228,45 @@ def with_audio(folder: Path, name: str, samples: np.ndarray) -> list[object]:
     return ["--cuts", cuts]
 
 
-def test_bad_audio_is_named(
-    decoding_kit: DecodingKit, tmp_path: Path, capfd: pytest.CaptureFixture[str]
-) -> None:
+def test_bad_audio_is_named(mistakes: MistakeKit, tmp_path: Path) -> None:
     samples = np.zeros(RATE)
     samples[100] = np.nan
     wrong = with_audio(tmp_path, "spoilt", samples)
-    output = tmp_path / "out"
-    for arguments in (
-        decode(decoding_kit, output, "ctc-greedy", *wrong),
-        ["align", "--bundle", decoding_kit.bundle, *wrong, "--output-dir", output],
-        ["transcribe", "--bundle", decoding_kit.bundle, tmp_path / "spoilt.wav",
-         "--output-dir", output],
-    ):  # fmt: skip
-        line = told_mistake(arguments, output, capfd)
+    file = tmp_path / "spoilt.wav"
+    alone = ["transcribe", "--bundle", mistakes.kit.bundle, file, "--output-dir", mistakes.output]
+    for line in (
+        mistakes.refuses("decode", *GREEDY, *wrong),
+        mistakes.refuses("align", *wrong),
+        mistakes.told(alone),
+    ):
         assert "spoilt" in line and "not finite" in line
 
 
 def test_a_cut_of_an_hour_is_left_to_transcribe(
-    decoding_kit: DecodingKit,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    capfd: pytest.CaptureFixture[str],
+    mistakes: MistakeKit, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(corpus, "LONGEST_CUT", 10.0)
     wrong = with_audio(tmp_path, "hour", np.zeros(RATE * 11))
-    arguments = decode(decoding_kit, tmp_path / "out", "ctc-greedy", *wrong)
-    assert "asr transcribe" in told_mistake(arguments, tmp_path / "out", capfd)
+    assert "asr transcribe" in mistakes.refuses("decode", *GREEDY, *wrong)
 
 
 @pytest.mark.parametrize("content", ["", "\n\n", '{"a": 1}\n', "RIFF"])
-def test_files_that_hold_no_cuts(
-    content: str, decoding_kit: DecodingKit, tmp_path: Path, capfd: pytest.CaptureFixture[str]
-) -> None:
-    cuts, output = tmp_path / "cuts.jsonl", tmp_path / "out"
+def test_files_that_hold_no_cuts(content: str, mistakes: MistakeKit, tmp_path: Path) -> None:
+    cuts = tmp_path / "cuts.jsonl"
     cuts.write_text(content)
-    for arguments in (
-        decode(decoding_kit, output, "ctc-greedy"),
-        ["align", "--bundle", decoding_kit.bundle, "--output-dir", output],
-    ):
-        assert str(cuts) in told_mistake([*arguments, "--cuts", cuts], output, capfd)
+    for command in ("decode", "align"):
+        assert str(cuts) in mistakes.refuses(command, "--cuts", cuts)
 
 
-def test_files_of_one_name(
-    decoding_kit: DecodingKit, tmp_path: Path, capfd: pytest.CaptureFixture[str]
-) -> None:
+def test_files_of_one_name(mistakes: MistakeKit, tmp_path: Path) -> None:
     other = tmp_path / "test-000.flac"
     soundfile.write(other, np.zeros(RATE), RATE)
-    arguments = transcribe(decoding_kit, tmp_path / "out", "ctc-greedy", other)
-    assert "several files are called test-000" in told_mistake(arguments, tmp_path / "out", capfd)
+    told = mistakes.refuses("transcribe", *GREEDY, other)
+    assert "several files are called test-000" in told
 
 
 def test_memory_that_does_not_suffice(
-    decoding_kit: DecodingKit,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    capfd: pytest.CaptureFixture[str],
+    mistakes: MistakeKit, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def allocate(*given: object, **named: object) -> None:
         import torch
@@ -344,28 +274,26 @@ def test_memory_that_does_not_suffice(
         torch.empty(2**60)
 
     monkeypatch.setattr("asr.decoding.recognizer.decode", allocate)
-    output = tmp_path / "out"
-    for command in (decode, transcribe):
-        line = told_mistake(command(decoding_kit, output, "ctc-greedy"), output, capfd)
+    for command in ("decode", "transcribe"):
+        line = mistakes.refuses(command, *GREEDY)
         assert "not enough memory for ctc-greedy" in line and "batch duration" in line
 
 
 @pytest.mark.parametrize("below", [False, True])
 def test_a_file_in_the_place_of_the_output_folder(
-    below: bool, decoding_kit: DecodingKit, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+    below: bool, mistakes: MistakeKit, tmp_path: Path
 ) -> None:
     file = tmp_path / "file"
     file.write_text("kept")
     output = file / "out" if below else file
-    for arguments in (
-        decode(decoding_kit, output, "ctc-greedy"),
-        transcribe(decoding_kit, output, "ctc-greedy"),
-        ["align", "--bundle", decoding_kit.bundle, "--cuts", decoding_kit.corpus.dev_cuts,
-         "--output-dir", output],
-        ["graph", "--type", "h", "--tokenizer", decoding_kit.corpus.tokenizer,
-         "--output-dir", output],
-        ["lm", "train", "--text", decoding_kit.corpus.dev_cuts, "--output", file / "x.arpa"],
-    ):  # fmt: skip
-        line = told_mistake(arguments, tmp_path, capfd)
+    cuts = mistakes.kit.corpus.dev_cuts
+    for command, options, written in (
+        ("decode", GREEDY, output),
+        ("transcribe", GREEDY, output),
+        ("align", (), output),
+        ("graph", ("--type", "h"), output),
+        ("lm train", ("--text", cuts), file),
+    ):
+        line = mistakes.told(mistakes.arguments(command, *options, output=written), tmp_path)
         assert "cannot be written" in line and str(file) in line
     assert file.read_text() == "kept"

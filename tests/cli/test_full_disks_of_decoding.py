@@ -7,8 +7,8 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
-from mistakes import told_mistake
 
+from tests.cli.mistakes import MistakeKit, told_mistake
 from tests.decoding_kit import DecodingKit
 from tests.disks import tmpfs
 
@@ -22,24 +22,22 @@ def fill(disk: Path) -> None:
             (disk / f"filler{number}").write_bytes(b"x" * 4096)
 
 
-@pytest.mark.parametrize("command", ["decode", "align", "transcribe", "graph", "lm"])
+@pytest.mark.parametrize(
+    ("command", "options"),
+    [
+        ("decode", ["--method", "ctc-greedy"]),
+        ("align", []),
+        ("transcribe", []),
+        ("graph", ["--arpa", "{kit}/words.arpa"]),
+        ("lm train", ["--text", "{tmp}/words"]),
+    ],
+)
 def test_one_line_and_no_half_file(
-    command: str, decoding_kit: DecodingKit, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+    command: str, options: list[str], mistakes: MistakeKit, tmp_path: Path
 ) -> None:
-    corpus, bundle = decoding_kit.corpus, decoding_kit.bundle
     with tmpfs(tmp_path / "disk", "100k") as disk:
         fill(disk)
-        arguments: dict[str, list[object]] = {
-            "decode": ["--bundle", bundle, "--cuts", corpus.dev_cuts, "--split", "dev",
-                       "--method", "ctc-greedy", "--output-dir", disk],
-            "align": ["--bundle", bundle, "--cuts", corpus.dev_cuts, "--output-dir", disk],
-            "transcribe": ["--bundle", bundle, corpus.root / "wav" / "test-000.wav",
-                           "--output-dir", disk],
-            "graph": ["--tokenizer", corpus.tokenizer, "--arpa", decoding_kit.ngram,
-                      "--output-dir", disk],
-            "lm": ["train", "--text", corpus.dev_cuts, "--output", disk / "x.arpa"],
-        }  # fmt: skip
-        assert FULL in told_mistake([command, *arguments[command]], disk, capfd)
+        assert FULL in mistakes.refuses(command, *options, output=disk)
 
 
 def test_tuning(

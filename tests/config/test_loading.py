@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from asr.cli.main import main
+from asr.config.decoding import MethodName
 from asr.config.loading import build, dump_config, load_config, override_section, parse_config
 from asr.config.reference import render_reference
 from asr.config.schema import ExperimentConfig
@@ -137,6 +138,7 @@ def test_stage_hashes_change_with_what_the_stage_reads() -> None:
     assert changed(training={"max_epochs": 9}) == {"training_hash"}
     assert changed(encoder_params={"dropout": 0.2}) == {"training_hash"}
     assert changed(decoding={"beam_size": 4}) == {"decoding_hash"}
+    assert changed(tuning={"significance": 0.01}) == {"tuning_hash"}
     assert changed(augmentation={"spec_augment": {}}) == {"training_hash"}
     assert changed(augmentation={"speed_perturb": {}}) == {"speed_factors", "training_hash"}
     assert changed(features_params={"stats_utterances": 7}) == {"training_hash"}
@@ -175,6 +177,20 @@ def test_live_chunks_are_whole_frames_of_whole_samples() -> None:
         "encoder_params": {"chunking": {"mode": "fixed", "chunk_size": 8}},
     }
     assert stage_settings(parse_config(values, "test"))["live_chunks"] == "319.274"
+
+
+@pytest.mark.parametrize(
+    ("methods", "extras"),
+    [
+        ("", "none"),
+        ("ctc-greedy joint wfst", "none"),
+        ("joint+hotwords+ngram wfst+ngram k2-hlg+ngram", "+ngram+hotwords +ngram"),
+        ("lm-rescoring+neural ctc-greedy attention+neural", "+neural none"),
+    ],
+)
+def test_live_speech_is_decoded_with_what_methods_are_given(methods: str, extras: str) -> None:
+    names = [MethodName.parse(name) for name in methods.split()]
+    assert stage_settings(parse_config({}, "test"), names)["live_extras"] == extras
 
 
 def test_a_section_can_be_overridden_alone() -> None:

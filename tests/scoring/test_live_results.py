@@ -108,6 +108,28 @@ def test_passes_of_different_runs_do_not_share_a_row(scored: Path, make_decode: 
     assert sorted(passes) == [("1", True), ("4", False)]
 
 
+def test_what_was_added_to_the_passes_has_rows_of_its_own(
+    scored: Path, make_decode: MakeDecode, tmp_path: Path
+) -> None:
+    first, second = "ctc-prefix-beam+ngram", "attention-rescoring+ngram"
+    both = live(320.0, first_pass=first, second_pass=second)
+    alone = live(320.0, second_pass="none")
+    folders = [
+        make_decode(RIGHT, method=first, chunk_size=8, live=both),
+        make_decode(RIGHT, method=second, chunk_size=8, live=both),
+        make_decode(WRONG, method="ctc-prefix-beam", chunk_size=8, live=alone, experiment="small"),
+    ]
+    assert main(["score", *map(str, folders), "--results-dir", str(scored)]) == 0
+    _, streaming, _ = tables((scored / "test.md").read_text())
+    passes = [row["passes"] for row in streaming if row["chunk"] == "320 ms"]
+    plain = "ctc-prefix-beam, attention-rescoring"
+    assert sorted(passes) == sorted([plain, f"{first}, {second}", "ctc-prefix-beam"])
+    assert main(["report", "--results-dir", str(scored), "--exp-root", str(tmp_path / "exp")]) == 0
+    shown = Page((scored / "report.html").read_text()).shown
+    assert "conformer, ctc-prefix-beam+ngram, first pass, 320 ms:" in shown
+    assert "conformer, ctc-prefix-beam, first pass, 160 + 80 ms:" in shown
+
+
 def test_the_report_draws_error_rate_against_delay(scored: Path, tmp_path: Path) -> None:
     arguments = ["--results-dir", str(scored), "--exp-root", str(tmp_path / "exp")]
     assert main(["report", *arguments]) == 0

@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import json
 import re
+import threading
 import time
+from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -21,10 +23,12 @@ from websockets.exceptions import ConnectionClosed
 from asr.bundle import Bundle
 from asr.client import AsrClient, ServerRefusedError
 from asr.data.features.fbank import FbankExtractor
+from asr.decoding.hypothesis import Hypothesis
 from asr.serving.access.keys import SUBPROTOCOL
 from asr.serving.errors import MEANINGS
 from asr.streaming import StreamingSession
 from asr.streaming.features import features_of
+from asr.streaming.segments import SpokenSegment
 from tests.serving.serving_kit import (
     START,
     Running,
@@ -228,6 +232,66 @@ def test_a_session_that_fails_ends_alone(server: Running, monkeypatch: pytest.Mo
             assert "planted" not in messages[-1]["message"]
         for other in others:
             assert speak(other, SPEECH[:0])[-1]["text"] == expected
+
+
+def test_a_second_pass_that_fails_ends_its_session_alone(
+    server: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """All finish in the same moment, so that the second pass of the longest is made with others."""
+    recordings = [SPEECH] * 3 + [SPEECH[: 2 * RATE - 800 * n] for n in range(3)]
+    expected = [library_text(server, samples) for samples in recordings]
+    made = server.recognizer.passes.final_hypotheses
+    together: list[int] = []
+
+    def planted(segments: Sequence[SpokenSegment]) -> list[Hypothesis]:
+        if any(segment.num_frames > 55 for segment in segments):
+            together.append(len(segments))
+            raise ValueError("planted")
+        return made(segments)
+
+    monkeypatch.setattr(server.recognizer.passes, "final_hypotheses", planted)
+    with ExitStack() as stack:
+        long, *others = [stack.enter_context(server.connect()) for _ in range(7)]
+        for connection in (long, *others):
+            begin(connection)
+        long.send(as_int16(speech(3 * RATE, seed=0)).tobytes())
+        for connection, samples in zip(others, recordings, strict=True):
+            connection.send(samples.tobytes())
+        for connection in (long, *others):
+            connection.send('{"type":"finish"}')
+        messages, close = remaining(long)
+        assert (messages[-1]["code"], close) == ("internal", 1011)
+        for connection, text in zip(others, expected, strict=True):
+            messages, close = remaining(connection)
+            assert (messages[-1]["text"], close) == (text, 1000)
+    assert together and together[-1] == 1
+
+
+def test_who_waits_for_a_second_pass_is_slowed_down(
+    model: Bundle, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What a session hears meanwhile stays where it counts as waiting; nothing of it is lost."""
+    samples = as_int16(speech(45 * RATE, seed=5))
+    with running(model, folder) as server, server.connect() as connection:
+        turns = server.recognizer._turns
+        real = turns.due
+        gate = threading.Event()
+        monkeypatch.setattr(turns, "due", lambda ended: real(ended) if gate.is_set() else [])
+        begin(connection)
+        for first in range(0, len(samples), 8000):
+            connection.send(samples[first : first + 8000].tobytes())
+        connection.send('{"type":"finish"}')
+        (session,) = server.service.live._running
+        stream = session.live.work.stream
+        wait_until(lambda: stream.is_ending)
+        wait_until(lambda: server.service.engine._most_waiting > 2.0)
+        assert stream.seconds_received - stream.seconds_decoded < 0.5
+        gate.set()
+        messages, close = remaining(connection)
+    assert (messages[-1]["duration"], close) == (45.0, 1000)
+    finals = [message for message in messages if message["type"] == "final"]
+    assert len(finals) > 1
+    assert messages[-1]["text"] == library_text(server, samples)
 
 
 def test_every_code_is_documented() -> None:

@@ -96,7 +96,7 @@ def test_sessions_in_batches_give_what_each_gives_alone(bundle: Bundle, first_pa
             session, source = going[n]
             packet = next(source, None)
             session.end_input() if packet is None else session.push(packet)
-        sizes.add(recognizer.advance([session for session, _ in going.values()]))
+        sizes.add(recognizer.advance([session for session, _ in going.values()]).chunks)
         for n in [n for n, (session, _) in going.items() if session.finished]:
             results[n] = going.pop(n)[0].finish()
             if waiting:

@@ -79,7 +79,7 @@ def test_a_finished_session_takes_nothing(recognizer: StreamingRecognizer) -> No
         session.accept(speech(10, seed=1))
     assert session.finish() is result
     assert session.nbytes < 20_000  # of what it heard, only the text is kept
-    assert recognizer.advance([session]) == 0
+    assert not recognizer.advance([session])
 
 
 def test_an_empty_session_has_no_text(recognizer: StreamingRecognizer) -> None:

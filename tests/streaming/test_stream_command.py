@@ -272,9 +272,24 @@ def test_a_model_without_decoder_has_one_pass(
     assert live["flicker"] in (None, 0.0)  # greedy takes nothing back
 
 
+def test_what_is_given_beside_the_model_stands_in_the_names(
+    decoding_kit: DecodingKit, cuts_path: Path, tmp_path: Path
+) -> None:
+    given = ("--hotwords", str(decoding_kit.hotwords), "--ngram", str(decoding_kit.ngram))
+    assert stream(decoding_kit, cuts_path, tmp_path, "--chunk-ms", "640", *given) == 0
+    first, second = "ctc-prefix-beam+ngram+hotwords", "attention-rescoring+ngram+hotwords"
+    folders = {folder.name: folder for folder in tmp_path.iterdir()}
+    assert set(folders) == {f"streaming-640ms-{first}", f"streaming-640ms-{second}"}
+    for name, folder in folders.items():
+        summary = read_json(folder / "summary.json")
+        assert name.endswith(summary["method"])
+        assert (summary["live"]["first_pass"], summary["live"]["second_pass"]) == (first, second)
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [
+        (("--graph", "{graph}"), "--graph: decoding graphs cannot be used in streaming"),
         (("--chunk-ms", "100"), "no whole number of the model's frames of 40 ms. Take 80."),
         (("--chunk-ms", "0"), "'0' is no number above 0"),
         (("--set", "chunk=3"), "Did you mean"),
@@ -289,7 +304,8 @@ def test_mistakes_are_one_line(
     tmp_path: Path,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    assert stream(decoding_kit, cuts_path, tmp_path / "decode", *options) == 2
+    given = [option.format(graph=decoding_kit.graph) for option in options]
+    assert stream(decoding_kit, cuts_path, tmp_path / "decode", *given) == 2
     (line,) = capsys.readouterr().err.strip().splitlines()
     assert message in line
     assert not (tmp_path / "decode").exists()

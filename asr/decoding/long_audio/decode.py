@@ -4,22 +4,32 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 import numpy as np
+from torch import Tensor
 
+from asr.bundle import Bundle
 from asr.config.transcription import TranscriptionOptions
+from asr.data.features.fbank import FbankExtractor
 from asr.decoding.hypothesis import Hypothesis, Word
 from asr.decoding.long_audio.merging import join_words, merge_words
 from asr.decoding.long_audio.recordings import Recording
 from asr.decoding.long_audio.windows import Window, overlapped_windows, quietest
 
-if TYPE_CHECKING:
-    from asr.decoding.recognizer import Recognizer
+
+class WindowDecoder(Protocol):
+    """What decodes windows, as `Recognizer` does: features of its extractor, by its bundle."""
+
+    bundle: Bundle
+    extractor: FbankExtractor
+
+    def decode_features(self, features: Sequence[Tensor]) -> list[list[Hypothesis]]:
+        """Decode a batch of feature matrices, each (T, F): n-best hypotheses, texts filled in."""
 
 
 def decode_recording(
-    recognizer: Recognizer, recording: Recording, options: TranscriptionOptions
+    decoder: WindowDecoder, recording: Recording, options: TranscriptionOptions
 ) -> Hypothesis:
     """Decode a recording: at once up to `window` seconds, else in overlapped windows.
 
@@ -34,7 +44,7 @@ def decode_recording(
     """
     assert options.window is not None and options.overlap is not None
     windows = overlapped_windows(recording.duration, options.window, options.overlap)
-    decoded = decode_windows(recognizer, recording, windows, options.batch_duration)
+    decoded = decode_windows(decoder, recording, windows, options.batch_duration)
     if len(windows) == 1:
         return next(decoded)
     joined, score, complete = JoinedWords(), 0.0, True
@@ -43,12 +53,12 @@ def decode_recording(
         score += hypothesis.score
         complete = complete and hypothesis.complete
     text = join_words(joined.words)
-    tokens = recognizer.bundle.tokenizer.encode(text)
+    tokens = decoder.bundle.tokenizer.encode(text)
     return Hypothesis(tokens, score, text=text, words=joined.words, complete=complete)
 
 
 def decode_windows(
-    recognizer: Recognizer,
+    decoder: WindowDecoder,
     recording: Recording,
     windows: Sequence[Window],
     batch_duration: float,
@@ -63,12 +73,12 @@ def decode_windows(
         windows: in order of time.
         batch_duration: seconds of windows in a batch.
     """
-    rate = recognizer.bundle.config.features_params.sampling_rate
+    rate = decoder.extractor.params.sampling_rate
     neighbours = zip([None, *windows], windows, [*windows[1:], None], strict=False)
     for batch in _batches(list(neighbours)[first:], batch_duration):
         heard = [read_between_words(recording, rate, *triple) for triple in batch]
-        features = [recognizer.extractor.extract(samples) for _, samples in heard]
-        for (window, _), n_best in zip(heard, recognizer.decode_features(features), strict=True):
+        features = [decoder.extractor.extract(samples) for _, samples in heard]
+        for (window, _), n_best in zip(heard, decoder.decode_features(features), strict=True):
             yield _in_recording(n_best[0], window)
 
 

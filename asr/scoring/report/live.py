@@ -39,17 +39,21 @@ def _chart(runs: Sequence[LiveRun], view: View) -> str:
 
 
 def _lines(runs: Sequence[LiveRun], unit: Unit) -> Iterable[Line]:
-    """Yield a line for each experiment and pass, its points from the longest chunk on."""
-    experiments = dict.fromkeys(run.experiment for run in runs)
-    for experiment in experiments:
-        before = f"{experiment}, " if len(experiments) > 1 else ""
-        for which in ("first", "second"):
+    """Yield a line for each system and pass, its points from the longest chunk on.
+
+    Where several systems are drawn, lines are called by experiment and method.
+    """
+    systems = dict.fromkeys((run.experiment, run.passes) for run in runs)
+    for experiment, passes in systems:
+        own = [run for run in runs if (run.experiment, run.passes) == (experiment, passes)]
+        for number, which in enumerate(("first", "second")):
             points = []
-            for run in (run for run in runs if run.experiment == experiment):
+            for run in own:
                 row = run.first if which == "first" else run.second
                 delay = run.live.emission_delay.mean if run.live else None
                 rate = row.rate(unit).rate if row else None
                 if delay is not None and rate is not None:
                     points.append(ScatterPoint(run.chunk, 1000 * delay, 100 * rate))
+            before = f"{experiment}, {passes[number]}, " if len(systems) > 1 else ""
             if points:
                 yield Line(f"{before}{which} pass", points, is_marked=which == "second")

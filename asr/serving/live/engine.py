@@ -20,6 +20,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from prometheus_client import Histogram
 
 from asr.serving.errors import RefusedError
 from asr.serving.live.arrivals import Arrivals
@@ -195,7 +196,7 @@ class Engine:
 
     def _run(self) -> None:
         torch.set_num_threads(self._threads)
-        running = 0
+        running = False
         while self._wait(running):
             begin = time.perf_counter()
             try:
@@ -203,18 +204,18 @@ class Engine:
             except Exception:
                 _log.exception("the worker failed; the open sessions are ended")
                 self._fail_all()
-                running = 0
+                running = False
             self._metrics.compute_seconds.inc(time.perf_counter() - begin)
 
-    def _wait(self, running: int) -> bool:
-        """Wait for work, not at all after a round with chunks; False when it is time to stop."""
+    def _wait(self, running: bool) -> bool:
+        """Wait for work, not at all after a round that had some; False when it is time to stop."""
         with self._changed:
             while not (self._stopping or self._pending or running):
                 self._changed.wait()
             return not self._stopping
 
-    def _round(self) -> int:
-        """Run a batch; return its number of chunks."""
+    def _round(self) -> bool:
+        """Run a batch; return whether there was anything to run."""
         results: dict[LiveSession, _Result] = {}
         for session, samples, ends in self._take():
             self._open[session] = None
@@ -226,12 +227,12 @@ class Engine:
                 if ends:
                     session.work.stream.end_input()
             self._metrics.audio_seconds.inc(taken)
-        chunks = self._advance(results)
+        worked = self._advance(results)
         for session in list(self._open):
             with self._answerable(session, results):
                 self._collect(session, results)
         self._send(results)
-        return chunks
+        return worked
 
     @contextmanager
     def _answerable(
@@ -244,48 +245,50 @@ class Engine:
             _log.exception("a live session failed and is ended")
             self._fail(session, results)
 
-    def _advance(self, results: dict[LiveSession, _Result]) -> int:
-        """Decode a chunk of every session that has one: a batch for each list of hotwords."""
+    def _advance(self, results: dict[LiveSession, _Result]) -> bool:
+        """Decode a chunk of every session that has one: a batch for each list of hotwords.
+
+        Returns:
+            whether any session had work.
+        """
         groups: dict[StreamingRecognizer, list[LiveSession]] = {}
         for session in self._open:
             if session.work.stream.has_work:
                 groups.setdefault(session.recognizer, []).append(session)
-        total = 0
         for recognizer, sessions in groups.items():
             try:
-                total += self._advance_batch(recognizer, sessions)
+                self._advance_batch(recognizer, sessions)
             except Exception:
                 _log.exception("a batch of %d live sessions failed", len(sessions))
-                total += self._advance_singly(recognizer, sessions, results)
-        return total
+                self._advance_singly(recognizer, sessions, results)
+        return bool(groups)
 
     def _advance_batch(
         self, recognizer: StreamingRecognizer, sessions: Sequence[LiveSession]
-    ) -> int:
-        chunks = recognizer.advance([session.work.stream for session in sessions])
-        if chunks:
-            self._metrics.chunks.inc(chunks)
-            self._metrics.batch_size.observe(chunks)
-        return chunks
+    ) -> None:
+        done = recognizer.advance([session.work.stream for session in sessions])
+        if done.chunks:
+            self._metrics.chunks.inc(done.chunks)
+            self._metrics.batch_size.observe(done.chunks)
 
     def _advance_singly(
         self,
         recognizer: StreamingRecognizer,
         sessions: Sequence[LiveSession],
         results: dict[LiveSession, _Result],
-    ) -> int:
+    ) -> None:
         """Decode those of a batch that failed: who fails again, or lost its chunk, is ended."""
-        total = 0
         for session in sessions:
             if session.work.stream.in_step:
                 self._fail(session, results)
             elif session.work.stream.has_work:
                 with self._answerable(session, results):
-                    total += self._advance_batch(recognizer, [session])
-        return total
+                    self._advance_batch(recognizer, [session])
 
     def _take(self) -> list[tuple[LiveSession, list[np.ndarray], bool]]:
         """Take up to a chunk of audio of every session that has some; forget those that are gone.
+
+        Audio of sessions that wait for a second pass is left: queued here it slows its client down.
 
         Returns:
             of each session its samples, and whether they are its last.
@@ -294,6 +297,8 @@ class Engine:
         with self._changed:
             for session in list(self._pending):
                 work = session.work
+                if work.stream.is_ending and not work.discarded:
+                    continue
                 samples = _up_to(work.inbox, self.chunk_seconds * session.sampling_rate)
                 if not work.inbox:
                     del self._pending[session]
@@ -308,9 +313,10 @@ class Engine:
         messages: list[dict[str, Any]] = []
         for event in stream.events():
             if isinstance(event, Segment):
+                self._observe_delay(self._metrics.final_delay, session.work, event.end)
                 messages.append(final_message(event))
                 continue
-            self._observe_delay(session.work, event.end)
+            self._observe_delay(self._metrics.partial_delay, session.work, event.end)
             if session.partials:
                 messages.append(partial_message(event))
         with self._changed:
@@ -321,12 +327,12 @@ class Engine:
         if messages:
             results.setdefault(session, _Result()).messages += messages
 
-    def _observe_delay(self, work: _Work, end: float) -> None:
-        """Measure from the arrival of the last audio that a partial reflects."""
+    def _observe_delay(self, delays: Histogram, work: _Work, end: float) -> None:
+        """Measure from the arrival of the last audio that a result reflects."""
         with self._changed:
             arrived = work.arrivals.of(end)
         if arrived is not None:
-            self._metrics.partial_delay.observe(time.monotonic() - arrived)
+            delays.observe(time.monotonic() - arrived)
 
     def _send(self, results: dict[LiveSession, _Result]) -> None:
         def deliver() -> None:

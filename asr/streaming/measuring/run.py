@@ -10,7 +10,7 @@ from lhotse.cut import Cut
 
 from asr.alignment.utterances import align_batch
 from asr.bundle import Bundle
-from asr.config.streaming import SecondPass, StreamingOptions
+from asr.config.streaming import StreamingOptions
 from asr.data.batches.feasibility import split_feasible
 from asr.data.batches.sampling import duration_batches
 from asr.data.features.fbank import FbankExtractor
@@ -28,13 +28,12 @@ from asr.errors import UserError
 from asr.files import check_writable, write_json, write_jsonl
 from asr.progress import progress_bar
 from asr.scoring.hypotheses import decode_folder
-from asr.scoring.latency import LiveDecoding
+from asr.scoring.latency import NO_SECOND_PASS, LiveDecoding
 from asr.streaming.measuring.clock import VirtualClock
 from asr.streaming.measuring.delays import DelayMeter
 from asr.streaming.measuring.speakers import listen
 from asr.streaming.recognizer import StreamingRecognizer
 
-NO_SECOND_PASS: SecondPass = "none"
 _ALIGNED_AT_ONCE = 200.0  # padded seconds
 _ROUNDING = 0.01  # milliseconds: chunks are written with six digits
 

@@ -163,7 +163,8 @@ def listen(
         next_speaker(clock.now + index * spread) for index in range(min(num_speakers, len(cuts)))
     )
     while speaking:
-        clock.wait_until(min(speaker.next_arrival for speaker in speaking.values()))
+        if not any(speaker.session.has_work for speaker in speaking.values()):
+            clock.wait_until(min(speaker.next_arrival for speaker in speaking.values()))
         _serve(recognizer, list(speaking.values()), clock)
         ended = [number for number, one in speaking.items() if one.session.finished]
         for number in ended:
@@ -178,13 +179,13 @@ def listen(
 def _serve(
     recognizer: StreamingRecognizer, speakers: Sequence[Speaker], clock: VirtualClock
 ) -> None:
-    """Take the packet that has arrived from each speaker, and compute until nothing is left."""
+    """Take the packet that has arrived from each speaker that is idle, and compute a round."""
     for speaker in speakers:
-        if speaker.next_arrival <= clock.now:
+        if speaker.next_arrival <= clock.now and not speaker.session.has_work:
             with clock.working():
                 speaker.send()
     sessions = [speaker.session for speaker in speakers]
-    while any(session.has_work for session in sessions):
+    if any(session.has_work for session in sessions):
         with clock.working():
             recognizer.advance(sessions)
         for speaker in speakers:
