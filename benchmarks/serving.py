@@ -1,7 +1,8 @@
 """`make bench`: how many people a server hears at once, and how soon they read what they say.
 
 Starts `asr serve` on the loopback interface and speaks recordings to it in real time, in more and
-more sessions; writes benchmarks/serving.md. Server and driver share the machine.
+more sessions, beyond the limit, with many that end in one moment, and with `--export DIR` on ONNX;
+writes benchmarks/serving.md. Server and driver share the machine.
 
 The delay of a result is measured where a user sits: from the moment at which the packet was sent
 that holds the last audio the result reflects (`end`) to the moment at which the result was read.

@@ -6,6 +6,7 @@ import json
 import math
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -128,6 +129,23 @@ def test_who_computes_slowly_makes_speakers_wait(
         assert waits == sorted(waits)
         packets = math.ceil(other.cut.duration / PACKET)
         assert waits[-1] > 0.01 * (packets - 1) + 0.06
+
+
+def test_speakers_whose_ends_meet_get_their_final_texts_in_turn(
+    alone: list[LiveTranscript], decoding_kit: DecodingKit, cuts_path: Path
+) -> None:
+    """A round lasts 0.1 s, the speakers begin 0.08 s apart: one second pass a round."""
+    options = StreamingOptions(chunk_size=CHUNK, left_chunks=-1, second_pass_seconds=0)
+    recognizer = StreamingRecognizer(load_bundle(decoding_kit.bundle), options.without_endpoints())
+    cut = load_cuts(cuts_path)[0]
+    together = listen(recognizer, [cut] * 4, EvenClock(0.1), PACKET, 4)
+    assert [one.final.text for one in together] == [alone[0].final.text] * 4
+    spread = recognizer.chunk_seconds / 4
+    ends = sorted(one.told[-1].told_at + n * spread for n, one in enumerate(together))
+    assert all(later - sooner > 0.1 - 1e-6 for sooner, later in pairwise(ends))
+    for one in together:
+        assert [told.told_at for told in one.told] == sorted(told.told_at for told in one.told)
+        assert one.told[-1].heard_at == pytest.approx(cut.duration)
 
 
 def test_the_clock_goes_on_by_what_was_computed() -> None:
