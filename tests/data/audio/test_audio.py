@@ -87,6 +87,7 @@ def test_files_that_are_no_audio(tmp_path: Path) -> None:
     (tmp_path / "headerless.raw").write_bytes(bytes(1000))
     soundfile.write(tmp_path / "zero.wav", np.zeros(0), 16000)
     soundfile.write(tmp_path / "nan.wav", np.full(100, np.nan), 16000, subtype="FLOAT")
+    soundfile.write(tmp_path / "loud.wav", np.full(100, -3e38), 16000, subtype="FLOAT")
     for name, part in {
         "absent.wav": "does not exist",
         "empty.wav": "empty",
@@ -94,6 +95,7 @@ def test_files_that_are_no_audio(tmp_path: Path) -> None:
         "headerless.raw": "headerless",
         "zero.wav": "no samples",
         "nan.wav": "not finite",
+        "loud.wav": "as large as 3e+38",
     }.items():
         with pytest.raises(UserError) as raised:
             read_audio(tmp_path / name, 16000)
