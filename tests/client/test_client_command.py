@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import io
+import json
+import signal
 import socket
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -101,6 +104,28 @@ def test_a_server_that_hangs_up(recording: Path, capsys: pytest.CaptureFixture[s
             assert main(["client", "--server", address, way, str(recording)]) == 2
             assert "no server answers" in capsys.readouterr().err
         thread.join()
+
+
+def test_the_first_interrupt_ends_a_file(
+    server: Running,
+    recording: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Its last words still come; without it the file would go on to its end."""
+
+    def endless(blocks: Iterator[np.ndarray], rate: int) -> Iterator[np.ndarray]:
+        block = next(iter(blocks))
+        for number in range(10_000):
+            if number == 20:
+                signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
+            time.sleep(0.01)
+            yield block
+
+    monkeypatch.setattr("asr.client.run.paced", endless)
+    command = ["client", "--server", server.url, "--realtime", "--file", str(recording)]
+    assert main([*command, "--format", "json"]) == 0
+    assert 0 < json.loads(capsys.readouterr().out)["duration"] < 500  # of 1,000
 
 
 def test_no_microphone(
