@@ -20,7 +20,8 @@ def file_blocks(path: Path) -> tuple[Iterator[np.ndarray], int]:
     """Return the blocks of a file, int16 (N,), the mean of its channels, and its sampling rate.
 
     Raises:
-        UserError: the file is missing or is no audio.
+        UserError: the file is missing, is no audio or holds no samples; while its blocks are taken:
+            it is damaged, or holds values that are no numbers.
     """
     if not path.is_file():
         raise UserError("the audio file does not exist", where=str(path))
@@ -30,12 +31,21 @@ def file_blocks(path: Path) -> tuple[Iterator[np.ndarray], int]:
         todo = "Convert it to WAV or FLAC."
         raise UserError("cannot be read as audio", where=str(path), todo=todo) from error
     rate: int = stream.samplerate
+    if not stream.frames:
+        raise UserError("holds no samples", where=str(path))
 
     def blocks() -> Iterator[np.ndarray]:
         with stream:
-            size = round(rate * BLOCK_SECONDS)
-            for block in stream.blocks(size, dtype="float32", always_2d=True):
-                yield _as_int16(block.mean(axis=1))
+            size = max(1, round(rate * BLOCK_SECONDS))
+            try:
+                for block in stream.blocks(size, dtype="float32", always_2d=True):
+                    if not np.isfinite(block).all():
+                        what = "holds values that are not finite (NaN or infinity)"
+                        raise UserError(what, where=str(path))
+                    yield _as_int16(block.mean(axis=1))
+            except soundfile.LibsndfileError as error:
+                what = "is damaged: no more of it than was sent can be read"
+                raise UserError(what, where=str(path)) from error
 
     return blocks(), rate
 

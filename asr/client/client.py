@@ -46,16 +46,23 @@ class AsrClient:
         api_key: where the server wants one.
 
     Raises:
-        UserError: the address is none.
+        UserError: the address is none, or the key cannot be one.
     """
 
     def __init__(self, server: str = "http://127.0.0.1:8000", api_key: str | None = None) -> None:
-        parts = urlsplit(server)
         schemes = {"http": "ws", "https": "wss", "ws": "ws", "wss": "wss"}
-        if parts.scheme not in schemes or not parts.hostname:
+        try:
+            parts = urlsplit(server)
+            host = (parts.hostname or "").encode("idna")
+            is_address = parts.scheme in schemes and bool(host) and parts.port != 0
+        except ValueError:  # no number of a port, no name of a host, half of an IPv6 address
+            is_address = False
+        if not is_address:
             raise UserError(
                 "is no address of a server", where=server, todo="Write http://host:port."
             )
+        if api_key and not (api_key.isascii() and api_key.isprintable()):
+            raise UserError("the API key holds characters that no key of a server has")
         live = schemes[parts.scheme]
         self.server = f"{'https' if live == 'wss' else 'http'}://{parts.netloc}"
         self._live = f"{live}://{parts.netloc}/v1/stream"
@@ -127,7 +134,7 @@ class AsrClient:
                     files={"file": (file.name, stream)},
                     timeout=httpx.Timeout(_CONNECT_SECONDS, read=_ANSWER_SECONDS, write=60.0),
                 )
-            except httpx.HTTPError as error:
+            except (httpx.HTTPError, httpx.InvalidURL) as error:
                 raise self._unreachable(error) from error
         if answer.is_success:
             return answer.text
@@ -139,7 +146,7 @@ class AsrClient:
         raise ServerRefusedError(code, message, self.server)
 
     def _connected(self) -> ClientConnection:
-        from websockets.exceptions import InvalidHandshake, InvalidStatus
+        from websockets.exceptions import InvalidStatus, WebSocketException
         from websockets.sync.client import connect
 
         try:
@@ -152,7 +159,7 @@ class AsrClient:
             )
         except InvalidStatus as error:
             raise _refused_handshake(error.response.body, self.server) from error
-        except (OSError, InvalidHandshake) as error:
+        except (OSError, WebSocketException) as error:
             raise self._unreachable(error) from error
 
     def _results(self, connection: ClientConnection) -> Iterator[dict[str, Any]]:

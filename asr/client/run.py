@@ -9,6 +9,7 @@ import threading
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import takewhile
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -46,6 +47,7 @@ def send_live(client: AsrClient, request: LiveRequest) -> None:
             blocks, rate = file_blocks(request.file)
             if request.realtime:
                 blocks = paced(blocks, rate)
+            blocks = takewhile(lambda _: not interrupted.is_set(), blocks)
         else:
             blocks, rate = microphone_blocks(interrupted.is_set)
             print("asr client: speak; Ctrl-C ends", file=sys.stderr)

@@ -8,6 +8,8 @@ import logging
 import resource
 import socket
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import FrameType
@@ -70,6 +72,7 @@ def serve(request: ServeRequest) -> None:
     with listener:
         _allow_files(request.config.serving.max_connections + _OTHER_FILES)
         service = _service(request)
+        _begin_to_listen(listener)
         host, port = listener.getsockname()[:2]
         url = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
         print(f"asr serve: {service.names[0]} on {url}", flush=True)
@@ -105,6 +108,7 @@ def _http_connection(options: ServingOptions) -> type[HttpConnection]:
     """Return the class of a server's connections: uvicorn makes them without arguments of ours."""
     limits = {
         "head_seconds": options.head_seconds,
+        "send_seconds": options.send_seconds,
         "max_connections": options.max_connections,
     }
     return type("HttpConnection", (HttpConnection,), limits)
@@ -147,20 +151,34 @@ def _allow_files(count: int) -> None:
 
 
 def _listen(host: str, port: int) -> socket.socket:
-    try:
+    """Take an address, before the model is loaded: whoever got it wrong is told at once."""
+    with _telling(f"{host}:{port}"):
         family, kind, protocol, _, address = socket.getaddrinfo(
             host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
         )[0]
         listener = socket.socket(family, kind, protocol)
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind(address)
+    return listener
+
+
+def _begin_to_listen(listener: socket.socket) -> None:
+    """Let clients connect; another server that took the address as well may have come before."""
+    host, port = listener.getsockname()[:2]
+    with _telling(f"{host}:{port}"):
+        listener.listen(_BACKLOG)
+
+
+@contextmanager
+def _telling(address: str) -> Iterator[None]:
+    try:
+        yield
     except OSError as error:
         raise UserError(
             f"cannot listen there ({error.strerror or error})",
-            where=f"{host}:{port}",
+            where=address,
             todo="Choose another --host or --port.",
         ) from error
-    return listener
 
 
 def _service(request: ServeRequest) -> Service:

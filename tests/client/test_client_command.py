@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import io
+import json
+import signal
 import socket
 import sys
+import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -53,6 +57,11 @@ def test_mistakes_are_one_line(
 ) -> None:
     text = tmp_path / "text.wav"
     text.write_text("no audio", encoding="utf-8")
+    empty, nan, cut = (tmp_path / name for name in ("empty.wav", "nan.wav", "cut.flac"))
+    soundfile.write(empty, np.zeros(0), RATE)
+    soundfile.write(nan, np.full(RATE, np.nan), RATE, subtype="FLOAT")
+    whole = recording.read_bytes()
+    cut.write_bytes(whole[: len(whole) // 2])
     with socket.create_server(("127.0.0.1", 0)) as closed:
         nobody = f"http://127.0.0.1:{closed.getsockname()[1]}"
     there = ["--server", server.url]
@@ -62,6 +71,14 @@ def test_mistakes_are_one_line(
         ([*there, "--file", str(tmp_path / "none.wav")], "does not exist"),
         ([*there, "--upload", str(tmp_path / "none.wav")], "does not exist"),
         ([*there, "--file", str(text)], "cannot be read as audio"),
+        ([*there, "--file", str(empty)], "holds no samples"),
+        ([*there, "--file", str(nan)], "not finite"),
+        ([*there, "--file", str(cut)], "is damaged"),
+        ([*there, "--file", str(recording), "--api-key", "schlüssel"], "the API key holds"),
+        ([*there, "--upload", str(recording), "--api-key", "one\ntwo"], "the API key holds"),
+        (["--server", "http://localhost:99999", "--file", str(recording)], "is no address"),
+        (["--server", "http://[::1", "--upload", str(recording)], "is no address of a server"),
+        (["--server", "http://a..b", "--upload", str(recording)], "is no address of a server"),
         (["--server", nobody, "--file", str(recording)], "no server answers"),
         (["--server", nobody, "--upload", str(recording)], "no server answers"),
         (["--server", "localhost", "--file", str(recording)], "is no address of a server"),
@@ -71,6 +88,44 @@ def test_mistakes_are_one_line(
         error = capsys.readouterr().err
         assert mistake in error
         assert error.count("\n") == 1
+
+
+def test_a_server_that_hangs_up(recording: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+
+        def hang_up() -> None:
+            for _ in range(2):
+                listener.accept()[0].close()
+
+        thread = threading.Thread(target=hang_up)
+        thread.start()
+        address = f"http://127.0.0.1:{listener.getsockname()[1]}"
+        for way in ("--file", "--upload"):
+            assert main(["client", "--server", address, way, str(recording)]) == 2
+            assert "no server answers" in capsys.readouterr().err
+        thread.join()
+
+
+def test_the_first_interrupt_ends_a_file(
+    server: Running,
+    recording: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Its last words still come; without it the file would go on to its end."""
+
+    def endless(blocks: Iterator[np.ndarray], rate: int) -> Iterator[np.ndarray]:
+        block = next(iter(blocks))
+        for number in range(10_000):
+            if number == 20:
+                signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
+            time.sleep(0.01)
+            yield block
+
+    monkeypatch.setattr("asr.client.run.paced", endless)
+    command = ["client", "--server", server.url, "--realtime", "--file", str(recording)]
+    assert main([*command, "--format", "json"]) == 0
+    assert 0 < json.loads(capsys.readouterr().out)["duration"] < 500  # of 1,000
 
 
 def test_no_microphone(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import socket
 import struct
 
@@ -60,3 +61,11 @@ def hung_up(raw: socket.socket) -> bool:
         return raw.recv(1) == b""
     except ConnectionError:
         return True
+
+
+def hung_up_at_last(raw: socket.socket) -> bool:
+    """Wait until the server ends a connection, whatever it says before."""
+    with contextlib.suppress(ConnectionError):
+        while raw.recv(4096):
+            pass
+    return True

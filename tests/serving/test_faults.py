@@ -87,7 +87,9 @@ def test_a_start_that_is_none(server: Running, first: str | bytes) -> None:
     assert refusal(server, first) == ("bad_start", 4400)
 
 
-@pytest.mark.parametrize("text", ["garbage", "{}", start(), '{"type":"finish","now":1}', "null"])
+@pytest.mark.parametrize(
+    "text", ["garbage", "{}", start(), '{"type":"finish","now":1}', "null", "9" * 5000, "[" * 5000]
+)
 def test_text_that_is_no_message(server: Running, text: str) -> None:
     assert refusal(server, start(), SPEECH.tobytes(), text) == ("bad_message", 4400)
 

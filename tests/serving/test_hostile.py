@@ -18,7 +18,7 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 from asr.bundle import Bundle
 from asr.serving.access.admission import check_origin
 from asr.serving.errors import RefusedError
-from tests.serving.raw_socket import frame, hung_up, read_close, upgraded
+from tests.serving.raw_socket import frame, hung_up, hung_up_at_last, read_close, upgraded
 from tests.serving.serving_kit import (
     START,
     Running,
@@ -180,3 +180,65 @@ def test_slow_readers(model: Bundle, folder: Path, monkeypatch: pytest.MonkeyPat
             assert speak(connection, SPEECH)[-1]["duration"] == 2.0
         wait_until(lambda: not server.server.server_state.connections)
         raw.close()
+
+
+def test_bodies_that_nobody_asked_for(model: Bundle, folder: Path) -> None:
+    """Neither the rest of a body behind its answer nor its slow arrival keeps a connection."""
+    with running(model, folder, head_seconds=0.3) as server, socket.socket() as raw:
+        raw.settimeout(10)
+        raw.connect(("127.0.0.1", server.port))
+        raw.sendall(b"GET /healthz HTTP/1.1\r\nHost: x\r\nContent-Length: 1000000\r\n\r\nx")
+        assert raw.recv(1000).startswith(b"HTTP/1.1 200")
+        raw.sendall(b"x")
+        assert hung_up_at_last(raw)
+        wait_until(lambda: not server.server.server_state.connections)
+
+
+def test_a_body_that_breaks_behind_its_answer(
+    server: Running, caplog: pytest.LogCaptureFixture
+) -> None:
+    with socket.create_connection(("127.0.0.1", server.port), 10) as raw:
+        raw.sendall(b"GET /healthz HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n")
+        assert raw.recv(1000).startswith(b"HTTP/1.1 200")
+        raw.sendall(b"no length\r\n")
+        assert hung_up_at_last(raw)
+    assert "Traceback" not in caplog.text
+
+
+def test_answers_over_http_that_nobody_reads(model: Bundle, folder: Path) -> None:
+    with running(model, folder, send_seconds=0.2) as server, socket.socket() as raw:
+        raw.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        raw.connect(("127.0.0.1", server.port))
+        raw.settimeout(1)
+        with contextlib.suppress(OSError):  # the server reads no more, or has hung up
+            for _ in range(2000):
+                raw.sendall(b"GET /main.js HTTP/1.1\r\nHost: x\r\n\r\n" * 10)
+        wait_until(lambda: not server.server.server_state.connections)
+
+
+def test_a_handshake_with_too_large_a_head(server: Running) -> None:
+    """HTTP takes it, the WebSocket library does not; the server must be able to stop after it."""
+    many = b",".join(b"asr.%d" % number for number in range(3000))
+    with socket.create_connection(("127.0.0.1", server.port), 10) as raw:
+        raw.sendall(
+            b"GET /v1/stream HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+            b"Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\nSec-WebSocket-Version: 13\r\n"
+            b"Sec-WebSocket-Protocol: " + many + b"\r\n\r\n"
+        )
+        assert raw.recv(1000).startswith(b"HTTP/1.1 431")
+        assert hung_up_at_last(raw)
+
+
+@pytest.mark.parametrize("parts", [[b"\xff\xfe"], [b"\xc3", b"\x28"]])
+def test_text_that_is_not_utf8(
+    server: Running, caplog: pytest.LogCaptureFixture, parts: list[bytes]
+) -> None:
+    with upgraded(server) as raw:
+        raw.sendall(STARTS)
+        first = bytearray(frame(1, parts[0]))
+        if len(parts) == 2:
+            first[0] &= 0x7F  # not the last part
+        raw.sendall(bytes(first) + b"".join(frame(0, part) for part in parts[1:]))
+        assert read_close(raw) == 1007
+    wait_until(server.idle)
+    assert "Traceback" not in caplog.text

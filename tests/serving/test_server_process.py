@@ -16,6 +16,8 @@ from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from asr.cli.main import main
+from asr.serving import run
+from asr.serving.service import Service
 from tests.serving.serving_kit import (
     START,
     ServerProcess,
@@ -128,6 +130,25 @@ def test_a_second_signal_and_a_warning(folder: Path) -> None:
     _, errors = process.stop()
     assert "Traceback" not in errors
     assert "everybody who reaches this address may use the server" in errors
+
+
+def test_two_servers_that_start_at_once(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Both get the address, and load their models; the one that listens first keeps it."""
+    with socket.socket() as other:
+        other.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        other.bind(("127.0.0.1", 0))
+        port = str(other.getsockname()[1])
+        made = run._service
+
+        def slower(request: run.ServeRequest) -> Service:
+            other.listen()
+            return made(request)
+
+        monkeypatch.setattr(run, "_service", slower)
+        assert main(["serve", "--bundle", str(folder), "--port", port]) == 2
+    assert f"127.0.0.1:{port}: cannot listen there" in capsys.readouterr().err
 
 
 def test_where_it_listens_is_told(

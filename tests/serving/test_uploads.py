@@ -146,6 +146,15 @@ def test_requests_that_are_wrong(server: Running) -> None:
     assert code(httpx.post(url, files={"file": AUDIO}, headers=foreign)) == (403, "origin")
 
 
+@pytest.mark.parametrize("charset", ["unicode_escape", "punycode", "undefined", "x"])
+def test_charsets_that_only_python_knows(server: Running, charset: str) -> None:
+    """Some decode to what no answer can hold, some raise what nobody expects."""
+    field = b'--x\r\nContent-Disposition: form-data; name="model"\r\n\r\n\\ud800\r\n--x--\r\n'
+    headers = {"Content-Type": f"multipart/form-data; boundary=x; charset={charset}"}
+    answer = httpx.post(server.url + PATH, content=field, headers=headers)
+    assert code(answer) == (400, "bad_request")
+
+
 def test_two_gigabytes_are_refused_before_they_are_sent(server: Running) -> None:
     announced = {
         "Content-Type": "multipart/form-data; boundary=x",

@@ -22,6 +22,7 @@ _CUT_SHORT = re.compile(
     r"^\s*(?:data|SSND|Data Size)\s*:\s*(\d+) \(should be (\d+)\)", re.MULTILINE
 )
 _LENGTH_UNKNOWN = 2**32 - 1  # what programs that write to a pipe put there
+_LOUDEST = 2.0**31  # 32-bit values as floats; the power of much larger ones is no number
 _LONGEST = 2**62  # libsndfile says 2**63 - 1 samples when a FLAC header does not tell
 
 
@@ -153,6 +154,10 @@ def _check(samples: np.ndarray, where: str) -> None:
         raise UserError("holds no samples", where=where)
     if not np.isfinite(samples).all():
         raise UserError("holds values that are not finite (NaN or infinity)", where=where)
+    loudest = max(samples.max(), -samples.min())
+    if loudest > _LOUDEST:
+        what = f"holds values as large as {loudest:.1g}, which are no audio within +-1"
+        raise UserError(what, where=where, todo="Divide them by their full scale.")
 
 
 def _read_file(path: PathLike, start: int = 0, num_samples: int = -1) -> tuple[np.ndarray, int]:

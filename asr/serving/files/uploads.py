@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any, get_args
 
+from python_multipart.multipart import parse_options_header
 from starlette.datastructures import FormData, UploadFile
 from starlette.requests import ClientDisconnect, Request
 from starlette.types import Message
@@ -23,6 +24,7 @@ from asr.serving.files.responses import RESPONSE_FORMATS, Granularity
 _GRANULARITIES = "timestamp_granularities[]"
 _FIELDS = ("file", "model", "language", "response_format", _GRANULARITIES, "temperature")
 _BESIDE_THE_FILE = 64 << 10  # bytes of a request that are not the file
+_CHARSETS = ("utf-8", "us-ascii", "iso-8859-1")  # Python knows others, with surprises
 _LONGEST_LANGUAGE = 35  # characters, of a tag of RFC 5646
 
 
@@ -64,6 +66,7 @@ async def _received_form(request: Request, options: ServingOptions) -> AsyncIter
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if kind != "multipart/form-data":
         raise RefusedError("bad_request", "The request must be multipart/form-data.")
+    _check_charset(request.headers["content-type"])
     limit = options.max_upload_bytes + _BESIDE_THE_FILE
     too_large = RefusedError(
         "upload_too_large", f"At most {options.max_upload_bytes} bytes are taken."
@@ -96,6 +99,13 @@ async def _received_form(request: Request, options: ServingOptions) -> AsyncIter
         yield form
     finally:
         await form.close()
+
+
+def _check_charset(content_type: str) -> None:
+    _, parameters = parse_options_header(content_type)
+    charset = parameters.get(b"charset", b"utf-8").decode("latin-1").lower()
+    if charset not in _CHARSETS:
+        raise RefusedError("bad_request", f"The charset must be one of {', '.join(_CHARSETS)}.")
 
 
 def _wishes(form: FormData, models: Collection[str]) -> tuple[str, tuple[str, ...], str]:

@@ -64,7 +64,7 @@ def check_finish(text: str) -> None:
     """
     try:
         message = json.loads(text)
-    except (json.JSONDecodeError, RecursionError) as error:
+    except (ValueError, RecursionError) as error:  # the first also of numbers without end
         raise RefusedError("bad_message", "A text message must be JSON.") from error
     if message != {"type": "finish"}:
         raise RefusedError(

@@ -15,13 +15,15 @@ _LAST_WORDS_SECONDS = 5.0
 _KERNEL_BUFFER = 64 << 10  # bytes
 _MOST_UNREAD = 4 << 20  # bytes
 _MOST_FRAMES = 4096  # of a message
+_NO_TEXT = 1007  # close code of text that is not UTF-8
 
 
 class Connection(WebSocketsSansIOProtocol):
     """A connection that outlives its session by a few seconds at most.
 
     uvicorn closes a connection behind what is still to be sent, which is never where the client
-    does not read; and it waits with the close frame until there is room for it.
+    does not read; it waits with the close frame until there is room for it; and it overlooks a
+    handshake that is no session, which it could then not end at its stop.
     """
 
     def connection_made(self, transport: BaseTransport) -> None:
@@ -30,6 +32,24 @@ class Connection(WebSocketsSansIOProtocol):
         connected = transport.get_extra_info("socket")
         if connected is not None:
             connected.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _KERNEL_BUFFER)
+
+    def data_received(self, data: bytes) -> None:
+        """Take data; a head that HTTP allows may still be too large for the WebSocket library."""
+        super().data_received(data)
+        if self.conn.handshake_exc is not None and not self.close_sent:
+            self.handshake_complete = self.close_sent = True
+            self.transport.write(b"".join(self.conn.data_to_send()))
+            self.transport.close()
+
+    def send_receive_event_to_app(self) -> None:
+        """Hand a message over; uvicorn would log text that is not UTF-8 as a fault of its own."""
+        if self.curr_msg_data_type == "text" and not self.close_sent:
+            try:
+                b"".join(self.frames).decode()
+            except UnicodeDecodeError:
+                self._refuse_message(_NO_TEXT, "not UTF-8")
+                return
+        super().send_receive_event_to_app()
 
     def handle_ping(self) -> None:
         """Answer, unless the client has read none of many answers: they would fill the memory."""
@@ -44,8 +64,11 @@ class Connection(WebSocketsSansIOProtocol):
         if len(self.frames) < _MOST_FRAMES:
             super().handle_cont(event)
             return
+        self._refuse_message(TOO_BIG, "too many frames")
+
+    def _refuse_message(self, code: int, reason: str) -> None:
         self.frames = []
-        self.conn.fail(TOO_BIG, "too many frames")
+        self.conn.fail(code, reason)
         self.handle_parser_exception()
 
     async def send(self, message: Any) -> None:

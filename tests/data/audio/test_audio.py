@@ -7,6 +7,7 @@ import pytest
 import soundfile
 from lhotse import Recording
 
+from asr.data.audio import resampling
 from asr.data.audio.files import AudioError, read_audio, read_header
 from asr.data.audio.resampling import resample
 from asr.errors import UserError
@@ -86,6 +87,7 @@ def test_files_that_are_no_audio(tmp_path: Path) -> None:
     (tmp_path / "headerless.raw").write_bytes(bytes(1000))
     soundfile.write(tmp_path / "zero.wav", np.zeros(0), 16000)
     soundfile.write(tmp_path / "nan.wav", np.full(100, np.nan), 16000, subtype="FLOAT")
+    soundfile.write(tmp_path / "loud.wav", np.full(100, -3e38), 16000, subtype="FLOAT")
     for name, part in {
         "absent.wav": "does not exist",
         "empty.wav": "empty",
@@ -93,6 +95,7 @@ def test_files_that_are_no_audio(tmp_path: Path) -> None:
         "headerless.raw": "headerless",
         "zero.wav": "no samples",
         "nan.wav": "not finite",
+        "loud.wav": "as large as 3e+38",
     }.items():
         with pytest.raises(UserError) as raised:
             read_audio(tmp_path / name, 16000)
@@ -135,3 +138,29 @@ def test_resample_keeps_the_tone() -> None:
     assert samples.shape == (16000,)
     inner = slice(500, -500)
     assert np.abs(samples[inner] - tone(16000, 1.0)[inner]).max() < 1e-3
+
+
+@pytest.mark.parametrize(("rate", "to_rate"), [(44100, 16000), (8000, 11025), (96000, 22050)])
+@pytest.mark.parametrize("zero_crossings", [6, 64])
+def test_both_ways_to_resample_are_one(
+    monkeypatch: pytest.MonkeyPatch, rate: int, to_rate: int, zero_crossings: int
+) -> None:
+    noise = np.random.default_rng(0).standard_normal((2, 3001)).astype(np.float32)
+    expected = resample(noise, rate, to_rate, zero_crossings)
+    monkeypatch.setattr(resampling, "_LARGEST_KERNEL", 0)
+    piecewise = resample(noise, rate, to_rate, zero_crossings)
+    assert piecewise.shape == expected.shape
+    assert np.abs(piecewise - expected).max() < 3e-4  # torchaudio weighs in single precision
+
+
+@pytest.mark.parametrize("rate", [44101, 655_349, 2**31 - 1])
+def test_a_rate_that_has_nothing_in_common(rate: int) -> None:
+    """torchaudio's weights would fill 3 GB for the first of them, and any memory for the last."""
+    length = min(rate, 1 << 21)
+    place = 16000 / rate * np.arange(length)  # in samples of the result
+    samples = (0.3 * np.sin(0.1 * place)).astype(np.float32)
+    result = resample(samples, rate, 16000)
+    assert len(result) == -(-length * 16000 // rate)
+    inner = slice(20, -20)
+    expected = 0.3 * np.sin(0.1 * np.arange(len(result)))
+    assert np.abs(result - expected)[inner].max(initial=0.0) < 1e-3
