@@ -243,7 +243,8 @@ def test_a_batch_that_fails_loses_nothing_of_the_others(monkeypatch: pytest.Monk
     with monkeypatch.context() as patch, pytest.raises(ValueError, match="planted"):
         patch.setattr(recognizer.passes, "final_hypotheses", fail)
         recognizer.advance([late, waiting])
-    assert (late.in_step, waiting.in_step) == (True, False)
+    assert not late.in_step and not waiting.in_step  # a second pass may be made again
+    assert late.finish().tokens == stream(recognizer.session(), recordings[0][:500]).tokens
     assert waiting.finish().tokens == alone[2]
 
 

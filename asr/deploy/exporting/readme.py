@@ -75,9 +75,10 @@ def _sherpa(how: dict[str, Any]) -> str:
         *decode,
     ]
     code = "\n".join(lines)
+    note = "\n\nIn the silence behind the audio a model may hear a letter more." if tail else ""
     return f"""```python
 {code}
-```
+```{note}
 
 Its programs take the same files:
 
