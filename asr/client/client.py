@@ -82,7 +82,7 @@ class AsrClient:
 
         Raises:
             ServerRefusedError: the server refused or ended the session.
-            UserError: there is no server, or it went away.
+            UserError: there is no server, it went away, or it stopped before the audio ended.
         """
         with needs_extra("the client", "client", _PACKAGES):
             from websockets.exceptions import ConnectionClosed
@@ -108,6 +108,8 @@ class AsrClient:
             finally:
                 sender.stop()
             sender.check()
+            if not sender.sent_all:
+                raise UserError("the server stopped before the audio ended", where=self.server)
 
     def transcribe(self, path: PathLike, response_format: str = "json", **fields: Any) -> str:
         """Send a file and return the server's answer as it came.
@@ -177,7 +179,11 @@ class AsrClient:
 
 
 class _Sender:
-    """Sends audio in a thread of its own; what goes wrong with the audio is kept for `check`."""
+    """Sends audio in a thread of its own; what goes wrong with the audio is kept for `check`.
+
+    Attributes:
+        sent_all: all audio has been handed to the connection.
+    """
 
     def __init__(
         self,
@@ -189,6 +195,7 @@ class _Sender:
         self._connection = connection
         self._stopped = threading.Event()
         self._error: Exception | None = None
+        self.sent_all = False
         self._dtype = first.dtype
         arguments = (json.dumps(start), first, rest)
         self._thread = threading.Thread(target=self._send, args=arguments, daemon=True)
@@ -213,6 +220,7 @@ class _Sender:
                 if self._stopped.is_set():
                     return
                 self._send_block(block)
+            self.sent_all = True
         except ConnectionClosed:
             return  # whoever reads is told
         except Exception as error:  # of the microphone or the file

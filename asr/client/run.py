@@ -40,7 +40,8 @@ def send_live(client: AsrClient, request: LiveRequest) -> None:
     """Send audio, show partial texts on stderr's terminal and print the final ones.
 
     Raises:
-        UserError: there is no audio, no server, or it refused.
+        UserError: there is no audio, no server, or it refused or stopped before the audio ended;
+            what it had heard by then is printed all the same.
     """
     with _interrupt() as interrupted:
         if request.file is not None:
@@ -52,11 +53,14 @@ def send_live(client: AsrClient, request: LiveRequest) -> None:
             blocks, rate = microphone_blocks(interrupted.is_set)
             print("asr client: speak; Ctrl-C ends", file=sys.stderr)
         display = Display(sys.stdout, sys.stderr, finals=request.format is None)
-        finals = list(display.shown(client.live(blocks, rate)))
-    if request.format is not None:
-        name = str(request.file or "microphone")
-        transcript = formats.Transcript(name, display.duration, _words(finals))
-        print(formats.FORMATS[request.format](transcript), end="")
+        finals: list[dict[str, Any]] = []
+        try:
+            finals.extend(display.shown(client.live(blocks, rate)))
+        finally:
+            if request.format is not None and display.is_done:
+                name = str(request.file or "microphone")
+                transcript = formats.Transcript(name, display.duration, _words(finals))
+                print(formats.FORMATS[request.format](transcript), end="")
 
 
 def upload(client: AsrClient, file: Path, format: str | None) -> None:
@@ -79,12 +83,14 @@ class Display:
 
     Attributes:
         duration: seconds of audio that the server heard, known at the end.
+        is_done: the server has given all that it heard.
     """
 
     def __init__(self, output: TextIO, terminal: TextIO, finals: bool = True) -> None:
         self._output, self._terminal, self._finals = output, terminal, finals
         self._is_terminal = terminal.isatty()
         self.duration = 0.0
+        self.is_done = False
 
     def shown(self, messages: Iterable[dict[str, Any]]) -> Iterator[dict[str, Any]]:
         """Show messages; yield those that are final."""
@@ -101,7 +107,7 @@ class Display:
                 notice = f"the server stops within {message['seconds']:g} s"
                 print(f"asr client: {notice}", file=self._terminal)
             elif message["type"] == "done":
-                self.duration = message["duration"]
+                self.duration, self.is_done = message["duration"], True
 
     def _overwrite(self, text: str) -> None:
         if self._is_terminal:

@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
+from websockets.sync.server import ServerConnection, serve
 
 from asr.bundle import Bundle
 from asr.cli.main import main
@@ -104,6 +105,33 @@ def test_a_server_that_hangs_up(recording: Path, capsys: pytest.CaptureFixture[s
             assert main(["client", "--server", address, way, str(recording)]) == 2
             assert "no server answers" in capsys.readouterr().err
         thread.join()
+
+
+@pytest.mark.parametrize("form", [(), ("--format", "txt")])
+def test_a_server_that_stops_early(
+    recording: Path, capsys: pytest.CaptureFixture[str], form: tuple[str, ...]
+) -> None:
+    """What was heard is printed; the exit code tells that it is not all."""
+
+    def stop(connection: ServerConnection) -> None:
+        connection.recv()  # what begins the session
+        connection.recv()  # audio, of which more would come
+        word = {"word": "half", "start": 0.1, "end": 0.4, "confidence": 0.9}
+        final = {"type": "final", "text": "half", "words": [word]}
+        for message in ({"type": "ready"}, final, {"type": "done", "duration": 0.5}):
+            connection.send(json.dumps(message))
+        connection.recv()
+
+    with serve(stop, "127.0.0.1", 0) as stopping:
+        thread = threading.Thread(target=stopping.serve_forever, daemon=True)
+        thread.start()
+        url = f"http://127.0.0.1:{stopping.socket.getsockname()[1]}"
+        arguments = ["--file", str(recording), "--realtime", *form]
+        assert main(["client", "--server", url, *arguments]) == 2
+        stopping.shutdown()
+    told = capsys.readouterr()
+    assert told.out == "half\n"
+    assert "the server stopped before the audio ended" in told.err
 
 
 def test_the_first_interrupt_ends_a_file(
