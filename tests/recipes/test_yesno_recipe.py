@@ -75,17 +75,22 @@ def redone(printed: str) -> set[int]:
     return {int(number) for number, _, state in stages if state != "up to date"}
 
 
-def test_another_conf_shares_data_and_tokens(yesno: RecipeCopy, finished: str) -> None:
-    printed = yesno.succeed(
+@pytest.fixture(scope="module")
+def another(yesno: RecipeCopy, finished: str) -> str:
+    """What a run with another conf printed after the whole recipe."""
+    return yesno.succeed(
         "--corpus-dir", "corpora", "--train-config", "conf/transformer.yaml", "--overrides",
         "training.max_epochs=1", "--methods", "ctc-greedy", "--num-gpus", "1",
     )  # fmt: skip
-    assert redone(printed) == {4, 5, 6, 7}
+
+
+def test_another_conf_shares_data_and_tokens(yesno: RecipeCopy, another: str) -> None:
+    assert redone(another) == {4, 5, 6, 7}
     rows = json.loads((yesno.folder / "results" / "test.json").read_text())["rows"]
     assert {row["experiment"] for row in rows} == {"conformer", "transformer"}
 
 
-def test_force_retrains_and_keeps_the_earlier_run(yesno: RecipeCopy, finished: str) -> None:
+def test_force_retrains_and_keeps_the_earlier_run(yesno: RecipeCopy, another: str) -> None:
     exp_dir = yesno.folder / "exp" / "transformer"
     before = (exp_dir / "metrics.jsonl").read_bytes()
     yesno.succeed(

@@ -54,7 +54,7 @@ class BeepRecogniser:
         self.bundle = SimpleNamespace(
             config=SimpleNamespace(features_params=features), provenance={}
         )
-        self.extractor = SimpleNamespace(extract=torch.from_numpy)
+        self.extractor = SimpleNamespace(params=features, extract=torch.from_numpy)
 
     def decode_features(self, batch: list[Tensor]) -> list[list[Hypothesis]]:
         self.batches.append(len(batch))

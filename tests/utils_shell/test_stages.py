@@ -470,9 +470,16 @@ GRACEFUL = """train() {
 
 
 def start(recipe, **options):
-    return subprocess.Popen(
-        recipe.command(), cwd=recipe.caller_dir, text=True, start_new_session=True, **options
-    )
+    """Start a recipe that hears signals, also where the tests run under nohup."""
+
+    def prepare():
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            signal.signal(number, signal.SIG_DFL)
+        also()
+
+    also = options.pop("preexec_fn", lambda: None)
+    options |= {"text": True, "start_new_session": True, "preexec_fn": prepare}
+    return subprocess.Popen(recipe.command(), cwd=recipe.caller_dir, **options)
 
 
 def wait_for_log(recipe, text):
