@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import itertools
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor
 
+from asr.config.augmentation import Pauses
 from asr.config.loading import parse_config
+from asr.data.augmentation.pauses import with_pauses
 from asr.models import AsrModel
 from asr.models.losses import ctc_loss
 from asr.models.silence import blank_in, silent_frames
@@ -62,7 +65,7 @@ def test_a_frame_is_silent_when_all_it_stands_for_is(factor: int) -> None:
             assert found[row, frame] == silent
 
 
-def small_model(**loss_params: object) -> AsrModel:
+def small_model(factor: int = 4, **loss_params: object) -> AsrModel:
     config = parse_config(
         {
             "features_params": {"num_mel_bins": 16},
@@ -70,7 +73,7 @@ def small_model(**loss_params: object) -> AsrModel:
             "encoder_params": {
                 "encoder_layers": 2, "hidden_size": 16, "num_heads": 2, "feedforward_size": 16,
                 "kernel_size": 3, "subsampling_channels": 4, "dropout": 0.0,
-                "intermediate_ctc_layers": [1],
+                "intermediate_ctc_layers": [1], "subsampling_factor": factor,
             },
             "decoder": "CTCDecoder",
             "loss": "CTCLoss",
@@ -105,6 +108,21 @@ def test_a_model_learns_that_pauses_are_blank(loss_params: dict[str, object]) ->
     assert blank[0, :8].min() > 0.8
     assert blank[1, 10:16].min() > 0.8
     assert blank[0, 8:].min() < 0.7  # while labels stand elsewhere
+
+
+@pytest.mark.parametrize("factor", [2, 4, 6, 8])
+def test_labels_keep_the_room_that_they_have_without_pauses(factor: int) -> None:
+    """What could be trained on before pauses were added can be trained on with them."""
+    lengths_of = small_model(factor).encoder.output_lengths
+    params = Pauses(max_seconds=0.4, probability=1.0)
+    rng = np.random.default_rng(0)
+    for num_frames in range(1, 60):
+        for _ in range(5):
+            padded, span = with_pauses(torch.zeros(num_frames, 1), params, 0.01, rng)
+            lengths = lengths_of(torch.tensor([len(padded)]))
+            silent = silent_frames(torch.tensor([span]), lengths, int(lengths), factor)
+            room = int(lengths) - int(silent.sum())
+            assert room >= int(lengths_of(torch.tensor([num_frames])))
 
 
 def test_spans_of_the_whole_utterance_restrict_nothing() -> None:
