@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
-
 import pytest
 import torch
 from torch import Tensor, nn
@@ -13,6 +11,7 @@ from asr.errors import UserError
 from asr.models.delay_penalty import delay_penalised_ctc_loss
 from asr.models.label_losses import make_label_loss
 from asr.models.losses import ctc_loss
+from tests.models.ctc_alignments import alignments
 
 LENGTHS = torch.tensor([5, 3, 4, 1])
 TOKENS = torch.tensor([[1, 1], [2, 0], [2, 1], [0, 0]])
@@ -25,11 +24,9 @@ def enumerated_loss(log_probs: Tensor, penalty: float) -> Tensor:
     for row, length in enumerate(LENGTHS.tolist()):
         wanted = TOKENS[row, : TOKEN_LENGTHS[row]].tolist()
         scores = []
-        for path in itertools.product(range(3), repeat=length):
-            starts = [t for t, v in enumerate(path) if v and (t == 0 or path[t - 1] != v)]
-            if [path[t] for t in starts] == wanted:
-                gained = penalty * sum((length - 1) / 2 - t for t in starts)
-                scores.append(sum(log_probs[row, t, v] for t, v in enumerate(path)) + gained)
+        for path, starts in alignments(wanted, length, num_symbols=3):
+            gained = penalty * sum((length - 1) / 2 - t for t in starts)
+            scores.append(sum(log_probs[row, t, v] for t, v in enumerate(path)) + gained)
         loss = loss - torch.stack(scores).logsumexp(0)
     return loss
 

@@ -1,7 +1,7 @@
 """Pauses before and after an utterance, made of its own quietest moments.
 
-Corpora are cut close to the speech; a microphone is on before anybody speaks. A model that never
-heard a pause takes the first word after one for another.
+Corpora are cut close to the speech; a microphone is on before anybody speaks. That nobody does in
+a pause that was put there is known, and `asr.models.silence` makes it part of the loss.
 """
 
 from __future__ import annotations
@@ -21,13 +21,13 @@ _QUIET_RANGE = 2.3  # if they are within 10 dB of the quietest
 
 
 def with_pauses(
-    features: Tensor, params: Pauses, frame_shift: float, rng: np.random.Generator
+    features: Tensor, params: Pauses, seconds_per_frame: float, rng: np.random.Generator
 ) -> tuple[Tensor, tuple[int, int]]:
     """Put a pause before and one after an utterance, each of a length of its own.
 
     Args:
         features: log-mel filter banks (T, F), T at least 1.
-        frame_shift: seconds from frame to frame.
+        seconds_per_frame: from one frame to the next, as `FbankParams` has it.
 
     Returns:
         (before + T + after, F), the very features where the draw says none; and the frames between
@@ -36,9 +36,9 @@ def with_pauses(
     if rng.random() >= params.probability:
         return features, (0, len(features))
     seconds = rng.uniform(params.min_seconds, params.max_seconds, size=2)
-    before, after = (_quiet_frames(features, round(s / frame_shift), rng) for s in seconds)
-    start = max(0, len(before) - round(_LEAD / frame_shift))
-    end = len(before) + len(features) + round(_LAG / frame_shift)
+    before, after = (_quiet_frames(features, round(s / seconds_per_frame), rng) for s in seconds)
+    start = max(0, len(before) - round(_LEAD / seconds_per_frame))
+    end = len(before) + len(features) + round(_LAG / seconds_per_frame)
     return torch.cat([before, features, after]), (start, end)
 
 

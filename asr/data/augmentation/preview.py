@@ -177,7 +177,9 @@ def _change_features(
     features = FbankExtractor(extraction).extract(samples)
     panels = {"features": features}
     if params.pauses is not None:
-        panels["pauses"], _ = with_pauses(features, params.pauses, extraction.frame_shift, rng)
+        panels["pauses"], _ = with_pauses(
+            features, params.pauses, extraction.seconds_per_frame, rng
+        )
         applied += [] if panels["pauses"] is features else ["pauses"]
         features = panels["pauses"]
     if params.spec_augment is not None:

@@ -143,8 +143,8 @@ class SpeechDataset(Dataset[Batch]):
             gain_db = draw_gain_db(self.augmentation.volume_perturb, rng)
             features = features + gain_db / 10.0 * math.log(10.0)
         if self.augmentation.pauses is not None:
-            shift = self.extractor.params.frame_shift
-            features, span = with_pauses(features, self.augmentation.pauses, shift, rng)
+            seconds = self.extractor.params.seconds_per_frame
+            features, span = with_pauses(features, self.augmentation.pauses, seconds, rng)
         if self.augmentation.spec_augment is None:
             return [features] * self.num_views, span
         return augmented_views(features, self.augmentation.spec_augment, self.num_views, rng), span
