@@ -19,9 +19,12 @@ from asr.lm.training import prune_arpa, train_ngram
 from asr.ngrams.arpa import read_arpa
 
 
-@click.group("lm")
-def command() -> None:
+@click.group("lm", invoke_without_command=True)
+@click.pass_context
+def command(context: click.Context) -> None:
     """N-gram language models: ARPA files for methods with +ngram, and for asr graph."""
+    if context.invoked_subcommand is None:
+        click.echo(context.get_help())
 
 
 def _text_options(function: Callable[..., None]) -> Callable[..., None]:

@@ -17,43 +17,54 @@ from asr.machine import bulk_allocation
 # asleep costs a quarter on idle ones. Read once, when torch loads its thread library.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
-# Name -> what it does. The module is `asr.cli.<name with _>` and its click command is `command`;
-# it is imported only when called, so that `asr score` never waits for torch.
-COMMANDS = {
-    "align": "place known transcripts in time with a bundle",
-    "augment": "write audio and spectrograms before and after augmentation",
-    "average": "choose checkpoints on dev, average them, write the bundle",
-    "client": "send audio to a server of asr serve, live or as a file",
-    "config": "check a conf file and print it resolved",
-    "create-dataset": "write a corpus as shards, on one machine or a cluster",
-    "decode": "decode a split with a bundle",
-    "doctor": "print versions, devices and what is missing for what",
-    "export": "pack a bundle into one file and check it",
-    "features": "compute and store fbank features",
-    "graph": "build a decoding graph from tokenizer, lexicon and language model",
-    "init-recipe": "make a recipe for your own data",
-    "lm": "train, prune and measure n-gram language models",
-    "prepare": "turn a table of recordings into lhotse manifests",
-    "report": "one HTML page about all results of a recipe",
-    "score": "WER, CER and MER tables from decoded hypotheses",
-    "serve": "serve a model: live audio, files, and a page",
-    "stream": "decode a split as live speech: error rates and delays",
-    "table": "write the tables of a corpus whose layout is known",
-    "tokenizer": "train or build a tokenizer",
-    "train": "train a model under torchrun",
-    "train-lm": "train a neural language model under torchrun",
-    "transcribe": "transcribe audio files with a bundle",
-    "tune": "choose decoding weights, beams and averages on dev",
-    "validate": "check manifests, set bad utterances aside with reasons",
-    "validate-splits": "look for speakers and audio that two splits share",
+# By what one wants: name -> what it does. The module is `asr.cli.<name with _>` and its click
+# command is `command`; it is imported only when called, so that `asr score` never waits for torch.
+GROUPS = {
+    "Data": {
+        "init-recipe": "make a recipe for your own data",
+        "table": "write the tables of a corpus whose layout is known",
+        "prepare": "turn a table of recordings into lhotse manifests",
+        "validate": "check manifests, set bad utterances aside with reasons",
+        "validate-splits": "look for speakers and audio that two splits share",
+        "features": "compute and store fbank features",
+        "create-dataset": "write a corpus as shards, on one machine or a cluster",
+    },
+    "Train": {
+        "tokenizer": "train or build a tokenizer",
+        "train": "train a model under torchrun",
+        "average": "choose checkpoints on dev, average them, write the bundle",
+        "lm": "train, prune and measure n-gram language models",
+        "train-lm": "train a neural language model under torchrun",
+    },
+    "Decode": {
+        "graph": "build a decoding graph of words or with a language model",
+        "tune": "choose decoding weights, beams and averages on dev",
+        "decode": "decode a split with a bundle",
+        "stream": "decode a split as live speech: error rates and delays",
+        "score": "WER, CER and MER tables from decoded hypotheses",
+        "align": "place known transcripts in time with a bundle",
+    },
+    "Use": {
+        "transcribe": "transcribe audio files with a bundle",
+        "serve": "serve a model: live audio, files, and a page",
+        "client": "send audio to a server of asr serve, live or as a file",
+        "export": "pack a bundle into one file and check it",
+    },
+    "Look": {
+        "config": "check a conf file and print it resolved",
+        "augment": "write audio and spectrograms before and after augmentation",
+        "report": "one HTML page about all results of a recipe",
+        "doctor": "print versions, devices and what is missing for what",
+    },
 }
+COMMANDS = {name: does for group in GROUPS.values() for name, does in group.items()}
 
 
 class LazyGroup(click.Group):
     """A click group that imports a command's module on its first use."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        return sorted(COMMANDS)
+        return list(COMMANDS)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in COMMANDS:
@@ -74,17 +85,23 @@ class LazyGroup(click.Group):
         return super().resolve_command(ctx, args)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        with formatter.section("Commands"):
-            formatter.write_dl(sorted(COMMANDS.items()))
+        width = max(map(len, COMMANDS))
+        for title, group in GROUPS.items():
+            with formatter.section(title):
+                formatter.write_dl([(name.ljust(width), does) for name, does in group.items()])
 
 
 @click.group(
     cls=LazyGroup,
+    invoke_without_command=True,
     context_settings={"help_option_names": ["-h", "--help"], "show_default": True},
 )
 @click.version_option(__version__, prog_name="asr")
-def cli() -> None:
+@click.pass_context
+def cli(context: click.Context) -> None:
     """Train, decode, score and use speech recognition models."""
+    if context.invoked_subcommand is None:
+        click.echo(context.get_help())
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
