@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import gzip
 import json
 import re
-import zlib
 from collections.abc import Iterable, Iterator
 from typing import Any
 
+from asr import lines
 from asr.errors import UserError
 from asr.files import PathLike
 
@@ -47,26 +46,21 @@ def read_pairs(path: PathLike) -> Iterator[tuple[str, str]]:
 
 
 def read_lines(path: PathLike) -> Iterator[tuple[str, str]]:
-    """Yield `path:number` and content of the lines that are not blank; `.gz` means compressed.
+    """Yield `path:number` and content of the lines that are not blank; gzip files are unpacked.
 
     Raises:
-        UserError: the file is missing, is not UTF-8, or is not a whole gzip file.
+        UserError: the file is missing, or a line cannot be read as text; the line is named.
     """
-    opener = gzip.open if str(path).endswith(".gz") else open
-    try:
-        with opener(path, "rt", encoding="utf-8-sig") as stream:
-            for number, line in enumerate(stream, start=1):
-                if line.strip():
-                    yield f"{path}:{number}", line.strip()
-    except FileNotFoundError as error:
-        raise UserError("the file does not exist", where=str(path)) from error
-    except IsADirectoryError as error:
-        raise UserError("is a folder, not a file of transcripts", where=str(path)) from error
-    except UnicodeDecodeError as error:
-        todo = "Convert it, for instance with `iconv -f GB18030 -t UTF-8`."
-        raise UserError("is not UTF-8 text", where=str(path), todo=todo) from error
-    except (gzip.BadGzipFile, EOFError, zlib.error) as error:
-        raise UserError("is not a whole gzip file", where=str(path)) from error
+    for line in lines.read_lines(path):
+        if line.fault:
+            raise UserError(line.fault, where=line.where, todo=_todo(line.fault))
+        yield line.where, line.text.strip()
+
+
+def _todo(fault: str) -> str:
+    if "gzip" in fault:
+        return "Fetch or pack the file again."
+    return "Convert the file, for instance with `iconv -f GB18030 -t UTF-8`, or mend the line."
 
 
 def _manifest_texts(path: PathLike) -> Iterator[str]:

@@ -82,7 +82,7 @@ def test_mistakes_are_one_line(fails_with_one_line, corpus: Path) -> None:
     arguments = ["--corpus-dir", corpus, "--output-dir", corpus.parent / "tables"]
     gb18030 = corpus / "data" / "C4_501.wav.trn"
     gb18030.write_text(WORDS, encoding="gb18030")
-    assert "C4_501.wav.trn: is not UTF-8" in fails_with_one_line(SCRIPT, *arguments)
+    assert "C4_501.wav.trn:1: not UTF-8" in fails_with_one_line(SCRIPT, *arguments)
     for path in (corpus / "dev").iterdir():
         path.unlink()
     assert "no utterances for dev" in fails_with_one_line(SCRIPT, *arguments)

@@ -9,6 +9,7 @@ from typing import Protocol
 from asr.data.faults.reasons import Reason
 from asr.data.faults.rejections import Rejection
 from asr.data.tables.rows import TableRow
+from asr.lines import read_lines
 
 ALL = "all"  # the part of a corpus that has no parts
 NO_SPEAKER = "unknown"  # of rows that do not say who speaks
@@ -57,17 +58,12 @@ def locate(path: str, folder: Path) -> Path:
 
 
 def numbered_lines(path: Path) -> Iterator[tuple[str, str | Rejection]]:
-    """Yield `path:number` and each line that is not blank, or why it cannot be read as text."""
-    with path.open("rb") as stream:
-        for number, line in enumerate(stream, start=1):
-            where = f"{path}:{number}"
-            try:
-                text = line.decode("utf-8-sig" if number == 1 else "utf-8").rstrip("\r\n")
-            except UnicodeDecodeError:
-                yield where, malformed(where, "not UTF-8 text")
-                continue
-            if text.strip():
-                yield where, text
+    """Yield `path:number` and each line that is not blank, or why it cannot be read as text.
+
+    See `asr.lines.read_lines` for encodings and ends of lines.
+    """
+    for line in read_lines(path):
+        yield line.where, malformed(line.where, line.fault) if line.fault else line.text
 
 
 def malformed(where: str, detail: str, id: str | None = None) -> Rejection:

@@ -1,0 +1,122 @@
+"""The one reader of text files line by line: no byte in them stops it or is lost without a word."""
+
+from __future__ import annotations
+
+import codecs
+import gzip
+import io
+import zlib
+from collections.abc import Iterator
+from typing import BinaryIO, NamedTuple, cast
+
+from asr.errors import UserError
+from asr.files import PathLike
+
+# Those of four bytes first: UTF-32's begins with UTF-16's.
+_BYTE_ORDER_MARKS = (
+    (codecs.BOM_UTF32_LE, "UTF-32-LE"),
+    (codecs.BOM_UTF32_BE, "UTF-32-BE"),
+    (codecs.BOM_UTF8, "UTF-8"),
+    (codecs.BOM_UTF16_LE, "UTF-16-LE"),
+    (codecs.BOM_UTF16_BE, "UTF-16-BE"),
+)
+_GZIP = b"\x1f\x8b"  # no text begins so
+_BROKEN_GZIP = (gzip.BadGzipFile, EOFError, zlib.error)
+_HEAD_BYTES = 1 << 16
+_LONGEST = 1 << 24  # characters of a line; beyond that the file is none of lines
+_UNDECODABLE = "\udcff"  # no encoding of text has it: what cannot be decoded becomes this
+
+
+def _mark(error: UnicodeError) -> tuple[str, int]:
+    assert isinstance(error, UnicodeDecodeError)
+    return _UNDECODABLE, error.end
+
+
+codecs.register_error("asr.lines", _mark)
+
+
+class Line(NamedTuple):
+    """A line that is not blank.
+
+    Attributes:
+        number: from 1, blank lines counted.
+        text: without its end; empty where there is a fault.
+        fault: why it cannot be read as text; empty where it can.
+    """
+
+    path: str
+    number: int
+    text: str
+    fault: str = ""
+
+    @property
+    def where(self) -> str:
+        """File and line, as messages name them."""
+        return f"{self.path}:{self.number}"
+
+
+def read_lines(path: PathLike) -> Iterator[Line]:
+    r"""Yield the lines of a text file that are not blank; those that are no text say why.
+
+    A byte order mark says the encoding (UTF-8, UTF-16, UTF-32); without one it is UTF-8. Lines end
+    with `\n`, `\r\n`, or with `\r` in a file that has no other ends. What Unicode counts as ends of
+    lines, such as U+2028, ends none. Gzip files are unpacked; they are known by `.gz` or their content.
+
+    Raises:
+        UserError: the file is missing, is a folder, or may not be read.
+    """
+    name = str(path)
+    try:
+        with open(path, "rb") as raw:
+            is_packed = name.endswith(".gz") or raw.peek(len(_GZIP)).startswith(_GZIP)
+            yield from _lines(_unpacked(raw) if is_packed else raw, name)
+    except FileNotFoundError as error:
+        raise UserError("the file does not exist", where=name) from error
+    except IsADirectoryError as error:
+        raise UserError("is a folder, not a text file", where=name) from error
+    except OSError as error:
+        what = (error.strerror or str(error)).lower()
+        raise UserError(f"cannot be read ({what})", where=name) from error
+
+
+def _unpacked(raw: io.BufferedReader) -> io.BufferedReader:
+    return io.BufferedReader(cast(io.RawIOBase, gzip.GzipFile(fileobj=raw)), _HEAD_BYTES)
+
+
+def _lines(stream: io.BufferedReader, path: str) -> Iterator[Line]:
+    number = 0
+    try:
+        head = stream.peek(_HEAD_BYTES)
+        mark, encoding = next(
+            ((mark, name) for mark, name in _BYTE_ORDER_MARKS if head.startswith(mark)),
+            (b"", "UTF-8"),
+        )
+        stream.read(len(mark))
+        end = _end_of_lines(head[len(mark) :].decode(encoding, "replace"))
+        text = io.TextIOWrapper(cast(BinaryIO, stream), encoding, "asr.lines", newline=end)
+        while line := text.readline(_LONGEST):
+            number += 1
+            if len(line) == _LONGEST and not line.endswith(end):
+                while (rest := text.readline(_LONGEST)) and not rest.endswith(end):
+                    pass
+                yield Line(path, number, "", f"longer than {_LONGEST} characters: no line of text")
+                continue
+            line = line.rstrip("\r\n").removeprefix("\ufeff")  # files put together have several
+            fault = _fault(line, encoding)
+            if fault:
+                yield Line(path, number, "", fault)
+            elif line.strip():
+                yield Line(path, number, line)
+    except _BROKEN_GZIP:
+        yield Line(path, number + 1, "", "not a whole gzip file: it ends or is damaged here")
+
+
+def _end_of_lines(head: str) -> str:
+    r"""Return what ends lines; a `\r` at the end of the head may be the half of `\r\n`."""
+    return "\r" if "\n" not in head and "\r" in head[:-1] else "\n"
+
+
+def _fault(line: str, encoding: str) -> str:
+    if _UNDECODABLE in line:
+        return f"not {encoding} text"
+    return "holds zero bytes: no text, or in another encoding" if "\0" in line else ""
