@@ -60,7 +60,7 @@ def read_lines(path: PathLike) -> Iterator[Line]:
 
     A byte order mark says the encoding (UTF-8, UTF-16, UTF-32); without one it is UTF-8. Lines end
     with `\n`, `\r\n`, or with `\r` in a file that has no other ends. What Unicode counts as ends of
-    lines, such as U+2028, ends none. Gzip files are unpacked; they are known by `.gz` or their content.
+    lines, such as U+2028, ends none. Gzip files, known by `.gz` or their content, are unpacked.
 
     Raises:
         UserError: the file is missing, is a folder, or may not be read.

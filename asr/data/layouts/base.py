@@ -6,13 +6,15 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Protocol
 
+from asr.data.audio.files import AUDIO_SUFFIXES
 from asr.data.faults.reasons import Reason
 from asr.data.faults.rejections import Rejection
 from asr.data.tables.rows import TableRow
 from asr.lines import read_lines
+from asr.speakers import UNKNOWN_SPEAKER
 
 ALL = "all"  # the part of a corpus that has no parts
-NO_SPEAKER = "unknown"  # of rows that do not say who speaks
+NO_SPEAKER = UNKNOWN_SPEAKER  # of rows that do not say who speaks
 Read = TableRow | Rejection
 
 
@@ -55,6 +57,27 @@ def locate(path: str, folder: Path) -> Path:
         if (base / path).is_file():
             return (base / path).absolute()
     return (folder / path).absolute()
+
+
+def without_audio_suffix(name: str) -> str:
+    """Return a file's name without the suffix of audio, if it has one."""
+    return name[: -len(Path(name).suffix)] if Path(name).suffix.lower() in AUDIO_SUFFIXES else name
+
+
+def find_audio(path: Path) -> Path:
+    """Return the audio file at `path`, or the one called so but for its suffix.
+
+    Corpora name files without suffix, or by the one that they had before they were converted. Where
+    there is none, `path` is returned as it is.
+    """
+    if path.is_file():
+        return path
+    stem = without_audio_suffix(path.name)
+    for suffix in sorted(AUDIO_SUFFIXES):
+        for spelled in (suffix, suffix.upper()):
+            if (found := path.with_name(stem + spelled)).is_file():
+                return found
+    return path
 
 
 def numbered_lines(path: Path) -> Iterator[tuple[str, str | Rejection]]:

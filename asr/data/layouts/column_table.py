@@ -8,13 +8,15 @@ import math
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from asr.data.faults.reasons import Reason
 from asr.data.faults.rejections import Rejection
-from asr.data.layouts.base import ALL, NO_SPEAKER, Read, locate, malformed, numbered_lines
+from asr.data.layouts.base import ALL, Read, locate, malformed, numbered_lines
+from asr.data.layouts.cells import TABS, Dialect, read_cells, split_cells, with_header
 from asr.data.tables.rows import SURROGATE, TableRow
 from asr.errors import UserError
+from asr.folders import is_own
+from asr.speakers import speaker_name
 
 SUFFIXES = (".csv", ".tsv", ".jsonl")
 ALIASES: dict[str, tuple[str, ...]] = {
@@ -52,7 +54,7 @@ class ColumnTable:
             return [ALL] if self._is_table(folder) else []
         if not folder.is_dir():
             return []
-        files = (path for path in folder.iterdir() if self._is_table(path))
+        files = (path for path in folder.iterdir() if is_own(path) and self._is_table(path))
         return sorted({path.stem for path in files})
 
     def read(self, folder: Path, part: str, language: str) -> Iterator[Read]:
@@ -104,12 +106,12 @@ def _no_column(path: Path, key: str) -> UserError:
     return UserError(f"no column for the {key}", where=str(path), todo=todo)
 
 
-def _records(path: Path) -> Iterator[tuple[str, dict[str, object] | Rejection]]:
+def _records(path: Path) -> Iterator[tuple[str, Mapping[str, object] | Rejection]]:
     """Yield `path:line` and each row by column, or why it is none."""
     return _json_records(path) if path.suffix.lower() == ".jsonl" else _cell_records(path)
 
 
-def _json_records(path: Path) -> Iterator[tuple[str, dict[str, object] | Rejection]]:
+def _json_records(path: Path) -> Iterator[tuple[str, Mapping[str, object] | Rejection]]:
     for where, line in numbered_lines(path):
         if isinstance(line, Rejection):
             yield where, line
@@ -123,35 +125,20 @@ def _json_records(path: Path) -> Iterator[tuple[str, dict[str, object] | Rejecti
         yield where, row if is_object else malformed(where, "a line must be a JSON object")
 
 
-def _cell_records(path: Path) -> Iterator[tuple[str, dict[str, object] | Rejection]]:
-    lines = numbered_lines(path)
-    header, dialect = _read_header(path, lines)
-    for where, line in lines:
-        if isinstance(line, Rejection):
-            yield where, line
-            continue
-        try:
-            cells = _cells(line, dialect)
-        except csv.Error as error:
-            detail = f"a quotation mark is not closed or stands loose ({error})"
-            yield where, malformed(where, detail)
-            continue
-        if len(cells) == len(header):
-            yield where, dict(zip(header, cells, strict=True))
-        else:
-            detail = f"{len(cells)} columns where the header has {len(header)}"
-            yield where, malformed(where, detail)
+def _cell_records(path: Path) -> Iterator[tuple[str, Mapping[str, object] | Rejection]]:
+    header, dialect = _read_header(path)
+    rows = read_cells(path, dialect)
+    next(rows, None)
+    return with_header(rows, header)
 
 
-def _read_header(
-    path: Path, lines: Iterator[tuple[str, str | Rejection]]
-) -> tuple[list[str], dict[str, Any]]:
+def _read_header(path: Path) -> tuple[list[str], Dialect]:
     """Take the first line; returns the names of the columns and how cells are parted."""
-    _, line = next(lines, ("", ""))
+    _, line = next(numbered_lines(path), ("", ""))
     text = "" if isinstance(line, Rejection) else line
     dialect = _dialect(path, text)
     try:
-        return [cell.strip() for cell in _cells(text, dialect)], dialect
+        return [cell.strip() for cell in split_cells(text, dialect)], dialect
     except csv.Error:
         return [], dialect
 
@@ -159,19 +146,15 @@ def _read_header(
 def _first_names(path: Path) -> list[str]:
     """Return the names of the columns: the header's, or the keys of the first object."""
     if path.suffix.lower() != ".jsonl":
-        return _read_header(path, numbered_lines(path))[0]
+        return _read_header(path)[0]
     objects = (row for _, row in _json_records(path) if not isinstance(row, Rejection))
     return list(next(objects, {}))
 
 
-def _cells(line: str, dialect: Mapping[str, Any]) -> list[str]:
-    return next(csv.reader([line], strict=True, **dialect), [])
-
-
-def _dialect(path: Path, header: str) -> dict[str, Any]:
+def _dialect(path: Path, header: str) -> Dialect:
     """Return how cells are parted: in TSV quotation marks quote nothing."""
     if path.suffix.lower() == ".tsv":
-        return {"delimiter": "\t", "quoting": csv.QUOTE_NONE}
+        return TABS
     return {"delimiter": max(",;|\t", key=header.count)}
 
 
@@ -189,14 +172,15 @@ def _to_row(where: str, cells: Mapping[str, object], path: Path, language: str) 
         start, duration = _times(cells)
     except (TypeError, ValueError):
         return malformed(where, "start, end or duration is not a number of seconds")
-    name = str(cells.get("id") or Path(audio.strip()).with_suffix("").as_posix())
-    if not cells.get("id") and start:
+    given = "" if cells.get("id") is None else str(cells.get("id")).strip()
+    name = given or Path(audio.strip()).with_suffix("").as_posix()
+    if not given and start:
         name = f"{name}-{round(100 * start):07d}"
     return TableRow(
         name,
         str(locate(audio.strip(), path.parent)),
         " ".join(text.split()) or None if text else None,
-        str(cells.get("speaker") or NO_SPEAKER),
+        speaker_name(cells.get("speaker")),
         language,
         start,
         duration,

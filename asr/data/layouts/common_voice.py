@@ -2,48 +2,66 @@
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Iterator
 from pathlib import Path
 
-from asr.data.layouts.base import NO_SPEAKER, Read, malformed
+from asr.data.faults.reasons import Reason
+from asr.data.faults.rejections import Rejection
+from asr.data.layouts.base import Read, find_audio, without_audio_suffix
+from asr.data.layouts.cells import TABS, read_cells, with_header
 from asr.data.tables.rows import TableRow
+from asr.folders import is_own
+from asr.speakers import speaker_name
 
 COLUMNS = ("client_id", "path", "sentence")
 
 
 class CommonVoice:
-    """One language's folder: `clips/*.mp3` and a `<part>.tsv` a part."""
+    """One language's folder: `clips/*.mp3` and a `<part>.tsv` a part.
+
+    The column `path` may leave the suffix out, and clips may have been converted to another format.
+    """
 
     name = "common-voice"
     about = "clips/*.mp3 with train.tsv, dev.tsv, test.tsv, ... (client_id, path, sentence)"
 
     def parts(self, folder: Path) -> list[str]:
         """Return the `.tsv` files that have Common Voice's columns."""
-        if not (folder / "clips").is_dir():
-            return []
-        return sorted(path.stem for path in folder.glob("*.tsv") if _is_part(path))
+        return sorted(_files(folder))
 
     def read(self, folder: Path, part: str, language: str) -> Iterator[Read]:
         """Yield the clips in the order of the file."""
-        path = folder / f"{part}.tsv"
-        with path.open(encoding="utf-8", newline="") as stream:
-            # Sentences hold quotation marks that quote nothing.
-            rows = csv.DictReader(stream, delimiter="\t", quoting=csv.QUOTE_NONE)
-            for number, row in enumerate(rows, start=2):
-                if any(row.get(column) is None for column in COLUMNS):
-                    yield malformed(f"{path}:{number}", "has too few columns")
-                    continue
-                clip = Path(row["path"])
-                yield TableRow(
-                    id=clip.stem,
-                    path=str((folder / "clips" / clip.name).absolute()),
-                    text=row["sentence"] or None,
-                    speaker=row["client_id"] or NO_SPEAKER,
-                    language=language,
-                )
+        rows = read_cells(_files(folder)[part], TABS)
+        _, header = next(rows)
+        assert not isinstance(header, Rejection)  # it is a part by its header
+        for where, row in with_header(rows, _names(header)):
+            if isinstance(row, Rejection):
+                yield row
+                continue
+            clip = Path(row["path"].strip()).name
+            if not clip:
+                yield Rejection(where, None, Reason.MISSING_AUDIO, f"{where}: names no clip")
+                continue
+            yield TableRow(
+                id=without_audio_suffix(clip),
+                path=str(find_audio(folder / "clips" / clip).absolute()),
+                text=" ".join(row["sentence"].split()) or None,
+                speaker=speaker_name(row["client_id"]),
+                language=language,
+            )
+
+
+def _files(folder: Path) -> dict[str, Path]:
+    if not (folder / "clips").is_dir():
+        return {}
+    files = (path for path in folder.iterdir() if path.suffix.lower() == ".tsv" and is_own(path))
+    return {path.stem: path for path in sorted(files) if path.is_file() and _is_part(path)}
 
 
 def _is_part(path: Path) -> bool:
-    with path.open(encoding="utf-8", errors="replace") as stream:
-        return set(COLUMNS) <= set(stream.readline().rstrip("\n").split("\t"))
+    _, header = next(read_cells(path, TABS), ("", []))
+    return not isinstance(header, Rejection) and set(COLUMNS) <= set(_names(header))
+
+
+def _names(header: list[str]) -> list[str]:
+    return [name.strip().lower() for name in header]

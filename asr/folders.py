@@ -1,0 +1,60 @@
+"""What in a folder is its owner's: not what systems leave there; archives that are still packed."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from itertools import islice
+from pathlib import Path
+
+# In small letters. Macs, Windows, file servers, disks and Python put them beside people's files.
+_LEFT_BY_SYSTEMS = {
+    "__macosx", "__pycache__", "@eadir", "@recycle", "@recently-snapshot", "@tmp", "#recycle",
+    "#snapshot", "$recycle.bin", "recycler", "lost+found", "system volume information",
+    "network trash folder", "temporary items",
+}  # fmt: skip
+_ARCHIVES = (
+    ".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tbz2", ".tar.xz", ".txz", ".tar.zst", ".zip", ".7z",
+    ".rar", ".aes.tgz",
+)  # fmt: skip
+
+
+def is_own(path: Path) -> bool:
+    """Whether a file or folder is one of its owner's, by its name.
+
+    Hidden ones are not: `.git`, `.ipynb_checkpoints`, `.Trash`, and `._name`, in which Macs keep
+    what other systems' disks have no place for.
+    """
+    return not path.name.startswith(".") and path.name.lower() not in _LEFT_BY_SYSTEMS
+
+
+def own_folders(folder: Path) -> list[Path]:
+    """Return the sub-folders that are their owner's, in the order of their names."""
+    return sorted(path for path in folder.iterdir() if is_own(path) and path.is_dir())
+
+
+def own_files(folder: Path) -> Iterator[Path]:
+    """Yield the files in a folder and its sub-folders that are their owner's, in a fixed order."""
+    for top, folders, files in os.walk(folder):
+        folders[:] = sorted(name for name in folders if is_own(Path(name)))
+        yield from (Path(top, name) for name in sorted(files) if is_own(Path(name)))
+
+
+def archives(folder: Path) -> list[Path]:
+    """Return the packed archives in a folder and the folders right below it."""
+    if not folder.is_dir():
+        return []
+    found = [path for path in folder.iterdir() if is_own(path)]
+    for below in own_folders(folder):
+        found += [path for path in below.iterdir() if is_own(path)]
+    return sorted(path for path in found if path.name.lower().endswith(_ARCHIVES))
+
+
+def unpacking_advice(folder: Path, most: int = 3) -> str:
+    """Return what to do about archives that are still packed; empty where there are none."""
+    packed = archives(folder)
+    if not packed:
+        return ""
+    shown = ", ".join(path.relative_to(folder).as_posix() for path in islice(packed, most))
+    others = f" and {len(packed) - most} more" if len(packed) > most else ""
+    return f"Unpack the archives first: {shown}{others}."
