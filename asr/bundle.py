@@ -25,6 +25,7 @@ from asr.config.bases import read_mapping
 from asr.config.decoding import DecodingOptions
 from asr.config.loading import build, parse_config
 from asr.config.schema import ExperimentConfig
+from asr.devices import pick_device
 from asr.errors import UserError
 from asr.files import PathLike, disk_errors, read_description, read_json, write_json
 from asr.models import AsrModel
@@ -107,9 +108,11 @@ def load_bundle(directory: PathLike, device: str | torch.device = "cpu") -> Bund
     """Load a bundle for use: evaluation mode, on `device`.
 
     Raises:
-        UserError: it is missing, half-written, damaged or of a newer format.
+        UserError: it is missing, half-written, damaged or of a newer format, or the device is not
+            here.
     """
     folder = Path(directory)
+    device = pick_device(device) if isinstance(device, str) else device
     description = read_description(
         folder / DESCRIPTION_FILE,
         "bundle",

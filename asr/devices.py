@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -22,7 +23,9 @@ def pick_device(name: str) -> torch.device:
     if name == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
     try:
-        device = torch.device(name)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # torch deprecates names that it still knows
+            device = torch.device(name)
     except RuntimeError as error:
         raise UserError(f"no device '{name}'", where="--device", todo="Use cpu or cuda.") from error
     if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
@@ -31,7 +34,21 @@ def pick_device(name: str) -> torch.device:
             where="--device",
             todo="Run asr doctor to see what is missing.",
         )
+    if not _computes(device):
+        raise UserError(
+            f"'{name}' is a device that torch knows and this machine, or this torch, has not",
+            where="--device",
+            todo="Use cpu, cuda or auto; asr doctor lists what is here.",
+        )
     return device
+
+
+def _computes(device: torch.device) -> bool:
+    """Tell whether the device can add two numbers; torch has a list of names, not of devices."""
+    try:
+        return float(torch.ones(2, device=device).sum()) == 2.0
+    except Exception:  # each backend has an error of its own for not being there
+        return False
 
 
 @contextmanager

@@ -43,6 +43,7 @@ language_models_begin() {
   if [[ $methods == *k2-hlg-rescoring* && -z $rescoring_ngram ]]; then
     option_error "k2-hlg-rescoring needs --rescoring-ngram FILE"
   fi
+  refuse_unused_options
   if [ -z "$ngram_unit" ]; then
     case $unit in
       word) ngram_unit=word ;;
@@ -58,6 +59,35 @@ methods_need() {
     if [[ " $methods " == *"$word"* ]]; then return 0; fi
   done
   return 1
+}
+
+# Refuses options that were given although no method would use them.
+refuse_unused_options() {
+  local with_ngram="+ngram, wfst, k2-hlg or k2-attention-rescoring" made=true
+  need_for hotwords "+hotwords" +hotwords
+  need_for ngram "$with_ngram" +ngram wfst k2-hlg k2-attention
+  need_for rescoring_ngram "k2-hlg-rescoring" k2-hlg-rescoring
+  need_for lm_config "+neural" +neural
+  if [ -n "$ngram" ]; then made=false; fi
+  if [ $made = true ]; then
+    need_for lm_text "$with_ngram or +neural" +ngram wfst k2-hlg k2-attention +neural
+    need_for ngram_order "$with_ngram" +ngram wfst k2-hlg k2-attention
+    need_for ngram_unit "$with_ngram" +ngram wfst k2-hlg k2-attention
+  else
+    need_for lm_text "+neural beside --ngram FILE" +neural
+    need_for ngram_order "an n-gram model made here, without --ngram FILE"
+    need_for ngram_unit "an n-gram model made here, without --ngram FILE"
+  fi
+}
+
+# need_for OPTION WHAT WORD…: refuses a given option where no method's name holds one of the words.
+need_for() {
+  local option=$1 what=$2
+  shift 2
+  if [ -n "${given_options[$option]-}" ] && ! methods_need "$@"; then
+    option_error "--${option//_/-} is for $what, which --methods \"$methods\" has not:\
+ it would change nothing"
+  fi
 }
 
 add_resource() {
@@ -134,6 +164,7 @@ tune_decoding() {
   for method in $methods; do
     if [ "$method" != ctc-greedy ]; then arguments+=(--method "$method"); fi
   done
+  if [ ${#arguments[@]} = 0 ]; then return; fi # ctc-greedy has nothing to choose
   marker_dir=$exp_dir/.stages
   run_stage 5 "decoding options on $1" --in "$exp_dir/average.json" --in "$(cuts_of "$1")" \
     "${resource_inputs[@]}" --in-text "tuning $tuning_hash" "${conf[@]}" \

@@ -101,20 +101,15 @@ def command(
     if left_chunks is not None and chunk_size is None:
         raise UserError("goes with --chunk-size", where="--left-chunks")
     from asr.decoding.corpus import decode_split
-    from asr.decoding.recognizer import Recognizer
-    from asr.decoding.resources import ResourcePaths, load_resources
+    from asr.decoding.recognizer import recognizers_of
+    from asr.decoding.resources import ResourcePaths
     from asr.deploy.backends import load_for_backend
 
     loaded = load_for_backend(bundle, backend, device)
-    resources = load_resources(ResourcePaths(**resource_files), loaded, loaded.model.device)
     encoder = loaded.model.encoder
     chunking = encoder.chunking_of(chunk_size, left_chunks) if chunk_size else None
-    # All of them before the first one decodes: a mistake in the last one is told at once.
-    recognizers = [
-        Recognizer(loaded, method, chunking=chunking, resources=resources, overrides=overrides)
-        for method in methods or (None,)
-    ]
-    for recognizer in {one.method: one for one in recognizers}.values():
+    paths = ResourcePaths(**resource_files)
+    for recognizer in recognizers_of(loaded, methods or (None,), paths, overrides, chunking):
         done = decode_split(recognizer, cuts, output_dir, split, batch_duration, bundle)
         click.echo(
             f"{split} {recognizer.method}: {done.audio_seconds:.0f} s of audio, "

@@ -38,7 +38,10 @@ PACKAGES = (
     help="Override a key, such as serving.max_sessions=8 or streaming.chunk_ms=160; "
     "may be repeated.",
 )
-@click.option("--method", help="How files are decoded; without it by the best the model has.")
+@click.option(
+    "--method",
+    help="How files are decoded; without it by the best the model has, with the files given below.",
+)
 @click.option(
     "--decoding",
     multiple=True,

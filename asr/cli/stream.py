@@ -93,6 +93,7 @@ def command(
         packet_ms=packet_ms,
         num_speakers=speakers,
         endpointing=endpointing,
+        asked=tuple(override.partition("=")[0].partition(".")[0] for override in overrides),
     )
     for done in stream_split(loaded, options, resources, request):
         click.echo(done.line)

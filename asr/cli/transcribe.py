@@ -82,8 +82,8 @@ def command(
     formats = formats or ("txt",)
     _check_names(files, formats, output_dir)
     from asr.decoding.long_audio.recordings import AudioFile
-    from asr.decoding.recognizer import Recognizer
-    from asr.decoding.resources import ResourcePaths, load_resources
+    from asr.decoding.recognizer import recognizers_of
+    from asr.decoding.resources import ResourcePaths
     from asr.deploy.backends import load_for_backend
     from asr.files import write_text
     from asr.transcription import formats as writers
@@ -92,8 +92,8 @@ def command(
     for path in files:
         AudioFile.open(path)  # a mistake in the last one is told before the first is decoded
     loaded = load_for_backend(bundle, backend, device)
-    resources = load_resources(ResourcePaths(**resource_files), loaded, loaded.model.device)
-    recognizer = Recognizer(loaded, method, resources=resources, overrides=overrides)
+    paths = ResourcePaths(**resource_files)
+    (recognizer,) = recognizers_of(loaded, (method,), paths, overrides)
     for path in files:
         journal = output_dir / f".{path.name}.partial.jsonl" if output_dir else None
         transcript = transcribe_file(recognizer, path, options, journal)

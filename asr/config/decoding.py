@@ -36,6 +36,8 @@ class Method:
         needs_graph: whether it decodes with a graph (--graph).
         needs_one_of: the extras of which its name must have one.
         needs_rescoring_ngram: whether it needs a second n-gram of words (--rescoring-ngram).
+        reads: the fields of `DecodingOptions` that count in it; `asr.config.decoding_use` says
+            under which conditions.
     """
 
     does: str
@@ -44,53 +46,78 @@ class Method:
     needs_graph: bool = False
     needs_one_of: tuple[str, ...] = ()
     needs_rescoring_ngram: bool = False
+    reads: tuple[str, ...] = ()
 
+
+_PREFIX_BEAM = ("beam_size", "n_best", "length_bonus", "blank_skip")
+_LABEL_SEARCH = (
+    "beam_size", "n_best", "length_bonus", "label_candidates", "max_length_ratio",
+    "coverage_weight", "coverage_threshold", "end_lengths", "end_margin",
+)  # fmt: skip
+_LATTICE = ("n_best", "length_bonus", "graph_beam", "lattice_beam", "max_active", "graph_paths")
+_GRAPH = (*_LATTICE, "acoustic_scale", "graph_weight")
 
 METHODS: dict[str, Method] = {
     "ctc-greedy": Method("the best symbol of every frame"),
-    "ctc-prefix-beam": Method("the most probable label sequences under CTC", takes=(*EXTRAS,)),
+    "ctc-prefix-beam": Method(
+        "the most probable label sequences under CTC",
+        takes=(*EXTRAS,),
+        reads=(*_PREFIX_BEAM, "frame_candidates"),
+    ),
     "lm-rescoring": Method(
         "ctc-prefix-beam, sorted anew by CTC and language models together",
         takes=(*EXTRAS,),
         needs_one_of=(NGRAM, NEURAL),
+        reads=_PREFIX_BEAM,
     ),
     "attention": Method(
-        "beam search with the attention decoder", (ATTENTION_DECODER,), takes=(*EXTRAS,)
+        "beam search with the attention decoder",
+        (ATTENTION_DECODER,),
+        takes=(*EXTRAS,),
+        reads=_LABEL_SEARCH,
     ),
     "joint": Method(
         "beam search with the attention decoder and CTC prefix scores together",
         (ATTENTION_DECODER,),
         takes=(*EXTRAS,),
+        reads=(*_LABEL_SEARCH, "ctc_weight"),
     ),
     "attention-rescoring": Method(
         "ctc-prefix-beam, sorted anew by CTC and attention together",
         (ATTENTION_DECODER,),
         takes=(*EXTRAS,),
+        reads=(*_PREFIX_BEAM, "frame_candidates", "ctc_weight"),
     ),
     "wfst": Method(
         "the best words of a decoding graph under CTC; extras score its n-best list anew",
         takes=(*EXTRAS,),
         needs_graph=True,
+        reads=_GRAPH,
     ),
     "k2-ctc": Method(
-        "the best label sequences of a lattice of CTC; extras score them anew", takes=(*EXTRAS,)
+        "the best label sequences of a lattice of CTC; extras score them anew",
+        takes=(*EXTRAS,),
+        reads=_LATTICE,
     ),
     "k2-hlg": Method(
         "the best words of a decoding graph's lattice; extras score them anew",
         takes=(*EXTRAS,),
         needs_graph=True,
+        reads=_GRAPH,
     ),
     "k2-hlg-rescoring": Method(
         "k2-hlg, with another n-gram of words in the place of the graph's, for the whole lattice",
         takes=(*EXTRAS,),
         needs_graph=True,
         needs_rescoring_ngram=True,
+        reads=_GRAPH,
     ),
     "k2-attention-rescoring": Method(
         "k2-hlg, sorted anew by CTC, graph and attention together",
         (ATTENTION_DECODER,),
         takes=(*EXTRAS,),
         needs_graph=True,
+        reads=(*_GRAPH, "beam_size", "ctc_weight"),
     ),
 }
 
@@ -145,9 +172,10 @@ def usable_methods(parts: Collection[str]) -> list[str]:
     ]
 
 
-def default_method(parts: Collection[str]) -> str:
-    """Return the method to use where none was asked for."""
-    return "attention-rescoring" if ATTENTION_DECODER in parts else "ctc-prefix-beam"
+def default_method(parts: Collection[str], extras: Collection[str] = ()) -> str:
+    """Return the method to use where none was asked for, with `extras` added to its name."""
+    base = "attention-rescoring" if ATTENTION_DECODER in parts else "ctc-prefix-beam"
+    return str(MethodName(base, tuple(extra for extra in EXTRAS if extra in extras)))
 
 
 def check_method(name: str, parts: Collection[str]) -> MethodName:
@@ -168,7 +196,10 @@ def check_method(name: str, parts: Collection[str]) -> MethodName:
 
 
 class DecodingOptions(Params):
-    """What a user may turn when decoding; a method ignores what it has no use for.
+    """What a user may turn when decoding.
+
+    A conf's options are for every method, and one ignores those that it has no use for. What is
+    asked for beside the conf has to count in a method (`asr.config.decoding_use`).
 
     `joint` and `attention-rescoring` score by `ctc_weight * ctc + (1 - ctc_weight) * attention`,
     both natural log-probabilities; what extras say is added with their weights. docs/decoding.md

@@ -141,3 +141,20 @@ class StreamingOptions(Params):
         Such a session gives what decoding the whole recording gives; its memory grows with it.
         """
         return self.model_copy(update={"endpoints": NO_ENDPOINTS, "max_segment": None})
+
+    def unread(self, *, rescores: bool, endpointing: bool) -> dict[str, str]:
+        """Return the options that count for nothing beside the others, each with what it is of.
+
+        Args:
+            rescores: whether there is a second pass.
+            endpointing: whether pauses end segments.
+        """
+        greedy = self.first_pass == "ctc-greedy"
+        conditions = {
+            "stability": (not greedy, "first_pass=ctc-prefix-beam"),
+            "beam_size": (not greedy or rescores, "first_pass=ctc-prefix-beam or a second pass"),
+            "second_pass_seconds": (rescores, "a second pass"),
+            "endpoints": (endpointing, "--endpointing"),
+            "max_segment": (endpointing, "--endpointing"),
+        }
+        return {name: needs for name, (counts, needs) in conditions.items() if not counts}

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from asr.bundle import Bundle, load_bundle
 from asr.config.decoding import DecodingOptions, check_method, default_method
+from asr.config.decoding_use import check_options_read, check_resources_used, read_options
 from asr.config.loading import override_section
 from asr.config.transcription import TranscriptionOptions
 from asr.data.batches.dataset import collate_features
@@ -19,11 +20,65 @@ from asr.decoding.hypothesis import Hypothesis
 from asr.decoding.long_audio.decode import decode_recording
 from asr.decoding.long_audio.recordings import open_recording
 from asr.decoding.registry import decode
-from asr.decoding.resources import NO_RESOURCES, Resources
+from asr.decoding.resources import NO_RESOURCES, ResourcePaths, Resources, load_resources
 from asr.decoding.timing import spell_words
 from asr.devices import memory_errors
 from asr.files import PathLike
 from asr.models import Chunking
+
+
+def recognizers_of(
+    bundle: Bundle,
+    methods: Sequence[str | None],
+    paths: ResourcePaths = NO_RESOURCES.paths,
+    overrides: Sequence[str] = (),
+    chunking: Chunking | None = None,
+) -> list[Recognizer]:
+    """Return a recogniser for each method, None standing for the model's best.
+
+    Each gets what it uses of the files and reads of the overrides. All are made before the first
+    one decodes, so that a mistake in the last one is told at once.
+
+    Raises:
+        UserError: as `Recognizer`, or something is given that none of the methods has a use for.
+    """
+    parts = model_parts(bundle.model)
+    names = [check_method(method or default_method(parts), parts) for method in methods]
+    names = list(dict.fromkeys(names))
+    check_resources_used(paths.given, names)
+    options = {
+        name: override_section(bundle.decoding_options(str(name)), overrides) for name in names
+    }
+    check_options_read(_overridden(overrides), options)
+    resources = load_resources(paths, bundle, bundle.model.device)
+    return [
+        Recognizer(
+            bundle,
+            str(name),
+            chunking=chunking,
+            resources=resources.used_by(name),
+            overrides=[
+                override
+                for override in overrides
+                if _overridden([override])[0] in read_options(name, options[name])
+            ],
+        )
+        for name in names
+    ]
+
+
+def _overridden(overrides: Sequence[str]) -> list[str]:
+    """Return the names of the options that `option=value` strings set."""
+    return [override.partition("=")[0] for override in overrides]
+
+
+def _asked_for(options: DecodingOptions, known: Sequence[DecodingOptions]) -> list[str]:
+    """Return what was set in `options` to a value that none of `known` has."""
+    return [
+        name
+        for name in sorted(options.model_fields_set)
+        if all(getattr(options, name) != getattr(other, name) for other in known)
+    ]
 
 
 class Recognizer:
@@ -36,11 +91,12 @@ class Recognizer:
         options: the default is what was tuned for the method, else what the configuration says.
         chunking: simulate streaming with chunks of encoder frames; the default is what the model
             was trained for: its fixed chunks, or the whole utterance.
-        resources: what the method's extras are.
-        overrides: `option=value` strings on top of the options.
+        resources: what the method's extras are, and nothing else.
+        overrides: `option=value` strings on top of the options, all of which the method reads.
 
     Raises:
-        UserError: the model or the resources lack what the method needs.
+        UserError: the model or the resources lack what the method needs, or a resource or an option
+            is given that the method has no use for.
     """
 
     def __init__(
@@ -55,11 +111,17 @@ class Recognizer:
         self.bundle = bundle
         parts = model_parts(bundle.model)
         name = check_method(method or default_method(parts), parts)
+        check_resources_used(resources.given, [name])
         resources.check(name)
         self.method = str(name)
         self.resources = resources
-        options = options or bundle.decoding_options(self.method)
-        self.options = override_section(options, overrides)
+        usual = bundle.decoding_options(self.method)
+        self.options = override_section(options or usual, overrides)
+        check_options_read(_overridden(overrides), {name: self.options})
+        if options is not None:
+            known = (DecodingOptions(), bundle.config.decoding, usual)
+            asked = _asked_for(options, known)
+            check_options_read(asked, {name: self.options}, where="options:")
         self.chunking = chunking or bundle.model.encoder.trained_chunking
         self.extractor = FbankExtractor(bundle.config.features_params)
 

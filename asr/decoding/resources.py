@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import torch
@@ -17,6 +17,7 @@ from asr.config.decoding import (
     DecodingOptions,
     MethodName,
 )
+from asr.config.decoding_use import used_resources
 from asr.decoding.fusion import Fusion, LabelScorer
 from asr.decoding.hotwords.scorer import HotwordScorer, load_hotwords
 from asr.errors import UserError
@@ -38,6 +39,11 @@ class ResourcePaths:
     hotwords: Path | None = None
     rescoring_ngram: Path | None = None
 
+    @property
+    def given(self) -> set[str]:
+        """The names that `Resources` has for what was given."""
+        return {name for name, field in _FILES.items() if getattr(self, field) is not None}
+
     def state(self) -> list[tuple[str, str, int, int]]:
         """Return what tells other or changed files apart: option, path, size, time of change.
 
@@ -46,6 +52,16 @@ class ResourcePaths:
         """
         given = {name: path for name, path in asdict(self).items() if path is not None}
         return [(name, *state_of(path)) for name, path in given.items()]
+
+
+# The name of a resource, and the field of `ResourcePaths` that says where it is.
+_FILES = {
+    "ngram": "ngram",
+    "neural": "neural_lm",
+    "hotwords": "hotwords",
+    "graph": "graph",
+    "rescoring": "rescoring_ngram",
+}
 
 
 @dataclass(frozen=True)
@@ -58,6 +74,17 @@ class Resources:
     graph: DecodingGraph | None = None
     rescoring: BackoffModel | None = None
     paths: ResourcePaths = ResourcePaths()
+
+    @property
+    def given(self) -> set[str]:
+        """The names of what was given."""
+        return {name for name in _FILES if getattr(self, name) is not None}
+
+    def used_by(self, method: MethodName) -> Resources:
+        """Return what a method uses of these, and nothing else."""
+        unused = _FILES.keys() - used_resources(method)
+        paths = replace(self.paths, **{_FILES[name]: None for name in unused})
+        return replace(self, paths=paths, **dict.fromkeys(unused))
 
     def check(self, method: MethodName) -> None:
         """Refuse a method whose extras, graph or rescoring n-gram were not given, or without k2.

@@ -59,6 +59,8 @@ class Passes:
         name = check_method("+".join((base, *extras)), parts)
         if resources.graph is not None:
             raise UserError("decoding graphs cannot be used in streaming", where="--graph")
+        if resources.rescoring is not None:
+            raise UserError("lattices cannot be used in streaming", where="--rescoring-ngram")
         self.method = str(name)
         self.options = decoding or bundle.decoding_options(self.method)
         if options.beam_size is not None:

@@ -12,7 +12,7 @@ from lhotse.cut import Cut
 from torch import Tensor
 
 from asr.bundle import Bundle
-from asr.config.decoding import DecodingOptions
+from asr.config.decoding import DecodingOptions, MethodName
 from asr.config.loading import build
 from asr.config.tokenizer import NormaliserName
 from asr.data.batches.feasibility import cut_text
@@ -67,7 +67,8 @@ class DevMeasure:
         """Decode dev by `method` with `options` changed from the bundle's."""
         merged = {**self.bundle.config.decoding.model_dump(mode="json"), **options}
         decoding = build(DecodingOptions, merged, source=f"options of {method}")
-        recognizer = Recognizer(self.bundle, method, decoding, resources=self.resources)
+        resources = self.resources.used_by(MethodName.parse(method))
+        recognizer = Recognizer(self.bundle, method, decoding, resources=resources)
         errors: dict[str, int] = {}
         tokens = 0
         seconds = 0.0

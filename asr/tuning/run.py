@@ -14,6 +14,7 @@ import torch
 
 from asr.bundle import Bundle, load_bundle, save_bundle, save_tuned_options
 from asr.config.decoding import DecodingOptions, MethodName, check_method
+from asr.config.decoding_use import check_resources_used
 from asr.config.loading import load_config
 from asr.config.tokenizer import NormaliserName
 from asr.config.tuning import grid_around, tunable_options
@@ -89,6 +90,7 @@ def tune(request: TuningRequest, tell: Callable[[str], None]) -> list[TunedMetho
     bundle_folder = request.directory / "bundle"
     bundle = load_bundle(bundle_folder, request.device)
     names = [check_method(name, model_parts(bundle.model)) for name in request.methods]
+    check_resources_used(request.resources.given, names)
     resources = load_resources(request.resources, bundle, request.device)
     for name in names:
         resources.check(name)

@@ -61,7 +61,7 @@ RESOURCE_MISTAKES: list[tuple[str, str, Make, str]] = [
     ("--ngram", "joint+ngram", written("a.gz", gzip.compress(b"hello")), "not an ARPA file"),
     ("--ngram", "joint+ngram", written("a.arpa", ""), "the file is empty"),
     ("--ngram", "joint+ngram", lambda kit, folder: folder, "is a folder"),
-    ("--ngram", "ctc-greedy", lambda kit, folder: folder / "none", "does not exist"),
+    ("--ngram", "joint+ngram", lambda kit, folder: folder / "none", "does not exist"),
     ("--neural-lm", "joint+neural", lambda kit, _: kit.neural_lm.parent, "EXP_DIR/bundle"),
     ("--neural-lm", "joint+neural", lambda kit, _: kit.bundle, "no neural language model here"),
     ("--neural-lm", "joint+neural", lambda kit, _: kit.ngram, "no neural language model here"),
@@ -211,7 +211,8 @@ def test_a_model_without_attention_decoder(
 
 def test_a_method_that_is_named_twice_decodes_once(mistakes: MistakeKit) -> None:
     methods = ("--method", "joint+hotwords+ngram", "--method", "joint+ngram+hotwords")
-    given = [*GREEDY, *methods, *GREEDY, *mistakes.kit.resources]
+    files = ("--ngram", mistakes.kit.ngram, "--hotwords", mistakes.kit.hotwords)
+    given = [*GREEDY, *methods, *GREEDY, *files]
     run(*map(str, mistakes.arguments("decode", *given)))
     assert len(mistakes.capfd.readouterr().out.splitlines()) == 2
 

@@ -9,6 +9,7 @@ UTILS = Path(__file__).parents[2] / "utils"
 # What utils/recipe.sh and utils/stages.sh would have set and defined.
 RECIPE = """
 set -euo pipefail
+declare -A given_options=()
 force=false node_rank=0 unit=word exp_root=exp data=data lang_dir=data/lang_char
 . "$1/language_models.sh"
 option_error() { echo "$1" >&2; exit 2; }

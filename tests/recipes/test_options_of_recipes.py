@@ -20,6 +20,13 @@ from tests.recipes.conftest import copy_recipe
         ("yesno", "--stream-chunks 320ms", "--stream-chunks takes milliseconds, such as"),
         ("yesno", "--methods k2-hlg-rescoring", "k2-hlg-rescoring"),
         ("yesno", "--rescoring-ngram none.arpa", "--rescoring-ngram"),
+        ("yesno", "--hotwords run.sh", "--hotwords is for +hotwords, which --methods"),
+        ("yesno", "--ngram run.sh --methods joint", "--ngram is for +ngram, wfst, k2-hlg or k2-at"),
+        ("yesno", "--lm-text run.sh --methods ctc-greedy", "--lm-text is for +ngram, wfst, k2-hlg"),
+        ("yesno", "--lm-text run.sh --methods wfst --ngram run.sh", "+neural beside --ngram FILE"),
+        ("yesno", "--lm-config lm/lstm_small", "--lm-config is for +neural, which"),
+        ("yesno", "--ngram-order 4 --methods joint", "--ngram-order is for +ngram"),
+        ("yesno", "--rescoring-ngram run.sh --methods wfst", "--rescoring-ngram is for k2-hlg-re"),
         ("wenetspeech", "", "ask for the password at https://wenet-e2e.github.io/WenetSpeech/"),
     ],
 )

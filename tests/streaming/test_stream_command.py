@@ -312,6 +312,15 @@ def test_what_is_given_beside_the_model_stands_in_the_names(
         (("--chunk-ms", "0"), "'0' is no number above 0"),
         (("--set", "chunk=3"), "Did you mean"),
         (("--speakers", "0"), "--speakers"),
+        (("--set", "max_segment=5"), "--set max_segment: would change nothing: it is of --endp"),
+        (("--set", "endpoints.rule3=null"), "--set endpoints: would change nothing"),
+        (("--set", "chunk_ms=80"), "--set chunk_ms: would change nothing: it is of --chunk-ms"),
+        (("--set", "first_pass=ctc-greedy", "--set", "stability=1"), "first_pass=ctc-prefix-beam"),
+        (("--set", "second_pass=none", "--set", "second_pass_seconds=1"), "a second pass"),
+        (
+            ("--set", "first_pass=ctc-greedy", "--set", "second_pass=none", "--set", "beam_size=4"),
+            "--set beam_size: would change nothing",
+        ),
     ],
 )
 def test_mistakes_are_one_line(

@@ -39,7 +39,7 @@ class FileDecoder:
 
     Attributes:
         bundle: the model's folder.
-        method: a name with its extras; None for the best that the model has.
+        method: a name with its extras; None for the best that the model has, with `resources`.
         resources: what the extras are.
         overrides: `option=value` strings.
         device: as `--device` names it.
@@ -75,12 +75,18 @@ class FileDecoder:
     def recognizer(self, bundle: Bundle, resources: Resources) -> Recognizer:
         """Return what decodes with a loaded model.
 
+        Without a method it is the model's best, with what was given, as live sessions have it.
+
         Raises:
-            UserError: the model or the resources lack what the method needs.
+            UserError: the model or the resources lack what the method needs, or the method has no
+                use for what was given.
         """
+        from asr.config.decoding import default_method
+        from asr.decoding.base import model_parts
         from asr.decoding.recognizer import Recognizer
 
-        return Recognizer(bundle, self.method, resources=resources, overrides=self.overrides)
+        method = self.method or default_method(model_parts(bundle.model), resources.given)
+        return Recognizer(bundle, method, resources=resources, overrides=self.overrides)
 
 
 @dataclass(frozen=True)

@@ -49,6 +49,7 @@ class StreamRequest:
         packet_ms: milliseconds of audio that are sent together.
         num_speakers: speakers at once.
         endpointing: whether pauses end segments; otherwise an utterance is one.
+        asked: names of streaming options that were asked for, each of which has to count.
     """
 
     bundle_path: Path
@@ -59,6 +60,7 @@ class StreamRequest:
     packet_ms: float = 20.0
     num_speakers: int = 1
     endpointing: bool = False
+    asked: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -99,6 +101,7 @@ def stream_split(
     """
     cuts = load_cuts(request.cuts_path)
     check_lengths(cuts)
+    given = options
     if not request.endpointing:
         options = options.without_endpoints()
     # All of them before the first one listens: a mistake in the last one is told at once.
@@ -106,10 +109,22 @@ def stream_split(
         StreamingRecognizer(bundle, _with_chunk(bundle, options, milliseconds), resources)
         for milliseconds in dict.fromkeys(request.chunks_ms)
     ]
+    for recognizer in recognizers:
+        _check_asked(request, given, recognizer.passes.rescores)
     check_writable(request.split_dir)
     cuts = sorted(cuts, key=lambda cut: cut.id)
     spoken = _spoken_words(bundle, cuts)
     return [_stream(recognizer, cuts, spoken, request) for recognizer in recognizers]
+
+
+def _check_asked(request: StreamRequest, options: StreamingOptions, rescores: bool) -> None:
+    """Refuse options that were asked for and count for nothing."""
+    unread = options.unread(rescores=rescores, endpointing=request.endpointing)
+    unread |= dict.fromkeys(("chunk_size", "chunk_ms"), "--chunk-ms, which gives it here")
+    for name in request.asked:
+        if name in unread:
+            what = f"would change nothing: it is of {unread[name]}"
+            raise UserError(what, where=f"--set {name}")
 
 
 def _with_chunk(bundle: Bundle, options: StreamingOptions, milliseconds: float) -> StreamingOptions:
