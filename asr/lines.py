@@ -58,7 +58,8 @@ class Line(NamedTuple):
 def read_lines(path: PathLike) -> Iterator[Line]:
     r"""Yield the lines of a text file that are not blank; those that are no text say why.
 
-    A byte order mark says the encoding (UTF-8, UTF-16, UTF-32); without one it is UTF-8. Lines end
+    A byte order mark says the encoding (UTF-8, UTF-16, UTF-32); without one it is UTF-8, or UTF-16
+    where the zero bytes of Latin letters tell. Lines end
     with `\n`, `\r\n`, or with `\r` in a file that has no other ends. What Unicode counts as ends of
     lines, such as U+2028, ends none. Gzip files, known by `.gz` or their content, are unpacked.
 
@@ -89,7 +90,7 @@ def _lines(stream: io.BufferedReader, path: str) -> Iterator[Line]:
         head = stream.peek(_HEAD_BYTES)
         mark, encoding = next(
             ((mark, name) for mark, name in _BYTE_ORDER_MARKS if head.startswith(mark)),
-            (b"", "UTF-8"),
+            (b"", _unmarked_encoding(head)),
         )
         stream.read(len(mark))
         end = _end_of_lines(head[len(mark) :].decode(encoding, "replace"))
@@ -109,6 +110,14 @@ def _lines(stream: io.BufferedReader, path: str) -> Iterator[Line]:
                 yield Line(path, number, line)
     except _BROKEN_GZIP:
         yield Line(path, number + 1, "", "not a whole gzip file: it ends or is damaged here")
+
+
+def _unmarked_encoding(head: bytes) -> str:
+    """Return UTF-16 where one byte of each two is often zero and the other never, else UTF-8."""
+    even, odd = head[0::2].count(0), head[1::2].count(0)
+    if min(even, odd) or 2 * max(even, odd) < len(head) // 2:
+        return "UTF-8"
+    return "UTF-16-BE" if even else "UTF-16-LE" if odd else "UTF-8"
 
 
 def _end_of_lines(head: str) -> str:

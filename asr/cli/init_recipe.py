@@ -33,7 +33,8 @@ _LAYOUTS = "\n\n".join(f"{layout.name}: {layout.about}" for layout in LAYOUTS.va
     "columns",
     multiple=True,
     metavar="KEY:NAME",
-    help="The column of a table that holds path, text, speaker, id, start, end or duration.",
+    help="The column of a table that holds path, text, speaker, id, start, end or duration, by its"
+    " name, or by its number from 1 where there is no header.",
 )
 @click.option("--egs-dir", type=PATH, metavar="DIR", help="Where recipes lie; this checkout's egs.")
 def command(

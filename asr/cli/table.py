@@ -9,7 +9,7 @@ import click
 
 from asr.cli.options import PATH
 from asr.data.faults.rejections import name_rejections
-from asr.data.layouts import LAYOUTS
+from asr.data.layouts import LAYOUTS, choose_layout
 from asr.data.tables.corpora import (
     SplitBy,
     TableRequest,
@@ -24,7 +24,7 @@ _LAYOUTS = "\n\n".join(f"{layout.name}: {layout.about}" for layout in LAYOUTS.va
 
 @click.command("table", epilog=f"Layouts:\n\n{_LAYOUTS}")
 @click.argument("splits", nargs=-1, required=True, metavar="SPLIT=PART[,PART]...")
-@click.option("--layout", required=True, metavar="NAME", help="See below.")
+@click.option("--layout", metavar="NAME", help="See below; found out by what lies there.")
 @click.option("--corpus-dir", type=PATH, required=True, metavar="PATH", help="Only read.")
 @click.option("--language", required=True, metavar="CODE", help="en, cmn, ...")
 @click.option("--output-dir", type=PATH, required=True, metavar="DIR", help="Gets SPLIT.jsonl.")
@@ -46,12 +46,13 @@ _LAYOUTS = "\n\n".join(f"{layout.name}: {layout.about}" for layout in LAYOUTS.va
     "columns",
     multiple=True,
     metavar="KEY:NAME",
-    help="Of the layout table: the column for path, text, speaker, id, start, end or duration.",
+    help="Of the layout table: the column for path, text, speaker, id, start, end or duration, by"
+    " its name, or by its number from 1 where there is no header.",
 )
 @click.option("--seed", type=click.IntRange(0), default=0, help="Of --hold-out.")
 def command(
     splits: tuple[str, ...],
-    layout: str,
+    layout: str | None,
     corpus_dir: Path,
     language: str,
     output_dir: Path,
@@ -64,6 +65,10 @@ def command(
 
     A PART is a name the corpus itself uses; `*` in it stands for anything.
     """
+    named = parse_columns(columns)
+    if layout is None:
+        layout = choose_layout(corpus_dir, columns=named)[0].name
+        click.echo(f"layout: {layout}")
     request = TableRequest(
         layout,
         corpus_dir,
@@ -72,7 +77,7 @@ def command(
         parse_holdouts(holdouts),
         seed,
         split_by,
-        parse_columns(columns),
+        named,
     )
     tables = write_tables(request, output_dir)
     for split, rows in tables.rows.items():

@@ -10,7 +10,8 @@ from pathlib import Path
 
 import asr
 from asr.data.faults.rejections import Rejection, nothing_usable
-from asr.data.layouts import LAYOUTS, Layout, detect_layouts, find_layout
+from asr.data.layouts import Layout, choose_layout
+from asr.data.layouts.column_table import ColumnTable
 from asr.data.tables.corpora import TableRequest
 from asr.errors import UserError
 from asr.files import disk_errors
@@ -63,7 +64,7 @@ def init_recipe(request: RecipeRequest) -> RecipeReport:
             or holds nothing usable. Nothing is written then.
     """
     folder = _target(request)
-    layout, why_layout = _find_layout(request)
+    layout, others = choose_layout(request.source, request.layout, request.columns)
     source = request.source.absolute()
     language = request.language or "und"
     unsplit = TableRequest(layout.name, source, language, {}, columns=request.columns)
@@ -75,7 +76,7 @@ def init_recipe(request: RecipeRequest) -> RecipeReport:
         raise nothing_usable(rejected, where=source)
     plan = decide(survey, request.language)
     decisions = [
-        Decision("layout", layout.name, why_layout),
+        _layout_decision(request, layout, others),
         _data_decision(survey),
         Decision("splits", *splits.decision),
         *plan.decisions,
@@ -113,32 +114,12 @@ def _target(request: RecipeRequest) -> Path:
     return folder
 
 
-def _find_layout(request: RecipeRequest) -> tuple[Layout, str]:
-    source = request.source
-    if not source.exists():
-        raise UserError("no such file or folder", where=str(source), todo="Give --from PATH.")
-    if request.columns and request.layout in (None, "table"):
-        layout = find_layout("table", request.columns)
-        fits = bool(layout.parts(source))
-        todo = "Give the names as its header has them."
-        if not fits:
-            raise UserError("no table with these columns", where=str(source), todo=todo)
-        return layout, "columns were named"
-    if request.layout is not None:
-        layout = find_layout(request.layout, request.columns)
-        if not layout.parts(source):
-            raise UserError(f"is not laid out as {layout.about}", where=str(source))
-        return layout, "given"
-    fitting = detect_layouts(source)
-    if not fitting:
-        raise UserError(
-            "is laid out in no known way",
-            where=str(source),
-            todo=f"Known: {', '.join(LAYOUTS)}; `asr table --help` describes them. Columns of a"
-            " table with other names than usual: --column.",
-        )
-    others = ", ".join(layout.name for layout in fitting[1:])
-    return fitting[0], f"{fitting[0].about}{f' (fits too: {others})' if others else ''}"
+def _layout_decision(request: RecipeRequest, layout: Layout, others: list[str]) -> Decision:
+    why = layout.about if request.layout is None else "given"
+    if isinstance(layout, ColumnTable):
+        why = f"columns {layout.describe_columns(request.source)}"
+    fits_too = f" (fits too: {', '.join(others)})" if others else ""
+    return Decision("layout", layout.name, why + fits_too)
 
 
 def _data_decision(survey: Survey) -> Decision:

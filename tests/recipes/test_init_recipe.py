@@ -158,7 +158,7 @@ def test_shared_speakers_of_own_splits_are_told(tmp_path: Path) -> None:
         ("mine", ["--layout", "kaldy"], "Did you mean 'kaldi'"),
         ("mine", ["--layout", "kaldi"], "is not laid out as wav.scp"),
         ("mine", ["--column", "text"], "is not KEY:NAME"),
-        ("mine", ["--column", "text:said"], "no table with these columns"),
+        ("mine", ["--column", "text:said"], "is not laid out as cells under a header"),
         ("mine", ["--egs-dir", "/nowhere/egs"], "not in a checkout"),
     ],
 )

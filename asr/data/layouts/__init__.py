@@ -16,6 +16,8 @@ from asr.data.layouts.common_voice import CommonVoice
 from asr.data.layouts.kaldi import Kaldi
 from asr.data.layouts.lhotse_cuts import LhotseCuts
 from asr.data.layouts.librispeech import LibriSpeech
+from asr.data.layouts.pairs import Pairs
+from asr.data.layouts.sightings import look_at
 from asr.errors import UserError, did_you_mean
 
 # The more a layout asks for, the earlier: the first that fits is what a folder is taken for.
@@ -26,6 +28,7 @@ _ALL: tuple[Layout, ...] = (
     Kaldi(),
     LhotseCuts(),
     ColumnTable(),
+    Pairs(),
     AudioFolder(),
 )
 LAYOUTS: dict[str, Layout] = {layout.name: layout for layout in _ALL}
@@ -57,6 +60,50 @@ def detect_layouts(folder: Path) -> list[Layout]:
     return [layout for layout in LAYOUTS.values() if layout.parts(folder)]
 
 
+def choose_layout(
+    source: Path, name: str | None = None, columns: Mapping[str, str] | None = None
+) -> tuple[Layout, list[str]]:
+    """Return the layout of what lies at `source`, and the names of others that fit as well.
+
+    Args:
+        name, columns: as for `find_layout`; found out when None.
+
+    Raises:
+        UserError: nothing lies there, or it is laid out in no known way, or not as `name` says. The
+            message says what was seen there.
+    """
+    if not source.exists():
+        raise UserError("no such file or folder", where=str(source))
+    if name is None and columns:
+        name = ColumnTable().name
+    if name is None:
+        fitting = detect_layouts(source)
+        if not fitting:
+            seen, todo = look_at(source, _names_fitting)
+            what = f"is laid out in no known way; it {seen}"
+            raise UserError(what, where=str(source), todo=todo)
+        return fitting[0], [layout.name for layout in fitting[1:]]
+    layout = find_layout(name, columns)
+    if not layout.parts(source):
+        raise _not_laid_out_so(layout, source)
+    return layout, []
+
+
+def _names_fitting(folder: Path) -> list[str]:
+    return [layout.name for layout in detect_layouts(folder)]
+
+
+def _not_laid_out_so(layout: Layout, source: Path) -> UserError:
+    if isinstance(layout, ColumnTable) and (missing := layout.missing_column(source)):
+        return missing
+    others = _names_fitting(source)
+    if others:
+        todo = f"It is laid out as: {', '.join(others)}."
+    else:
+        todo = "It {}. {}".format(*look_at(source, _names_fitting))
+    return UserError(f"is not laid out as {layout.about}", where=str(source), todo=todo)
+
+
 def read_parts(layout: Layout, folder: Path, parts: Sequence[str], language: str) -> list[Read]:
     """Return the utterances of parts of a corpus, and what cannot be one.
 
@@ -64,11 +111,11 @@ def read_parts(layout: Layout, folder: Path, parts: Sequence[str], language: str
         UserError: the corpus or a part is not there, or it holds nothing.
     """
     known = layout.parts(folder)
+    if not folder.exists():
+        todo = "Give the corpus' own folder."
+        raise UserError("no such file or folder", where=str(folder), todo=todo)
     if not known:
-        problem = (
-            f"is not laid out as {layout.about}" if folder.exists() else "no such file or folder"
-        )
-        raise UserError(problem, where=str(folder), todo="Give the corpus' own folder.")
+        raise _not_laid_out_so(layout, folder)
     rows: list[Read] = []
     for part in parts:
         if part not in known:

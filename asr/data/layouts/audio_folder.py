@@ -7,10 +7,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from asr.data.audio.files import AUDIO_SUFFIXES
-from asr.data.layouts.base import ALL, NO_SPEAKER, Read, malformed
+from asr.data.layouts.base import ALL, NO_SPEAKER, PART_NAMES, Read, malformed
 from asr.data.tables.rows import TableRow
-
-_PART_NAMES = {"train", "dev", "valid", "validation", "val", "test", "eval"}
 
 
 class AudioFolder:
@@ -29,7 +27,7 @@ class AudioFolder:
         if not folder.is_dir() or not _holds_pair(folder):
             return []
         named = sorted(path.name for path in folder.iterdir() if path.is_dir())
-        is_parted = bool(named) and all(name.lower() in _PART_NAMES for name in named)
+        is_parted = bool(named) and all(name.lower() in PART_NAMES for name in named)
         return named if is_parted else [ALL]
 
     def read(self, folder: Path, part: str, language: str) -> Iterator[Read]:

@@ -15,6 +15,7 @@ from asr.speakers import UNKNOWN_SPEAKER
 
 ALL = "all"  # the part of a corpus that has no parts
 NO_SPEAKER = UNKNOWN_SPEAKER  # of rows that do not say who speaks
+PART_NAMES = {"train", "dev", "valid", "validation", "val", "test", "eval"}  # of sub-folders
 Read = TableRow | Rejection
 
 

@@ -35,11 +35,14 @@ def read_cells(path: Path, dialect: Dialect) -> Iterator[tuple[str, list[str] | 
 
 
 def with_header(
-    rows: Iterator[tuple[str, list[str] | Rejection]], header: Sequence[str]
+    rows: Iterator[tuple[str, list[str] | Rejection]], header: Sequence[str], called: str = "header"
 ) -> Iterator[tuple[str, dict[str, str] | Rejection]]:
     """Yield the rows by column; one of more or fewer cells than the header is malformed.
 
     A tab or a line break within a cell gives such rows: which cell is cut cannot be told.
+
+    Args:
+        called: what the header is, for the message.
     """
     for where, cells in rows:
         if isinstance(cells, Rejection):
@@ -47,5 +50,5 @@ def with_header(
         elif len(cells) == len(header):
             yield where, dict(zip(header, cells, strict=True))
         else:
-            detail = f"{len(cells)} columns where the header has {len(header)}"
+            detail = f"{len(cells)} columns where the {called} has {len(header)}"
             yield where, malformed(where, detail)

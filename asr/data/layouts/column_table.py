@@ -1,61 +1,68 @@
-"""Tables in CSV, TSV or JSON lines with a column of audio paths and one of transcripts."""
+"""Tables with a column of audio paths and one of transcripts: cells or JSON objects."""
 
 from __future__ import annotations
 
-import csv
-import json
 import math
-from collections.abc import Iterable, Iterator, Mapping
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from asr.data.audio.files import AUDIO_SUFFIXES
 from asr.data.faults.reasons import Reason
 from asr.data.faults.rejections import Rejection
-from asr.data.layouts.base import ALL, Read, locate, malformed, numbered_lines
-from asr.data.layouts.cells import TABS, Dialect, read_cells, split_cells, with_header
+from asr.data.layouts.base import ALL, PART_NAMES, Read, locate, malformed
+from asr.data.layouts.records import first_names, is_json, read_records
 from asr.data.tables.rows import SURROGATE, TableRow
 from asr.errors import UserError
-from asr.folders import is_own
+from asr.folders import is_own, own_folders
 from asr.speakers import speaker_name
 
-SUFFIXES = (".csv", ".tsv", ".jsonl")
+SUFFIXES = (".csv", ".tsv", ".jsonl", ".json", ".list", ".manifest", ".txt")
+# The names that are usual, with those of NeMo (audio_filepath, offset), WeNet (wav, txt), FunASR
+# (source, target), SpeechBrain (ID, wav, spk_id, wrd) and Common Voice among them.
 ALIASES: dict[str, tuple[str, ...]] = {
     "path": (
         "path", "audio", "audio_path", "audio_file", "audio_filepath", "wav", "wav_path",
-        "wav_filename", "file", "filename", "file_name", "file_path",
+        "wav_filename", "file", "filename", "file_name", "file_path", "source",
     ),
-    "text": ("text", "transcript", "transcription", "sentence", "normalized_text", "label"),
-    "speaker": ("speaker", "speaker_id", "spk", "spk_id", "client_id", "user_id"),
+    "text": (
+        "text", "transcript", "transcription", "sentence", "normalized_text", "label", "txt",
+        "wrd", "words", "target",
+    ),
+    "speaker": ("speaker", "speaker_id", "spk", "spk_id", "client_id", "user_id", "speaker_name"),
     "id": ("id", "utt_id", "utterance_id", "utt", "utterance", "key"),
     "start": ("start", "offset", "start_time", "begin"),
     "end": ("end", "end_time", "stop"),
     "duration": ("duration", "length"),
 }  # fmt: skip
+_PLACEHOLDER = re.compile(r"^(?:\$\w+|\$?\{\w+\})/")  # of SpeechBrain, for the corpus' own folder
 
 
 @dataclass
 class ColumnTable:
     """A table with a header, or JSON objects; the file itself, or a folder with one a part.
 
-    Paths are relative to the table. A line is a row: a transcript may not hold a line break.
-    A duration counts only beside a start (seconds); a row without a start is its whole file.
+    A part is a table in the folder, or the one table in a sub-folder that is called train, dev,
+    test or the like. What a file is, its content says, not its suffix. Paths are relative to the
+    table. A line is a row: a transcript may not hold a line break. A duration counts only beside
+    a start (seconds); a row without a start is its whole file.
 
     Attributes:
-        columns: the names of columns that are not among `ALIASES`, by what they hold.
+        columns: the names of columns that are not among `ALIASES`, by what they hold; numbers from
+            1 where there is no header.
     """
 
     name = "table"
-    about = ".csv, .tsv or .jsonl with columns for path and text; speaker, id, start, end"
+    about = (
+        "cells under a header or JSON objects (NeMo, WeNet, FunASR, SpeechBrain): path, text;"
+        " speaker, id, start, end"
+    )
     columns: Mapping[str, str] = field(default_factory=dict)
 
     def parts(self, folder: Path) -> list[str]:
         """Return the names of the tables in a folder; `all` for a table that is given itself."""
-        if folder.is_file():
-            return [ALL] if self._is_table(folder) else []
-        if not folder.is_dir():
-            return []
-        files = (path for path in folder.iterdir() if is_own(path) and self._is_table(path))
-        return sorted({path.stem for path in files})
+        return sorted(self._files(folder))
 
     def read(self, folder: Path, part: str, language: str) -> Iterator[Read]:
         """Yield the rows in the order of the file.
@@ -63,107 +70,107 @@ class ColumnTable:
         Raises:
             UserError: the header lacks a column.
         """
-        path = _file_of(folder, part)
-        is_json = path.suffix.lower() == ".jsonl"
-        places = self._find_columns(_first_names(path))
+        path = self._files(folder)[part]
+        has_header = self._has_header(path)
+        columns = self.find_columns(path)
         for key in ("path", "text"):
-            if key not in places:
-                raise _no_column(path, key)
-        for where, row in _records(path):
+            if key not in columns:
+                raise _no_column(path, key, first_names(path, has_header))
+        is_object = is_json(path)
+        for where, row in read_records(path, has_header):
             if isinstance(row, Rejection):
                 yield row
                 continue
-            if is_json:  # every object has its own keys
-                places = self._find_columns(row)
-            yield _to_row(where, {key: row[name] for key, name in places.items()}, path, language)
+            if is_object:  # every one has its own keys
+                columns = self._match(row)
+            yield _to_row(where, {key: row[name] for key, name in columns.items()}, path, language)
 
-    def _find_columns(self, row: Iterable[str]) -> dict[str, str]:
-        """Return the row's column for everything known; given names go before aliases."""
-        lower = {str(name).strip().lower(): name for name in row}
+    def find_columns(self, path: Path) -> dict[str, str]:
+        """Return the file's column for everything known."""
+        return self._match(first_names(path, self._has_header(path)))
+
+    def describe_columns(self, folder: Path) -> str:
+        """Return what is taken for what in the first table: `path: wav, text: sentence`."""
+        path = next(iter(self._files(folder).values()))
+        return ", ".join(f"{key}: {name}" for key, name in self.find_columns(path).items())
+
+    def missing_column(self, source: Path) -> UserError | None:
+        """Return the error that the first table has no column of a given name, if so it is."""
+        path = source if source.is_file() else next(reversed(tables_in(source)), None)
+        if path is None:
+            return None
+        names = first_names(path, self._has_header(path))
+        known = {name.lower() for name in names}
+        for key, name in self.columns.items():
+            if name.lower() not in known:
+                todo = f"It has {', '.join(names)}."
+                return UserError(
+                    f"has no column '{name}' for the {key}", where=str(path), todo=todo
+                )
+        return None
+
+    def _match(self, names: Iterable[str]) -> dict[str, str]:
+        """Return the column for everything known; given names go before aliases."""
+        lower = {str(name).strip().lower(): name for name in names}
         found = {}
         for key, aliases in ALIASES.items():
             given = self.columns.get(key)
-            names = aliases if given is None else (given.lower(),)
-            match = next((lower[name] for name in names if name in lower), None)
+            wanted = aliases if given is None else (given.lower(),)
+            match = next((lower[name] for name in wanted if name in lower), None)
             if match is not None:
                 found[key] = match
         return found
 
+    def _has_header(self, path: Path) -> bool:
+        """Whether columns have names; those that are called by numbers have none of their own."""
+        given = set(self.columns.values())
+        is_numbered = bool(given) and all(name.isdecimal() for name in given)
+        return not is_numbered or given <= set(first_names(path))
+
+    def _files(self, folder: Path) -> dict[str, Path]:
+        """Return the tables by part."""
+        if folder.is_file():
+            return {ALL: folder} if self._is_table(folder) else {}
+        files = {path.stem: path for path in tables_in(folder) if self._is_table(path)}
+        if files or not folder.is_dir():
+            return files
+        for inner in own_folders(folder):
+            if inner.name.lower() in PART_NAMES:
+                tables = [path for path in tables_in(inner) if self._is_table(path)]
+                if len(tables) == 1:
+                    files[inner.name] = tables[0]
+        return files
+
     def _is_table(self, path: Path) -> bool:
-        if path.suffix.lower() not in SUFFIXES or not path.is_file():
-            return False
-        return {"path", "text"} <= self._find_columns(_first_names(path)).keys()
+        return path.is_file() and {"path", "text"} <= self.find_columns(path).keys()
 
 
-def _file_of(folder: Path, part: str) -> Path:
-    if folder.is_file():
-        return folder
-    return next(folder / f"{part}{end}" for end in SUFFIXES if (folder / f"{part}{end}").is_file())
+def tables_in(folder: Path) -> list[Path]:
+    """Return the files of a folder that may be tables by their name, in order of their suffix.
+
+    What stands beside audio of the same name is that recording's own.
+    """
+    if not folder.is_dir():
+        return []
+    files = [path for path in sorted(folder.iterdir()) if is_own(path) and path.is_file()]
+    heard = {path.stem for path in files if path.suffix.lower() in AUDIO_SUFFIXES}
+    found = [path for path in files if path.suffix.lower() in SUFFIXES and path.stem not in heard]
+    return sorted(found, key=lambda path: -SUFFIXES.index(path.suffix.lower()))
 
 
-def _no_column(path: Path, key: str) -> UserError:
-    todo = f"Name it: --column {key}:NAME, one of {', '.join(_first_names(path))}."
+def _no_column(path: Path, key: str, names: Sequence[str]) -> UserError:
+    todo = f"Name it: --column {key}:NAME, one of {', '.join(names)}."
     return UserError(f"no column for the {key}", where=str(path), todo=todo)
-
-
-def _records(path: Path) -> Iterator[tuple[str, Mapping[str, object] | Rejection]]:
-    """Yield `path:line` and each row by column, or why it is none."""
-    return _json_records(path) if path.suffix.lower() == ".jsonl" else _cell_records(path)
-
-
-def _json_records(path: Path) -> Iterator[tuple[str, Mapping[str, object] | Rejection]]:
-    for where, line in numbered_lines(path):
-        if isinstance(line, Rejection):
-            yield where, line
-            continue
-        try:
-            row = json.loads(line)
-        except json.JSONDecodeError as error:
-            yield where, malformed(where, f"not valid JSON ({error})")
-            continue
-        is_object = isinstance(row, dict)
-        yield where, row if is_object else malformed(where, "a line must be a JSON object")
-
-
-def _cell_records(path: Path) -> Iterator[tuple[str, Mapping[str, object] | Rejection]]:
-    header, dialect = _read_header(path)
-    rows = read_cells(path, dialect)
-    next(rows, None)
-    return with_header(rows, header)
-
-
-def _read_header(path: Path) -> tuple[list[str], Dialect]:
-    """Take the first line; returns the names of the columns and how cells are parted."""
-    _, line = next(numbered_lines(path), ("", ""))
-    text = "" if isinstance(line, Rejection) else line
-    dialect = _dialect(path, text)
-    try:
-        return [cell.strip() for cell in split_cells(text, dialect)], dialect
-    except csv.Error:
-        return [], dialect
-
-
-def _first_names(path: Path) -> list[str]:
-    """Return the names of the columns: the header's, or the keys of the first object."""
-    if path.suffix.lower() != ".jsonl":
-        return _read_header(path)[0]
-    objects = (row for _, row in _json_records(path) if not isinstance(row, Rejection))
-    return list(next(objects, {}))
-
-
-def _dialect(path: Path, header: str) -> Dialect:
-    """Return how cells are parted: in TSV quotation marks quote nothing."""
-    if path.suffix.lower() == ".tsv":
-        return TABS
-    return {"delimiter": max(",;|\t", key=header.count)}
 
 
 def _to_row(where: str, cells: Mapping[str, object], path: Path, language: str) -> Read:
     if any(isinstance(cell, str) and SURROGATE.search(cell) for cell in cells.values()):
         return malformed(where, "holds half a surrogate pair")
     audio = cells.get("path")
+    if isinstance(audio, str):
+        audio = _PLACEHOLDER.sub("", audio.strip())
     text = cells.get("text")
-    if not isinstance(audio, str) or not audio.strip():
+    if not isinstance(audio, str) or not audio:
         name = str(cells.get("id") or where)
         return Rejection(name, None, Reason.MISSING_AUDIO, f"{where}: names no audio file")
     if not isinstance(text, str | None):
@@ -173,12 +180,12 @@ def _to_row(where: str, cells: Mapping[str, object], path: Path, language: str) 
     except (TypeError, ValueError):
         return malformed(where, "start, end or duration is not a number of seconds")
     given = "" if cells.get("id") is None else str(cells.get("id")).strip()
-    name = given or Path(audio.strip()).with_suffix("").as_posix()
+    name = given or Path(audio).with_suffix("").as_posix()
     if not given and start:
         name = f"{name}-{round(100 * start):07d}"
     return TableRow(
         name,
-        str(locate(audio.strip(), path.parent)),
+        str(locate(audio, path.parent)),
         " ".join(text.split()) or None if text else None,
         speaker_name(cells.get("speaker")),
         language,
