@@ -3,11 +3,12 @@
 # pages that was built for the installed torch, Python and processor.
 #
 #   --python PROGRAM   the Python to install for (default: .venv/bin/python, else python3)
-#   --device DEVICE    cpu, cuda, or auto: cuda where torch sees a GPU (default: auto)
+#   --device DEVICE    cpu, cuda, rocm, or auto: what torch was built for (default: auto)
 #   --page PAGE        address or file of a wheel page (default: k2's, for the device)
 #   --dry-run          print the wheel's address and install nothing
 #
-# Where k2 has no wheel for the installed torch, the torch versions that have one are named.
+# Where k2 has no wheel for the installed torch, the newest versions of torch that have one are
+# named. A wheel for GPUs also runs on a machine without one.
 # shellcheck disable=SC2034  # options are read by name
 set -euo pipefail
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
@@ -27,7 +28,8 @@ fail() {
   exit 2
 }
 
-# Prints what decides which wheel fits: torch's version, CUDA's (or cpu), Python's tag, the machine.
+# Prints what decides which wheel fits: torch's version, what it was built for (cpu, cuda12.8,
+# rocm7.2), Python's tag, the machine. A wheel has to match torch's build, not the GPUs in sight.
 describe_python() {
   "$python" -c '
 import platform, sys
@@ -35,25 +37,32 @@ try:
     import torch
 except ImportError:
     sys.exit("no torch")
-cuda = torch.version.cuda if torch.cuda.is_available() else None
-if sys.argv[1] != "auto":
-    cuda = torch.version.cuda if sys.argv[1] == "cuda" else None
+build = "cpu"
+if torch.version.cuda:
+    build = f"cuda{torch.version.cuda}"
+elif torch.version.hip:  # 7.2.26015-fc0010cf6a
+    build = "rocm" + ".".join(torch.version.hip.split(".")[:2])
 system = {"linux": "linux", "darwin": "macosx"}.get(sys.platform, "win")
-print(torch.__version__.partition("+")[0], f"cuda{cuda}" if cuda else "cpu",
+print(torch.__version__.partition("+")[0], build,
       "cp%d%d" % sys.version_info[:2], system, platform.machine().lower())
-' "$device" 2>/dev/null
+' 2>/dev/null
 }
 
-# Prints the page $1, a file or an address.
+# Prints the page $1, a file or an address; where that fails, one line that says why, and fails.
 read_page() {
   if [[ $1 == *://* ]]; then
     "$python" -c '
 import sys, urllib.request
-with urllib.request.urlopen(sys.argv[1], timeout=60) as page:
-    sys.stdout.write(page.read().decode())
-' "$1" 2>/dev/null
-  else
-    cat -- "$1" 2>/dev/null
+try:
+    with urllib.request.urlopen(sys.argv[1], timeout=60) as page:
+        sys.stdout.write(page.read().decode())
+except (OSError, ValueError) as error:
+    print(error)
+    sys.exit(1)
+' "$1"
+  elif ! cat -- "$1" 2>/dev/null; then
+    if [[ -e $1 ]]; then echo "it is no file that may be read"; else echo "there is no such file"; fi
+    return 1
   fi
 }
 
@@ -76,17 +85,18 @@ if [[ -z $python ]]; then
   [[ -x $root/.venv/bin/python ]] && python=$root/.venv/bin/python
 fi
 command -v "$python" >/dev/null || fail "--python: there is no program '$python'"
-[[ $device =~ ^(auto|cpu|cuda)$ ]] || option_error "--device: '$device' is none of auto, cpu, cuda"
+[[ $device =~ ^(auto|cpu|cuda|rocm)$ ]] ||
+  option_error "--device: '$device' is none of auto, cpu, cuda, rocm"
 described=$(describe_python) || fail "$python has no torch that can be imported. Run make setup first."
-read -r torch build tag system machine <<<"$described"
-if [[ $device == cuda && $build == cpu ]]; then
-  fail "the installed torch $torch was built without CUDA. Use --device cpu."
+read -r torch built tag system machine <<<"$described"
+build=$built
+[[ $device != cpu ]] || build=cpu
+kind=${build%%[0-9]*}
+if [[ $device != auto && $device != "$kind" ]]; then
+  fail "the installed torch $torch was built for $built, not for $device. Use --device auto or cpu."
 fi
-if [[ -z $page ]]; then
-  page=$wheel_pages/cpu.html
-  [[ $build == cpu ]] || page=$wheel_pages/cuda.html
-fi
-content=$(read_page "$page") || fail "$page: cannot be read"
+[[ -n $page ]] || page=$wheel_pages/$kind.html
+content=$(read_page "$page") || fail "$page: cannot be read: $content"
 wheels=$(list_wheels <<<"$content")
 [[ -n $wheels ]] || fail "$page: links to no wheels"
 
@@ -94,10 +104,12 @@ wheels=$(list_wheels <<<"$content")
 here=$(grep -E -- "-$tag-$tag-[^ ]*${system}[^ ]*_$machine\.whl " <<<"$wheels" || true)
 found=$(grep -F -- "+$build.torch$torch-" <<<"$here" | sort -V | tail -n 1 || true)
 if [[ -z $found ]]; then
-  known=$(sed -nE 's/.*\+([a-z0-9.]+)\.torch([0-9.]+)-cp.*/\2 (\1)/p' <<<"$here" | sort -uV)
-  known=${known:-no version of it}
-  fail "$page: no wheel of k2 for torch $torch ($build) with $tag on $system $machine. There are\
- wheels for torch ${known//$'\n'/, }. Install such a torch, or build k2 from source: $from_source"
+  known=$(sed -nE "s/.*\+(${kind}[0-9.]*)\.torch([0-9.]+)-cp.*/\2 (\1)/p" <<<"$here" |
+    sort -uVr | head -n 5)
+  todo="build k2 from source: $from_source"
+  [[ -z $known ]] || todo="The newest that have one: torch ${known//$'\n'/, }. Install one of them, or $todo"
+  [[ $kind == cpu ]] || todo+=", or try --device cpu"
+  fail "$page: no wheel of k2 for torch $torch ($build) with $tag on $system $machine. ${todo^}"
 fi
 address=${found#* }
 if [[ $dry_run == true ]]; then

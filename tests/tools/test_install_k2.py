@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import platform
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -26,6 +28,11 @@ WHEELS = [
     wheel("20260101", "cpu", "2.8.1"),
     wheel("20250801", "cuda12.8", "2.8.0"),
     wheel("20250802", "cuda12.6", "2.8.0"),
+    wheel("20260626", "rocm7.2", "2.12.1"),
+    wheel("20260601", "cuda13.0", "2.11.0"),
+    wheel("20260601", "cuda12.8", "2.11.0"),
+    wheel("20260602", "cuda13.0", "2.12.0"),
+    *(wheel("20240601", "cuda12.1", f"2.{minor}.0") for minor in range(1, 8)),
 ]
 
 
@@ -75,6 +82,7 @@ def found(tmp_path: Path, page: Path, described: str) -> str:
         ("2.8.0 cpu cp311 linux aarch64", WHEELS[4]),
         ("2.8.1 cpu cp311 linux x86_64", WHEELS[5]),
         ("2.8.0 cuda12.8 cp311 linux x86_64", WHEELS[6]),
+        ("2.12.1 rocm7.2 cp311 linux x86_64", WHEELS[8]),
     ],
 )
 def test_it_picks_the_newest_wheel_that_fits(
@@ -105,24 +113,76 @@ def complaint(done: subprocess.CompletedProcess[str]) -> str:
     return line
 
 
-def test_without_a_wheel_the_torch_versions_that_have_one_are_named(
+def test_without_a_wheel_the_newest_torch_versions_that_have_one_are_named(
     tmp_path: Path, page: Path
 ) -> None:
     line = complaint(FakePython(tmp_path, "2.11.0 cpu cp311 linux x86_64").install("--page", page))
     assert "no wheel of k2 for torch 2.11.0 (cpu) with cp311 on linux x86_64" in line
-    assert "2.8.0 (cpu), 2.8.0 (cuda12.6), 2.8.0 (cuda12.8), 2.8.1 (cpu)." in line
+    assert "torch 2.8.1 (cpu), 2.8.0 (cpu). Install one" in line
+    assert "cuda" not in line
+    described = "2.14.1 cuda13.0 cp311 linux x86_64"
+    line = complaint(FakePython(tmp_path, described).install("--page", page))
+    newest = "2.12.0 (cuda13.0), 2.11.0 (cuda13.0), 2.11.0 (cuda12.8), 2.8.0 (cuda12.8)"
+    assert f"torch {newest}, 2.8.0 (cuda12.6). Install one" in line
+    assert "--device cpu" in line
     line = complaint(FakePython(tmp_path, "2.8.0 cpu cp313 linux x86_64").install("--page", page))
-    assert "no version of it" in line
+    assert "x86_64. Build k2 from source" in line
+
+
+@pytest.mark.skipif(
+    (sys.platform, platform.machine()) != ("linux", "x86_64"), reason="wheels of another machine"
+)
+@pytest.mark.parametrize(
+    ("cuda", "hip", "device", "expected"),
+    [
+        ("12.8", None, "auto", WHEELS[6]),  # no GPU in sight here: the wheel follows torch's build
+        ("12.8", None, "cpu", WHEELS[0]),
+        (None, "7.2.26015-fc0010cf6a", "auto", None),  # never a wheel for the CPU
+        (None, "7.2.26015-fc0010cf6a", "cpu", WHEELS[0]),
+        (None, None, "auto", WHEELS[0]),
+    ],
+)
+def test_the_wheel_follows_what_torch_was_built_for(
+    tmp_path: Path, page: Path, cuda: str | None, hip: str | None, device: str, expected: str | None
+) -> None:
+    (tmp_path / "torch.py").write_text(
+        "class version:\n"
+        f"    cuda, hip = {cuda!r}, {hip!r}\n"
+        "class cuda:\n"
+        "    is_available = staticmethod(lambda: False)\n"
+        "__version__ = '2.8.0+any'\n"
+    )
+    tag = f"cp{sys.version_info[0]}{sys.version_info[1]}"
+    page.write_text(page.read_text().replace("cp311", tag))
+    command = ["bash", str(SCRIPT), "--python", sys.executable, "--page", str(page), "--dry-run"]
+    done = subprocess.run(
+        [*command, "--device", device],
+        capture_output=True,
+        text=True,
+        env={**os.environ, "PYTHONPATH": str(tmp_path)},
+    )
+    if expected is None:
+        assert "torch 2.8.0 (rocm7.2)" in complaint(done)
+        assert "2.12.1 (rocm7.2). Install" in complaint(done)
+    else:
+        found = done.stdout.strip().rpartition("/")[2].replace("%2B", "+")
+        assert found == expected.replace("cp311", tag)
 
 
 def test_every_mistake_is_one_line(tmp_path: Path, page: Path) -> None:
     python = FakePython(tmp_path, "2.8.0 cpu cp311 linux x86_64")
-    assert "cannot be read" in complaint(python.install("--page", tmp_path / "none.html"))
+    none = complaint(python.install("--page", tmp_path / "none.html"))
+    assert "none.html: cannot be read: there is no such file" in none
+    nowhere = ["--python", sys.executable, "--page", "http://127.0.0.1:9/cpu.html"]
+    refused = subprocess.run(["bash", str(SCRIPT), *nowhere], capture_output=True, text=True)
+    assert "cpu.html: cannot be read: <urlopen error" in complaint(refused)
     empty = tmp_path / "empty.html"
     empty.write_text("<html></html>")
     assert "links to no wheels" in complaint(python.install("--page", empty))
-    assert "is none of auto, cpu, cuda" in complaint(python.install("--device", "gpu"))
-    assert "without CUDA" in complaint(python.install("--page", page, "--device", "cuda"))
+    assert "is none of auto, cpu, cuda, rocm" in complaint(python.install("--device", "gpu"))
+    assert "was built for cpu, not for cuda" in complaint(
+        python.install("--page", page, "--device", "cuda")
+    )
     without_torch = FakePython(tmp_path, "")
     assert "has no torch" in complaint(without_torch.install("--page", page))
     broken_pip = FakePython(tmp_path, "2.8.0 cpu cp311 linux x86_64", pip_works=False)
