@@ -39,6 +39,7 @@ EXTRAS = {
         "fastapi",
         "flashlight-text",
         "httpx",
+        "jiwer",
         "matplotlib",
         "mypy",
         "onnx",

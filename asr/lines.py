@@ -36,7 +36,7 @@ codecs.register_error("asr.lines", _mark)
 
 
 class Line(NamedTuple):
-    """A line that is not blank.
+    """A line.
 
     Attributes:
         number: from 1, blank lines counted.
@@ -55,13 +55,16 @@ class Line(NamedTuple):
         return f"{self.path}:{self.number}"
 
 
-def read_lines(path: PathLike) -> Iterator[Line]:
+def read_lines(path: PathLike, keep_blank: bool = False) -> Iterator[Line]:
     r"""Yield the lines of a text file that are not blank; those that are no text say why.
 
     A byte order mark says the encoding (UTF-8, UTF-16, UTF-32); without one it is UTF-8, or UTF-16
     where the zero bytes of Latin letters tell. Lines end
     with `\n`, `\r\n`, or with `\r` in a file that has no other ends. What Unicode counts as ends of
     lines, such as U+2028, ends none. Gzip files, known by `.gz` or their content, are unpacked.
+
+    Args:
+        keep_blank: yield blank lines as well, with empty texts.
 
     Raises:
         UserError: the file is missing, is a folder, or may not be read.
@@ -70,7 +73,7 @@ def read_lines(path: PathLike) -> Iterator[Line]:
     try:
         with open(path, "rb") as raw:
             is_packed = name.endswith(".gz") or raw.peek(len(_GZIP)).startswith(_GZIP)
-            yield from _lines(_unpacked(raw) if is_packed else raw, name)
+            yield from _lines(_unpacked(raw) if is_packed else raw, name, keep_blank)
     except FileNotFoundError as error:
         raise UserError("the file does not exist", where=name) from error
     except IsADirectoryError as error:
@@ -84,7 +87,7 @@ def _unpacked(raw: io.BufferedReader) -> io.BufferedReader:
     return io.BufferedReader(cast(io.RawIOBase, gzip.GzipFile(fileobj=raw)), _HEAD_BYTES)
 
 
-def _lines(stream: io.BufferedReader, path: str) -> Iterator[Line]:
+def _lines(stream: io.BufferedReader, path: str, keep_blank: bool) -> Iterator[Line]:
     number = 0
     try:
         head = stream.peek(_HEAD_BYTES)
@@ -108,6 +111,8 @@ def _lines(stream: io.BufferedReader, path: str) -> Iterator[Line]:
                 yield Line(path, number, "", fault)
             elif line.strip():
                 yield Line(path, number, line)
+            elif keep_blank:
+                yield Line(path, number, "")
     except _BROKEN_GZIP:
         yield Line(path, number + 1, "", "not a whole gzip file: it ends or is damaged here")
 

@@ -1,4 +1,4 @@
-"""`asr score`: tables of error rates, or a paired comparison of two decodings."""
+"""`asr score`: tables of error rates, a paired comparison of two decodings, or two files."""
 
 from __future__ import annotations
 
@@ -13,6 +13,11 @@ from asr.errors import UserError
 from asr.scoring.alignment import Unit
 from asr.scoring.comparison import compare_decodes
 from asr.scoring.results import score_directories
+from asr.scoring.transcripts.formats import FORMATS, FormatName
+from asr.scoring.transcripts.score import score_files
+
+_FORMATS = click.Choice(get_args(FormatName))
+_NAMES = "; ".join(f"{name}: {about}" for name, about in FORMATS.items())
 
 
 @click.command("score")
@@ -25,6 +30,8 @@ from asr.scoring.results import score_directories
 )
 @click.option(
     "--unit",
+    "--units",
+    "unit",
     type=click.Choice(get_args(Unit)),
     default="word",
     help="Headline figure: WER over words, CER over characters, MER over Han characters and words"
@@ -50,6 +57,26 @@ from asr.scoring.results import score_directories
     metavar="A B",
     help="Test two decodings (folders or hyps.jsonl) of one split against each other.",
 )
+@click.option(
+    "--ref",
+    "reference",
+    type=PATH,
+    metavar="FILE",
+    help="Score files of other programs instead: the references; needs --hyp.",
+)
+@click.option("--hyp", "hypothesis", type=PATH, metavar="FILE", help="The hypotheses of --ref.")
+@click.option(
+    "--ref-format",
+    type=_FORMATS,
+    help=f"Of --ref; without it found out. {_NAMES}.",
+)
+@click.option("--hyp-format", type=_FORMATS, help="Of --hyp, which may differ from --ref's.")
+@click.option(
+    "--details",
+    type=PATH,
+    metavar="DIR",
+    help="Of --ref and --hyp: gets score.json and alignments.txt.",
+)
 def command(
     decode_dirs: tuple[Path, ...],
     results_dir: Path,
@@ -57,24 +84,37 @@ def command(
     normaliser: NormaliserName,
     hotwords: Path | None,
     compare: tuple[Path, Path] | None,
+    reference: Path | None,
+    hypothesis: Path | None,
+    ref_format: FormatName | None,
+    hyp_format: FormatName | None,
+    details: Path | None,
 ) -> None:
-    """Score exp/<experiment>/decode/<split>/<method> folders.
+    """Score exp/<experiment>/decode/<split>/<method> folders, or a file against another.
 
-    Their rows go into the tables of their splits; a row of the same experiment, method and
-    normaliser is replaced.
+    Rows of folders go into the tables of their splits; a row of the same experiment, method and
+    normaliser is replaced. Of files (--ref, --hyp) the rate is printed.
     """
-    if bool(decode_dirs) == bool(compare):
+    files = (reference, hypothesis, ref_format, hyp_format, details)
+    given = [bool(decode_dirs), bool(compare), any(one is not None for one in files)]
+    if sum(given) != 1:
         raise UserError(
-            "give either decode folders or --compare A B",
+            "give either decode folders, or --compare A B, or --ref R --hyp H",
             where="asr score",
-            todo="Run 'asr score --help' for both forms.",
+            todo="Run 'asr score --help' for all forms.",
         )
-    if compare and hotwords:
+    if hotwords and not decode_dirs:
         raise UserError(
-            "--hotwords goes with decode folders, not with --compare",
+            f"--hotwords goes with decode folders, not with {'--compare' if compare else '--ref'}",
             where="asr score",
-            todo="Score the two folders with --hotwords.",
+            todo="Score decode folders with --hotwords.",
         )
+    if given[2]:
+        if reference is None or hypothesis is None:
+            raise UserError("--ref and --hyp go together", where="asr score", todo="Give both.")
+        formats = (ref_format, hyp_format)
+        click.echo(score_files(reference, hypothesis, unit, normaliser, formats, details).render())
+        return
     if compare:
         click.echo(compare_decodes(*compare, unit, normaliser))
         return

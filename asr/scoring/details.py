@@ -31,7 +31,7 @@ def render_alignments(score: CorpusScore, title: str) -> str:
     Worst means most errors, then the highest rate. A gap is a row of stars as wide as the token
     opposite, and the line below marks each error with S, D or I.
     """
-    lines = [f"# {title}", _headline(score), ""]
+    lines = [f"# {title}", f"# {headline(score)}", ""]
     for edit, heading in _EDIT_TITLES.items():
         lines += [f"# {heading}", *_top_edits(score.utterances, edit), ""]
     for utterance in worst_first(score.utterances):
@@ -63,10 +63,11 @@ def error_cells(counts: ErrorCounts) -> list[str]:
     return [ratio, str(counts.insertions), str(counts.deletions), str(counts.substitutions)]
 
 
-def _headline(score: CorpusScore) -> str:
+def headline(score: CorpusScore) -> str:
+    """Return the rate with its interval, the counts, and how many utterances have errors."""
     wrong = sum(utterance.counts.errors > 0 for utterance in score.utterances)
     return (
-        f"# {RATE_NAMES[score.unit]} {format_percent(score.total.rate)} % "
+        f"{RATE_NAMES[score.unit]} {format_percent(score.total.rate)} % "
         f"{format_interval(score.interval)}, {_describe(score.total)}; "
         f"{wrong} of {len(score.utterances)} utterances have errors"
     )

@@ -51,7 +51,16 @@ def read_lines(path: PathLike) -> Iterator[tuple[str, str]]:
     Raises:
         UserError: the file is missing, or a line cannot be read as text; the line is named.
     """
-    for line in lines.read_lines(path):
+    return _texts(lines.read_lines(path))
+
+
+def read_all_lines(path: PathLike) -> Iterator[tuple[str, str]]:
+    """Do `read_lines` with blank lines, whose content is empty."""
+    return _texts(lines.read_lines(path, keep_blank=True))
+
+
+def _texts(found: Iterable[lines.Line]) -> Iterator[tuple[str, str]]:
+    for line in found:
         if line.fault:
             raise UserError(line.fault, where=line.where, todo=_todo(line.fault))
         yield line.where, line.text.strip()
