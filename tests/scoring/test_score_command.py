@@ -289,7 +289,7 @@ def test_mistakes_on_the_command_line(
 ) -> None:
     folder = make_decode(TRIPLES)
     assert score(results) == 2
-    assert "give either decode folders, or --compare A B, or --ref R --hyp H" in one_error_line(capsys)
+    assert "give either decode folders, or --compare A B, or --ref R" in one_error_line(capsys)
     assert score(results, folder, "--compare", folder, folder) == 2
     assert "give either" in one_error_line(capsys)
     assert score(results, folder, "--unit", "phone") == 2
