@@ -41,9 +41,22 @@ def make_app(service: Service) -> FastAPI:
     _add_state(app, service)
     _add_api(app, service)
     _add_errors(app, service)
+    _add_page(app, service)
     app.middleware("http")(_with_headers)
     app.mount("/", StaticFiles(directory=PAGE, html=True, check_dir=False))
     return app
+
+
+def _add_page(app: FastAPI, service: Service) -> None:
+    @app.get("/")
+    @app.get("/index.html")
+    async def page() -> Response:
+        """The page, which learns what the model does before anybody has given a key."""
+        live = "no" if service.speech.recognizers is None else "yes"
+        files = "whole" if service.speech.warning else "live"
+        body = f'<body data-live="{live}" data-files="{files}">'
+        html = (PAGE / "index.html").read_text(encoding="utf-8").replace("<body>", body, 1)
+        return Response(html, media_type="text/html; charset=utf-8")
 
 
 def _add_state(app: FastAPI, service: Service) -> None:
@@ -55,7 +68,7 @@ def _add_state(app: FastAPI, service: Service) -> None:
     async def readyz() -> Response:
         if service.stopping.announced.is_set():
             return _state("draining", 503)
-        if not service.engine.alive:
+        if not service.works:
             return _state("model stopped", 503)
         return _state("ready", 200)
 
@@ -73,11 +86,15 @@ def _add_api(app: FastAPI, service: Service) -> None:
     @app.get("/v1/models")
     async def models(request: Request) -> Response:
         service.keys.check(key_of(request.headers))
-        rows = [
-            {"id": name, "object": "model", "created": service.started, "owned_by": "asr-toolkit"}
-            for name in service.names
-        ]
-        return JSONResponse({"object": "list", "data": rows})
+        return JSONResponse({"object": "list", "data": service.model_rows()})
+
+    @app.get("/v1/models/{name:path}")
+    async def model(request: Request, name: str) -> Response:
+        service.keys.check(key_of(request.headers))
+        for row in service.model_rows():
+            if row["id"] == name:
+                return JSONResponse(row)
+        raise RefusedError("model_not_found", f"No model '{name[:80]}' is served here.")
 
     @app.post("/v1/audio/transcriptions")
     async def transcriptions(request: Request) -> Response:

@@ -30,6 +30,7 @@ MEANINGS: dict[str, Meaning] = {
     "bad_audio": Meaning(4400, None),
     "key_missing": Meaning(4401, 401),
     "key_wrong": Meaning(4403, 401),
+    "no_live": Meaning(4404, None),
     "start_timeout": Meaning(4408, None),
     "idle": Meaning(4408, None),
     "session_too_long": Meaning(4413, None),

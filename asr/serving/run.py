@@ -26,11 +26,10 @@ from asr.serving.access.clients import trusted_addresses
 from asr.serving.access.keys import load_keys
 from asr.serving.app import make_app
 from asr.serving.files.pool import FileDecoder, UploadPool
-from asr.serving.live.recognizers import Recognizers
+from asr.serving.live.ability import LiveSpeech, live_speech
 from asr.serving.protocols.http import HttpConnection
 from asr.serving.protocols.websocket import Connection
 from asr.serving.service import Service, make_service
-from asr.streaming import StreamingRecognizer
 
 _log = logging.getLogger(__name__)
 _BACKLOG = 2048
@@ -76,6 +75,8 @@ def serve(request: ServeRequest) -> None:
         host, port = listener.getsockname()[:2]
         url = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
         print(f"asr serve: {service.names[0]} on {url}", flush=True)
+        for line in _notes(request, service.speech):
+            print(f"asr serve: {line}", file=sys.stderr, flush=True)
         if not service.keys and not ipaddress.ip_address(host).is_loopback:
             line = "everybody who reaches this address may use the server: it has no API keys"
             print(f"asr serve: {line}", file=sys.stderr, flush=True)
@@ -186,7 +187,7 @@ def _service(request: ServeRequest) -> Service:
     keys = load_keys(request.keys)
     bundle = load_for_backend(request.bundle, request.backend, request.device)
     resources = load_resources(request.resources, bundle, bundle.model.device)
-    recognizer = StreamingRecognizer(bundle, request.config.streaming, resources)
+    speech = live_speech(bundle, request.config.streaming, resources)
     decoder = FileDecoder(
         bundle=request.bundle.resolve(),
         method=request.method,
@@ -200,9 +201,14 @@ def _service(request: ServeRequest) -> Service:
     decoder.recognizer(bundle, resources)  # what cannot work is told now, not to the first client
     torch.set_num_threads(options.compute_threads)
     pool = UploadPool(decoder, options.upload_processes)
-    return make_service(
-        Recognizers(recognizer, resources), pool, _model_name(request.bundle), options, keys
-    )
+    return make_service(speech, pool, _model_name(request.bundle), options, keys)
+
+
+def _notes(request: ServeRequest, speech: LiveSpeech) -> Iterator[str]:
+    if speech.warning:
+        yield speech.warning
+    if request.resources.graph is not None and speech.recognizers is not None:
+        yield "files are decoded with --graph, live speech without it"
 
 
 def _model_name(bundle: Path) -> str:

@@ -7,6 +7,7 @@ import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from typing import Any
 
 from fastapi import FastAPI
 
@@ -15,9 +16,9 @@ from asr.serving.access.admission import Stopping
 from asr.serving.access.keys import ApiKeys
 from asr.serving.files.pool import UploadPool
 from asr.serving.files.transcriptions import Transcriptions
+from asr.serving.live.ability import LiveSpeech
 from asr.serving.live.connections import LiveSessions
 from asr.serving.live.engine import Engine
-from asr.serving.live.recognizers import Recognizers
 from asr.serving.metrics import Metrics
 
 _LOOK_SECONDS = 0.05
@@ -29,6 +30,7 @@ class Service:
 
     Attributes:
         names: what clients may call the model, its own name first.
+        engine: None where files alone are taken.
         started: seconds since the epoch.
     """
 
@@ -37,7 +39,8 @@ class Service:
     keys: ApiKeys
     metrics: Metrics
     stopping: Stopping
-    engine: Engine
+    speech: LiveSpeech
+    engine: Engine | None
     pool: UploadPool
     live: LiveSessions
     transcriptions: Transcriptions
@@ -46,12 +49,30 @@ class Service:
     @asynccontextmanager
     async def running(self, _app: FastAPI) -> AsyncIterator[None]:
         """Run the model while the application runs."""
-        self.engine.start()
+        if self.engine is not None:
+            self.engine.start()
         try:
             yield
         finally:
-            await self.engine.stop()
+            if self.engine is not None:
+                await self.engine.stop()
             self.pool.stop()
+
+    @property
+    def works(self) -> bool:
+        """Whether the live model, where there is one, runs."""
+        return self.engine is None or self.engine.alive
+
+    def model_rows(self) -> list[dict[str, Any]]:
+        """Return what `/v1/models` lists: the model under each of its names."""
+        row = {
+            "object": "model",
+            "created": self.started,
+            "owned_by": "asr-toolkit",
+            "live": self.speech.recognizers is not None,
+            "whole_utterances": bool(self.speech.warning),
+        }
+        return [{"id": name, **row} for name in self.names]
 
     async def drain(self) -> None:
         """Take no more work, and return when what runs has ended, by itself or by the limits."""
@@ -71,7 +92,7 @@ class Service:
 
 
 def make_service(
-    recognizers: Recognizers,
+    speech: LiveSpeech,
     pool: UploadPool,
     name: str,
     options: ServingOptions,
@@ -80,22 +101,26 @@ def make_service(
     """Put a server's parts together.
 
     Args:
-        recognizers: of live sessions.
+        speech: what is done live.
         pool: transcribes files.
         name: of the model, where the options have none.
     """
     names = tuple(dict.fromkeys([options.model_name or name, *options.model_aliases]))
     metrics, stopping = Metrics(), Stopping()
-    engine = Engine(recognizers, metrics, options.queue_seconds, options.compute_threads)
+    engine = None
+    if speech.recognizers is not None:
+        limits = (options.queue_seconds, options.compute_threads)
+        engine = Engine(speech.recognizers, metrics, *limits)
     return Service(
         names=names,
         options=options,
         keys=keys,
         metrics=metrics,
         stopping=stopping,
+        speech=speech,
         engine=engine,
         pool=pool,
-        live=LiveSessions(engine, names[0], options, keys, metrics, stopping),
+        live=LiveSessions(engine, speech.warning, names[0], options, keys, metrics, stopping),
         transcriptions=Transcriptions(pool, names, options, metrics, stopping),
         started=int(time.time()),
     )

@@ -11,20 +11,31 @@ from asr.errors import UserError
 from asr.models.chunking import Chunking, LeftChunks
 
 
+class WholeUtterancesError(UserError):
+    """A model that hears whole utterances is asked to hear chunks."""
+
+
+def trained_on_whole_utterances(bundle: Bundle) -> bool:
+    """Whether a model never met a chunk in its training, and hears badly in them."""
+    return bundle.config.encoder_params.chunking.mode == "full"
+
+
 def session_chunking(bundle: Bundle, options: StreamingOptions) -> Chunking:
     """Return the options' chunking, with what they leave out as the model has it.
 
     Raises:
-        UserError: nobody says how long chunks are, and the model was trained on whole utterances.
+        WholeUtterancesError: nobody says how long chunks are, and the model was trained on whole
+            utterances.
     """
     encoder, frame = bundle.model.encoder, bundle.seconds_per_encoding
     size = options.chunk_size
     if size is None and options.chunk_ms is None:
         trained = encoder.trained_chunking
-        if trained is None and bundle.config.encoder_params.chunking.mode == "full":
-            raise UserError(
+        if trained is None and trained_on_whole_utterances(bundle):
+            raise WholeUtterancesError(
                 "the model was trained on whole utterances only, and hears badly in chunks",
-                todo="Train with `chunking: {mode: dynamic}`, or ask for a chunk size to try it.",
+                todo="Train with `chunking: {mode: dynamic}`, or give a chunk size (chunk_ms=640) "
+                "to try it.",
             )
         size = trained.chunk_size if trained is not None else None
     if size is None:

@@ -39,7 +39,7 @@ from asr.decoding.resources import NO_RESOURCES, ResourcePaths
 from asr.serving.access.keys import KEY_SUBPROTOCOL, SUBPROTOCOL, ApiKeys
 from asr.serving.errors import MEANINGS
 from asr.serving.files.pool import FileDecoder, UploadPool
-from asr.serving.live.recognizers import Recognizers
+from asr.serving.live.ability import live_speech
 from asr.serving.run import make_server
 from asr.serving.service import Service, make_service
 from asr.streaming import StreamingRecognizer
@@ -59,10 +59,16 @@ class Running:
     """A server in a thread of this process."""
 
     def __init__(
-        self, bundle: Bundle, folder: Path, options: ServingOptions, keys: ApiKeys
+        self,
+        bundle: Bundle,
+        folder: Path,
+        options: ServingOptions,
+        keys: ApiKeys,
+        streaming: StreamingOptions = STREAMING,
     ) -> None:
-        recognizer = StreamingRecognizer(bundle, STREAMING)
-        self.recognizer = recognizer
+        speech = live_speech(bundle, streaming, NO_RESOURCES)
+        if speech.recognizers is not None:
+            self.recognizer = speech.recognizers.default
         longest = options.max_upload_seconds
         decoder = FileDecoder(folder, None, ResourcePaths(), (), "cpu", 1, longest)
         pool = UploadPool(decoder, options.upload_processes)
@@ -72,8 +78,7 @@ class Running:
         ready = threading.Event()
 
         async def run() -> None:
-            recognizers = Recognizers(recognizer, NO_RESOURCES)
-            self.service = make_service(recognizers, pool, "tones", options, keys)
+            self.service = make_service(speech, pool, "tones", options, keys)
             self.server = make_server(self.service)
             ready.set()
             await self.server.serve(sockets=[self._listener])
@@ -105,8 +110,7 @@ class Running:
         return not (
             self.service.live.count
             or self.service.transcriptions.count
-            or engine._open
-            or engine._pending
+            or (engine and (engine._open or engine._pending))
             or self.service.live._running
             or self.service.live._client_places._taken
             or self.service.transcriptions._client_places._taken
@@ -119,10 +123,14 @@ def connect_to(port: int, **options: Any) -> ClientConnection:
 
 @contextmanager
 def running(
-    bundle: Bundle, folder: Path, keys: tuple[str, ...] = (), **options: Any
+    bundle: Bundle,
+    folder: Path,
+    keys: tuple[str, ...] = (),
+    streaming: StreamingOptions = STREAMING,
+    **options: Any,
 ) -> Iterator[Running]:
     """Run a server; whatever was done to it, nothing may be left of it at the end."""
-    server = Running(bundle, folder, ServingOptions(**options), ApiKeys(keys))
+    server = Running(bundle, folder, ServingOptions(**options), ApiKeys(keys), streaming)
     try:
         yield server
         wait_until(server.idle)
@@ -200,9 +208,11 @@ def speak(connection: ClientConnection, samples: np.ndarray, block: int = 800) -
 class ServerProcess:
     """`asr serve` as users start it."""
 
-    def __init__(self, bundle: Path, *arguments: str) -> None:
+    def __init__(self, bundle: Path, *arguments: str, chunk_ms: int | None = 320) -> None:
         command = [sys.executable, "-m", "asr", "serve", "--bundle", str(bundle), "--port", "0"]
-        command += ["--set", "streaming.chunk_ms=320", *arguments]
+        if chunk_ms is not None:
+            command += ["--set", f"streaming.chunk_ms={chunk_ms}"]
+        command += arguments
         # A pipe that nobody reads would stop the server.
         self._log = tempfile.TemporaryFile("w+")  # noqa: SIM115 - closed with this object
         self.process = subprocess.Popen(

@@ -14,6 +14,7 @@ from asr.deploy.state_layout import CarriedState, StateLayout
 from asr.errors import UserError
 from asr.models.chunking import Chunking, LeftChunks
 from asr.models.encoders.state import EncoderState
+from asr.streaming.chunks import WholeUtterancesError
 
 
 class ExportedEncoder(ABC):
@@ -173,7 +174,7 @@ class StreamingEncoder(ExportedEncoder):
 
 
 def _no_streaming() -> UserError:
-    return UserError(
+    return WholeUtterancesError(
         "this export takes whole utterances only",
         todo="For streaming export the bundle with --format onnx-streaming.",
     )
@@ -181,7 +182,8 @@ def _no_streaming() -> UserError:
 
 def _not_exported(asked: str, own: Chunking | None) -> UserError:
     live = "with --format onnx-streaming for live audio, or " if own is None else ""
-    return UserError(
+    kind = WholeUtterancesError if own is None else UserError
+    return kind(
         f"{asked} asked for, but the graph has {describe_chunking(own)}",
         todo=f"Export the bundle again {live}with --chunk-size and --left-chunks.",
     )

@@ -29,20 +29,23 @@ class LiveSessions:
     """All live sessions of a server.
 
     Args:
-        engine: decodes them.
+        engine: decodes them; None where there are none, since the model takes files only.
+        warning: of what live speech is like with this model, or why there is none.
         model: the name that clients know it by.
     """
 
     def __init__(
         self,
-        engine: Engine,
+        engine: Engine | None,
+        warning: str,
         model: str,
         options: ServingOptions,
         keys: ApiKeys,
         metrics: Metrics,
         stopping: Stopping,
     ) -> None:
-        self.engine, self.model, self.options = engine, model, options
+        self._engine, self._warning, self.model = engine, warning, model
+        self.options = options
         self._keys, self._metrics, self._stopping = keys, metrics, stopping
         self._burst = BurstLimit(options.connects_per_second, options.connect_burst)
         full = f"All {options.max_sessions} sessions of this server are taken; try again later."
@@ -72,11 +75,12 @@ class LiveSessions:
             await socket.accept(SUBPROTOCOL if SUBPROTOCOL in offered else None)
             self._keys.check(key_of(socket.headers, offered))
             self._stopping.check()
+            engine = self._working_engine()
             client = client_of(socket, self._keys)
             with self._client_places.one(client), self._places.one():
                 self._metrics.sessions.inc()
                 try:
-                    await self._session(socket)
+                    await self._session(socket, engine)
                 finally:
                     self._metrics.sessions.dec()
         except RefusedError as refusal:
@@ -101,15 +105,22 @@ class LiveSessions:
         for conversation in self._running:
             conversation.end()
 
-    async def _session(self, socket: WebSocket) -> None:
+    def _working_engine(self) -> Engine:
+        if self._engine is None:
+            what = f"Live speech is not served here ({self._warning.rstrip('.')}): send a file to "
+            raise RefusedError("no_live", f"{what}/v1/audio/transcriptions.")
+        return self._engine
+
+    async def _session(self, socket: WebSocket, engine: Engine) -> None:
         start = parse_start(await self._first_message(socket))
-        conversation = _Conversation(socket, start, await self._open(start), self.options)
+        live = await self._open(engine, start)
+        conversation = _Conversation(socket, start, live, self.options)
         self._stopping.check()  # once more: the start may have come late
         self._running.add(conversation)
         if self._stopping.due.is_set():
             conversation.end()
         try:
-            await conversation.send(self._ready(conversation))
+            await conversation.send(self._ready(conversation, engine.chunk_seconds))
             await conversation.run()
             self._metrics.ended.labels("stopped" if conversation.ended else "finished").inc()
         finally:
@@ -128,18 +139,19 @@ class LiveSessions:
         text: str | None = message.get("text")
         return text
 
-    async def _open(self, start: Start) -> LiveSession:
+    async def _open(self, engine: Engine, start: Start) -> LiveSession:
         try:
-            return await self.engine.open(start.sampling_rate, start.hotwords, start.partials)
+            return await engine.open(start.sampling_rate, start.hotwords, start.partials)
         except UserError as error:
             raise RefusedError("bad_start", f"The session cannot begin: {error.what}.") from error
 
-    def _ready(self, conversation: _Conversation) -> dict[str, Any]:
+    def _ready(self, conversation: _Conversation, chunk_seconds: float) -> dict[str, Any]:
         return {
             "type": "ready",
             "session": conversation.id,
             "model": self.model,
-            "chunk_seconds": round(self.engine.chunk_seconds, 4),
+            "chunk_seconds": round(chunk_seconds, 4),
+            **({"warning": self._warning} if self._warning else {}),
             "limits": {
                 "max_session_seconds": self.options.max_session_seconds,
                 "idle_seconds": self.options.idle_seconds,

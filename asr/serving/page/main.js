@@ -8,6 +8,7 @@ import { messageOf } from "./messages.js";
 import { Microphone } from "./microphone.js";
 import { Recording } from "./recording.js";
 import { Transcript, shortClock } from "./transcript.js";
+import { Upload } from "./upload.js";
 
 const $ = (id) => document.getElementById(id);
 const LABELS = {
@@ -17,6 +18,8 @@ const LABELS = {
   on: ["Stop", "listening"],
   waiting: ["Stop", "no connection"],
   finishing: ["Cancel", "finishing"],
+  sending: ["Cancel", "sending"],
+  transcribing: ["Cancel", "transcribing"],
 };
 const FORMS = { txt: [asText, "text/plain"], srt: [asSrt, "application/x-subrip"],
                 vtt: [asVtt, "text/vtt"] };
@@ -80,6 +83,20 @@ async function begin(open) {
   }
   recording = new Recording(source, settings(), makeView(source));
   recording.start();
+  await stayAwake();
+}
+
+/** Have the server transcribe a whole file. */
+async function upload(file) {
+  if (state !== "idle") return;
+  $("message").hidden = true;
+  recording = new Upload(file, settings(), makeView({ name: file.name, duration: null }));
+  $("progress").hidden = false;
+  recording.start();
+  await stayAwake();
+}
+
+async function stayAwake() {
   wakeLock = await navigator.wakeLock?.request("screen").catch(() => null);
 }
 
@@ -127,6 +144,7 @@ function makeView(source) {
     message: tell,
     end(duration) {
       follow(() => transcript.end(duration));
+      $("clock").textContent = shortClock(duration);
       recording = null;
       wakeLock?.release();
       setState("idle");
@@ -171,13 +189,17 @@ async function copy() {
 }
 
 function openFile(file) {
-  if (file) begin(() => AudioFile.open(file, $("real-time").checked));
+  if (!file) return;
+  const { live, files } = document.body.dataset; // what the server says of its model
+  const isSpoken = live !== "no" && $("real-time").checked;
+  if (files === "whole" && !isSpoken) upload(file);
+  else begin(() => AudioFile.open(file, $("real-time").checked));
 }
 
 $("start").onclick = () => {
   if (state === "idle") begin(() => Microphone.open());
   else if (state === "opening") cancelOpening();
-  else if (state === "finishing") recording.cancel();
+  else if (["finishing", "sending", "transcribing"].includes(state)) recording.cancel();
   else recording.stop();
 };
 $("open").onclick = () => $("file").click();

@@ -38,6 +38,17 @@ const MESSAGES = {
     text: "The browser found no audio in it that it can decode:",
     detail: true,
   },
+  not_audio: { title: "This file could not be read.", detail: true },
+  audio_too_long: { title: "This file is too long.", detail: true },
+  upload_too_large: { title: "This file is too large.", detail: true },
+  busy: { title: "The server has enough files to do.", text: "Try again in a little while." },
+  client_busy: {
+    title: "You have too many files there.", text: "Wait until one of them is done.",
+  },
+  upload_lost: {
+    title: "The server did not answer.", text: "Open the file again to try once more.",
+  },
+  no_live: { title: "This model takes files only.", text: "Open a file instead." },
   key_missing: {
     title: "This server asks for an API key.", text: "Enter it under Settings.", field: "key",
   },
