@@ -2,6 +2,10 @@
 
 import sys
 
-from asr.cli.main import main
+from asr.orphans import watch_launcher
+
+watch_launcher()  # before the imports that take time
+
+from asr.cli.main import main  # noqa: E402
 
 sys.exit(main())

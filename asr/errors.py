@@ -11,6 +11,11 @@ from contextlib import contextmanager
 
 EXIT_OUR_FAULT = 1
 EXIT_USER_MISTAKE = 2
+EXIT_LOST_PROCESS = 75  # of a training process that another one's end has ended
+
+
+class LostProcessError(Exception):
+    """Another training process has ended, and tells why: one line says so here."""
 
 
 class UserError(Exception):

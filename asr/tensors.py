@@ -24,14 +24,19 @@ def save_tensors(path: PathLike, value: dict[str, Any]) -> None:
         stream.write(buffer.getbuffer())
 
 
-def load_tensors(path: PathLike) -> dict[str, Any]:
+def load_tensors(path: PathLike, mapped: bool = False) -> dict[str, Any]:
     """Read what `save_tensors` wrote, to the CPU, without running any code of the file.
+
+    Args:
+        mapped: leave the tensors in the file until they are used.
 
     Raises:
         UserError: the file is missing or damaged.
     """
     try:
-        loaded: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
+        loaded: dict[str, Any] = torch.load(
+            path, map_location="cpu", weights_only=True, mmap=mapped
+        )
     except FileNotFoundError as error:
         raise UserError("the file does not exist", where=str(path)) from error
     except Exception as error:  # torch raises whatever its zip and pickle readers do

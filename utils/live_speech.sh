@@ -43,7 +43,7 @@ decode_live_speech() {
     title="streaming of $split" outputs=()
     if [ "$extras" != none ]; then title+=" with $extras"; fi
     for folder in $(live_speech_folders "$split" "$extras"); do
-      outputs+=(--out "$folder/summary.json")
+      outputs+=(--out "$folder/summary.json" --out "$folder")
     done
     select_resources "$extras"
     run_stage 5 "$title" --in "$exp_dir/bundle" --in "$(cuts_of "$split")" \

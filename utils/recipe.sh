@@ -214,6 +214,7 @@ store_features() {
   marker_dir=$data/.stages
   if [ "$features" = shards ]; then
     run_stage 2 "shards of $train" --in "$data/$train/cuts.jsonl" --out "$(cuts_of "$train")" \
+      --out "$data/$train/shards" \
       -- asr create-dataset --cuts "$data/$train/cuts.jsonl" --output-dir "$data/$train/shards"
   fi
   if [ "$features" != stored ]; then return; fi
@@ -224,6 +225,7 @@ store_features() {
     fi
     run_stage 2 "fbank of $split" --in "$data/$split/cuts.jsonl" \
       --in-text "features $features_hash" --out "$data/$split/cuts_fbank.jsonl" \
+      --out "$data/$split/fbank" \
       "${copies[@]}" "${conf[@]}" \
       -- asr features --cuts "$data/$split/cuts.jsonl" --output-dir "$data/$split/fbank"
   done
@@ -233,7 +235,7 @@ store_features() {
 build_tokenizer() {
   marker_dir=$data/.stages
   run_stage 3 "tokenizer" --in "$data/$1/cuts.jsonl" --in-text "tokenizer $tokenizer_hash" \
-    --out "$lang_dir/tokenizer.json" "${conf[@]}" \
+    --out "$lang_dir/tokenizer.json" --out "$lang_dir" "${conf[@]}" \
     -- asr tokenizer --text "$data/$1/cuts.jsonl" --output-dir "$lang_dir"
 }
 
@@ -251,7 +253,8 @@ train_model() {
     log_dir+=/node$node_rank
     rm -rf "$marker_dir"
   else
-    outputs=(--out "$exp_dir/summary.json" --out "$exp_dir/checkpoints/best.json")
+    outputs=(--out "$exp_dir/summary.json" --out "$exp_dir/checkpoints/best.json"
+      --out-files "$exp_dir/checkpoints/weights-*.pt")
   fi
   run_stage 4 "training" --in "$(cuts_of "$1")" --in "$(cuts_of "$2")" \
     --in "$lang_dir/tokenizer.json" --in-text "training $training_hash" "${outputs[@]}" \
@@ -265,7 +268,7 @@ choose_weights() {
   marker_dir=$exp_dir/.stages
   run_stage 5 "choice of weights on $1" --in "$exp_dir/checkpoints/best.json" \
     --in "$(cuts_of "$1")" --in-text "decoding $decoding_hash" \
-    --out "$exp_dir/bundle/bundle.json" "${conf[@]}" \
+    --out "$exp_dir/bundle/bundle.json" --out "$exp_dir/bundle" "${conf[@]}" \
     -- asr average --exp-dir "$exp_dir" --dev-cuts "$(cuts_of "$1")"
 }
 
@@ -295,7 +298,7 @@ recipe_decode() {
   shift 3
   for method in $methods; do arguments+=(--method "$method"); done
   for folder in $(recipe_decode_folders "$split" "$size"); do
-    outputs+=(--out "$folder/summary.json")
+    outputs+=(--out "$folder/summary.json" --out "$folder")
   done
   run_stage 5 "$title" --in "$exp_dir/bundle" --in "$(cuts_of "$split")" \
     "${resource_inputs[@]}" "${outputs[@]}" \
@@ -309,7 +312,7 @@ score_splits() {
   local split folder dev=$1 inputs=() folders=() outputs=() scores=()
   marker_dir=$exp_dir/.stages
   for split in "$@"; do
-    outputs+=(--out "$results/$split.md") scores+=(--in "$results/$split.json")
+    outputs+=(--out "$results/$split.md" --out "$results/$split.json") scores+=(--in "$results/$split.json")
     for folder in $(recipe_decode_folders "$split" "$trained_chunk_size") \
       $(if [ "$chunk_size" -gt 0 ]; then recipe_decode_folders "$split" "$chunk_size"; fi) \
       $(live_speech_folders "$split"); do

@@ -10,12 +10,14 @@
 #   run_stage 4 training --in conf/conformer.yaml --in data/train/fbank --in-text "seed $seed" \
 #     --out exp/conformer/model.pt -- asr train --config conf/conformer.yaml
 #
-# run_stage NUMBER TITLE [--in PATH]... [--in-text STRING]... [--out PATH]... [--with ARG]...
-#     -- COMMAND [ARG]...
+# run_stage NUMBER TITLE [--in PATH]... [--in-text STRING]... [--out PATH]... [--out-files FOLDER/NAMES]...
+#     [--with ARG]... -- COMMAND [ARG]...
 #
 #   Does nothing where NUMBER is below $stage or above $stop_stage. Otherwise it needs every --in,
 #   and runs COMMAND unless a marker in $marker_dir says that the stage has finished with the same
-#   command, inputs and --in-text strings, and every --out is there; $force=true runs it anyhow.
+#   command, inputs and --in-text strings, and every --out is there, of a folder every file that it
+#   held then; $force=true runs it anyhow. --out-files are the files of a folder that it holds at the
+#   end and whose names match a pattern (weights-*.pt): they have to stay as well.
 #   Each --with adds an argument to COMMAND that does not count: how many processes share the work,
 #   or a conf file of which an --in-text tells the keys that matter.
 #   Of an input file the content counts. Of a folder too if it holds fewer than 64 files and at most
@@ -25,7 +27,8 @@
 #   `set -euo pipefail`, in a process group of its own, without standard input. What it prints goes
 #   to stdout and to $log_dir/stage<NUMBER>_<title>.log. The stage lasts until everything that holds
 #   this output has ended; after a failure what is left of its process group is terminated.
-#   SIGINT (Ctrl-C), SIGTERM and SIGHUP are passed on to the group.
+#   SIGINT (Ctrl-C), SIGTERM and SIGHUP are passed on to the group. Where the script itself is
+#   killed, the group gets SIGTERM: no command works on without its recipe.
 #
 #   Ends the script with the command's exit code if that fails, with 128 + signal if the script was
 #   signalled, 2 if an input is missing, 1 if the command left out an --out.
@@ -43,6 +46,7 @@
 
 _stage_max_files=63                   # a folder of up to this many files
 _stage_max_bytes=$((4 * 1024 * 1024)) # and bytes is compared by content
+_stage_max_listed=20000               # so many files of a folder that was made have to stay there
 _stage_made=()                        # the --out paths of the stages so far
 _stage_made_by=()                     # and the stage that makes each, as "4 (training)"
 
@@ -75,8 +79,9 @@ _stage_parse() {
   local slug=${2,,}
   slug=${slug//[^[:alnum:]]/-}
   _stage_marker=$marker_dir/$1.$slug
+  _stage_made_files=$marker_dir/.$1.$slug.made # the files in the outputs that are folders
   _stage_log=$log_dir/stage$1_$slug.log
-  _stage_inputs=() _stage_texts=() _stage_outputs=()
+  _stage_inputs=() _stage_texts=() _stage_outputs=() _stage_out_files=()
   local uncounted=()
   shift 2
   while (($# > 1)) && [[ $1 != -- ]]; do
@@ -84,6 +89,7 @@ _stage_parse() {
       --in) _stage_inputs+=("${2%/}") ;;
       --in-text) _stage_texts+=("$2") ;;
       --out) _stage_outputs+=("${2%/}") ;;
+      --out-files) _stage_out_files+=("$2") ;;
       --with) uncounted+=("$2") ;;
       *) _stage_fail 1 "$_stage_label: run_stage does not know $1" ;;
     esac
@@ -168,25 +174,25 @@ _stage_hash() {
   fi
 }
 
-# Prints a hash of the current folder.
+# Prints a hash of the current folder. A file may have any name, line breaks included: every record
+# ends in NUL, and no name is ever part of an expression.
 _stage_hash_folder() {
-  local listing
   local -a visible_files=(find -L . -name '.?*' -prune -o -type f)
-  listing=$("${visible_files[@]}" -printf '%s %T@ %P\n' | LC_ALL=C sort) || return
-  if _stage_is_small "$listing"; then
+  if _stage_is_small "${visible_files[@]}"; then
     "${visible_files[@]}" -print0 | LC_ALL=C sort -z | xargs -0 -r sha256sum | sha256sum
   else
-    sha256sum <<<"$listing"
+    "${visible_files[@]}" -printf '%s %T@ %P\0' | LC_ALL=C sort -z | sha256sum
   fi
 }
 
-# True if the listing $1 (size, time and name in a line) is that of a small folder.
+# True if the files that the command "$@" finds are those of a small folder.
 _stage_is_small() {
-  local size rest files=0 bytes=0
-  while read -r size rest; do
-    files=$((files + 1)) bytes=$((bytes + ${size:-0}))
+  local size files=0 bytes=0
+  while IFS= read -r -d '' size; do
+    if [[ ! $size =~ ^[0-9]{1,15}$ ]]; then return 1; fi
+    files=$((files + 1)) bytes=$((bytes + size))
     if ((files > _stage_max_files || bytes > _stage_max_bytes)); then return 1; fi
-  done <<<"$1"
+  done < <("$@" -printf '%s\0' 2>/dev/null)
 }
 
 # Sets _stage_record, a line for all that the outputs depend on, and _stage_sha256 of it.
@@ -213,14 +219,63 @@ _stage_take_record() {
 _stage_write_marker() {
   mkdir -p -- "$marker_dir"
   local unfinished=$_stage_marker.$HOSTNAME.$$ # several machines may run a recipe on shared storage
+  _stage_drop_unfinished
+  _stage_list_outputs >"$unfinished"
+  if [[ -s $unfinished ]]; then
+    mv -f -- "$unfinished" "$_stage_made_files"
+  else
+    rm -f -- "$_stage_made_files"
+  fi
   printf 'sha256 %s\n%s\ndate %(%F %T)T\n%s\n' \
     "$_stage_sha256" "$_stage_label" -1 "$_stage_record" >"$unfinished"
   mv -f -- "$unfinished" "$_stage_marker"
 }
 
+# Deletes what a kill has left of a marker that was being written on this machine.
+_stage_drop_unfinished() {
+  local path
+  for path in "$_stage_marker.$HOSTNAME".*; do
+    if [[ ${path##*.} =~ ^[0-9]+$ ]] && ! kill -0 "${path##*.}" 2>/dev/null; then rm -f -- "$path"; fi
+  done
+}
+
+# Prints the files of the outputs that are folders, and those that --out-files names, each followed
+# by NUL; of a large folder some.
+_stage_list_outputs() {
+  local path
+  for path in "${_stage_outputs[@]}"; do
+    if [[ ! -d $path ]]; then continue; fi
+    if [[ $path != /* ]]; then path=./$path; fi # find takes a leading dash for an option
+    find "$path" -mindepth 1 -name '.?*' -prune -o -type f -print0 |
+      head -z -n "$_stage_max_listed" || true # head ends before find does
+  done
+  for path in "${_stage_out_files[@]}"; do
+    find "./${path%/*}" -maxdepth 1 -name "${path##*/}" -type f -print0
+  done
+}
+
+# Sets _stage_missing to an output that is gone, or to a file that was in one; to nothing otherwise.
+_stage_find_missing() {
+  local path
+  _stage_missing=''
+  for path in "${_stage_outputs[@]}"; do
+    if [[ ! -e $path ]]; then
+      _stage_missing=$path
+      return 0
+    fi
+  done
+  if [[ ! -e $_stage_made_files ]]; then return 0; fi
+  while IFS= read -r -d '' path; do
+    if [[ ! -e $path ]]; then
+      _stage_missing=${path#./}
+      return 0
+    fi
+  done <"$_stage_made_files"
+}
+
 # Sets _stage_reason to why the stage has to run, or to nothing if it is up to date.
 _stage_find_reason() {
-  local marker path
+  local marker
   _stage_reason=''
   if [[ ! -e $_stage_marker ]]; then
     _stage_reason='first run'
@@ -234,9 +289,8 @@ _stage_find_reason() {
   if [[ ${marker%%$'\n'*} != "sha256 $_stage_sha256" ]]; then
     _stage_name_changes "$marker"
   fi
-  for path in "${_stage_outputs[@]}"; do
-    if [[ ! -e $path ]]; then _stage_reason+=", $path missing"; fi
-  done
+  _stage_find_missing
+  _stage_reason+=${_stage_missing:+, $_stage_missing missing}
   _stage_reason=${_stage_reason:+redone$_stage_reason}
 }
 
@@ -283,7 +337,34 @@ _stage_run_command() {
   trap - INT TERM HUP
   _stage_depth=$BASH_SUBSHELL
   _stage_in_command=true
+  printf '%s\n' "$BASHPID" >&"$_stage_watch"
+  exec {_stage_watch}>&-
   "$@"
+}
+
+# Reads from its standard input, a pipe to the script, the process group of the command and then a
+# line that says that the command has ended. Where that never comes, the script was killed.
+_stage_end_orphans() {
+  local group
+  trap '' INT TERM HUP
+  if read -r group && ! read -r; then kill -s TERM -- "-$group"; fi
+}
+
+# Starts _stage_end_orphans as process _stage_watcher, the pipe to it is _stage_watch. It has a
+# process group of its own, out of reach of what kills the script's.
+_stage_start_watch() {
+  local theirs ours
+  set -m
+  coproc _stage_guard { _stage_end_orphans >/dev/null 2>&1 {_stage_pipe}>&-; }
+  set +m
+  _stage_watcher=$_stage_guard_PID theirs=${_stage_guard[0]} ours=${_stage_guard[1]}
+  exec {_stage_watch}>&"$ours" {ours}>&- {theirs}<&-
+}
+
+_stage_end_watch() {
+  printf 'ended\n' >&"$_stage_watch"
+  exec {_stage_watch}>&-
+  wait "$_stage_watcher" || true
 }
 
 # Starts the command as process _stage_child, its output copied to the log by process _stage_tee,
@@ -294,6 +375,7 @@ _stage_start() {
     exec tee -a -- "$_stage_log"
   )
   _stage_tee=$!
+  _stage_start_watch
   set -m # job control gives the command a process group, to which a signal can be passed on
   _stage_run_command "${_stage_command[@]}" </dev/null >&"$_stage_pipe" 2>&1 {_stage_pipe}>&- &
   _stage_child=$!
@@ -321,19 +403,29 @@ _stage_execute() {
   if [[ -n $_stage_signal ]]; then _stage_on_signal "$_stage_signal"; fi # came before the child
   _stage_wait "$_stage_child"
   _stage_exit_code=$_stage_status
+  _stage_end_watch
   _stage_end_leftovers
   _stage_wait "$_stage_tee"
   trap - INT TERM HUP
 }
 
+# Sets _stage_told to the last line of the log that tells an error, or to nothing.
+_stage_find_told() {
+  _stage_told=$(tail -c 1000000 -- "$_stage_log" | sed 's/\r$//; s/.*\r//' |
+    grep -aE '^([^[:space:]]+: error: |[A-Za-z_.]*(Error|Exception): )' |
+    grep -avF "${0##*/}: error: " | tail -n 1) || true
+}
+
 _stage_report_failure() {
   local signal=''
+  _stage_find_told
   if ((_stage_exit_code > 128)); then
     signal=$(kill -l "$_stage_exit_code" 2>/dev/null) || true # not all of these are signals
   fi
   {
     printf '%s: error: %s failed with exit code %d%s\n' \
       "${0##*/}" "$_stage_label" "$_stage_exit_code" "${signal:+ (SIG$signal)}"
+    if [[ -n $_stage_told ]]; then printf '  %s\n' "$_stage_told"; fi
     printf '  command, in %s: %s\n' "$PWD" "$_stage_command_line"
     printf '  log: %s, which ends with\n' "$_stage_log"
     # Progress bars redraw a line after a carriage return: only the last state is worth showing.

@@ -10,7 +10,14 @@ from collections.abc import Sequence
 import click
 
 from asr import __version__
-from asr.errors import EXIT_OUR_FAULT, UserError, did_you_mean, tell_mistake
+from asr.errors import (
+    EXIT_LOST_PROCESS,
+    EXIT_OUR_FAULT,
+    LostProcessError,
+    UserError,
+    did_you_mean,
+    tell_mistake,
+)
 from asr.machine import bulk_allocation
 
 # Two threads that spin for each other on two busy cores slow training by a factor of fifty; waiting
@@ -112,6 +119,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         code = cli.main(args=given, prog_name="asr", standalone_mode=False, obj=given)
     except UserError as error:
         return tell_mistake("asr", str(error))
+    except LostProcessError as error:
+        print(f"asr: {error}", file=sys.stderr, flush=True)
+        return EXIT_LOST_PROCESS
     except click.UsageError as error:
         hint = f" Try '{error.ctx.command_path} --help'." if error.ctx else ""
         return tell_mistake("asr", f"{error.format_message()}{hint}")

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import multiprocessing
 import os
-import threading
-import time
 from collections.abc import Iterator
 from concurrent.futures import Executor, ProcessPoolExecutor
 from contextlib import contextmanager
 
 import torch
+
+from asr.orphans import watch_parent
 
 
 @contextmanager
@@ -28,21 +28,10 @@ def process_pool(num_processes: int) -> Iterator[Executor]:
     # A forked process may hang in its first tensor operation when the parent has done one.
     spawn = multiprocessing.get_context("spawn")
     pool = ProcessPoolExecutor(
-        num_processes, spawn, initializer=_end_with_parent, initargs=(os.getpid(),)
+        num_processes, spawn, initializer=watch_parent, initargs=(os.getpid(),)
     )
     with dropping_work(pool):
         yield pool
-
-
-def _end_with_parent(parent: int) -> None:
-    """Start a thread that ends this process when the parent is gone: nothing else would."""
-
-    def watch() -> None:
-        while os.getppid() == parent:
-            time.sleep(1.0)
-        os._exit(1)
-
-    threading.Thread(target=watch, daemon=True).start()
 
 
 @contextmanager

@@ -90,6 +90,30 @@ class Checkpoints:
                 path.unlink(missing_ok=True)
         return ranked[0].step == step
 
+    def restore_weights(self) -> list[Candidate]:
+        """Write the kept weights whose files are gone once more, from the states of their steps.
+
+        Returns:
+            those of which no state is left, either.
+        """
+        lost = []
+        for candidate in self.candidates():
+            state = self.state_path(candidate.step)
+            if (self.directory / candidate.file).exists():
+                continue
+            if state.exists():
+                save_tensors(
+                    self.directory / candidate.file, {"model": load_tensors(state)["model"]}
+                )
+            else:
+                lost.append(candidate)
+        return lost
+
+    def forget(self, candidates: list[Candidate]) -> None:
+        """Take candidates out of `best.json`."""
+        kept = [asdict(c) for c in self.candidates() if c not in candidates]
+        write_json(self.directory / "best.json", kept)
+
     def weights(self, candidate: Candidate) -> dict[str, Any]:
         """Return a candidate's weights."""
         weights: dict[str, Any] = load_tensors(self.directory / candidate.file)["model"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -12,6 +13,10 @@ from typing import Any
 import torch
 import torch.distributed as dist
 from torch import Tensor
+
+from asr.errors import LostProcessError
+
+_LOST = re.compile(r"gloo|nccl|connection (closed|reset|refused)|broken pipe|c10d", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -70,7 +75,11 @@ def under_torchrun() -> bool:
 
 @contextmanager
 def joined_processes(timeout_minutes: float = 30.0) -> Iterator[Processes]:
-    """Join the other processes for the length of the block: NCCL with GPUs, gloo without."""
+    """Join the other processes for the length of the block: NCCL with GPUs, gloo without.
+
+    Raises:
+        LostProcessError: another process has ended, which was noticed within the block.
+    """
     rank = int(os.environ.get("RANK", "0"))
     world_size = int(os.environ.get("WORLD_SIZE", "1"))
     device = torch.device("cpu")
@@ -78,12 +87,26 @@ def joined_processes(timeout_minutes: float = 30.0) -> Iterator[Processes]:
         device = torch.device("cuda", int(os.environ.get("LOCAL_RANK", "0")))
         torch.cuda.set_device(device)
     control = None
-    if world_size > 1:
-        timeout = timedelta(minutes=timeout_minutes)
-        dist.init_process_group("nccl" if device.type == "cuda" else "gloo", timeout=timeout)
-        control = dist.new_group(backend="gloo", timeout=timeout)
     try:
+        if world_size > 1:
+            timeout = timedelta(minutes=timeout_minutes)
+            dist.init_process_group("nccl" if device.type == "cuda" else "gloo", timeout=timeout)
+            control = dist.new_group(backend="gloo", timeout=timeout)
         yield Processes(rank, world_size, device, control)
+    except Exception as error:
+        if world_size > 1 and _tells_of_another(error):
+            lines = str(error).strip().splitlines() or [type(error).__name__]
+            raise LostProcessError(
+                f"process {rank} ends because another one did ({lines[0]})"
+            ) from error
+        raise
     finally:
         if dist.is_initialized():
             dist.destroy_process_group()
+
+
+def _tells_of_another(error: Exception) -> bool:
+    """Whether an error says that the connection to another process is lost."""
+    return isinstance(error, dist.DistError) or (
+        isinstance(error, RuntimeError) and _LOST.search(str(error)) is not None
+    )

@@ -19,7 +19,9 @@ from asr.config.schema import ExperimentConfig
 from asr.errors import UserError
 from asr.files import read_json, write_json, write_text
 from asr.provenance import git_commit
+from asr.tensors import load_tensors
 from asr.text.tokenizers import Tokenizer, load_tokenizer
+from asr.training.checkpoints import Checkpoints
 
 C = TypeVar("C", bound=Params)
 
@@ -63,13 +65,19 @@ def open_experiment(experiment: Experiment[C], data: dict[str, Any], restart: bo
     """Create an experiment's folder, or go on with an earlier run of the same configuration.
 
     A run of another configuration, tokenizer or data, or any run with `restart`, is moved to
-    `previous/<time>/`: nothing is deleted.
+    `previous/<time>/`: nothing is deleted. So is a finished run of which kept weights are gone.
 
     Args:
         data: `describe_cuts` of each split.
+
+    Raises:
+        UserError: the run has trained for longer than it is now asked to.
     """
     directory = experiment.directory
     reason = _reason_to_start_anew(experiment, data, restart)
+    reason = reason or _lost_weights(experiment)
+    if reason is None:
+        _check_length(experiment)
     if reason:
         moved = _set_aside(directory)
         logger.info("%s: the earlier run is now in %s", reason, moved)
@@ -118,6 +126,53 @@ def _reason_to_start_anew(
         changed.append("the tokenizer")
     changed += [f"the {split} data" for split in data if earlier_data.get(split) != data[split]]
     return f"{', '.join(changed)} changed" if changed else None
+
+
+def _lost_weights(experiment: Experiment[C]) -> str | None:
+    """Make kept weights that were deleted again; say which ones only a new training can make.
+
+    A run that has not ended goes on without them.
+    """
+    checkpoints = Checkpoints(experiment.checkpoint_directory, 1, 1)
+    finished = (experiment.directory / "summary.json").exists()
+    if finished and not checkpoints.candidates():
+        return "the list of the finished run's weights is missing"
+    lost = checkpoints.restore_weights()
+    if not lost:
+        return None
+    names = ", ".join(candidate.file for candidate in lost)
+    if finished:
+        return f"{names} of the finished run missing"
+    checkpoints.forget(lost)
+    logger.warning("%s: missing, the run goes on without them", names)
+    return None
+
+
+def _check_length(experiment: Experiment[C]) -> None:
+    """Refuse a length that the run has passed; say where a new one moves the learning rate."""
+    checkpoints = Checkpoints(experiment.checkpoint_directory, 1, 1)
+    newest = next(iter(checkpoints.states()), None)
+    if newest is None:
+        return
+    counters = load_tensors(newest, mapped=True)["counters"]
+    params = experiment.config.model_dump(mode="json")["training"]
+    earlier = load_config_of(type(experiment.config), experiment.directory / CONFIG)
+    before = earlier.model_dump(mode="json")["training"]
+    done = {
+        "max_epochs": counters["epoch"] + (counters["batch"] > 0),
+        "max_steps": counters["step"],
+    }
+    for name, trained in done.items():
+        limit, unit = params.get(name), name.removeprefix("max_")
+        if limit is not None and trained > limit:
+            raise UserError(
+                f"training.{name} is {limit}, but {trained} {unit} are trained here already",
+                where=str(experiment.directory),
+                todo=f"Raise it to {trained} or more, or begin anew with --restart (of a recipe: "
+                "--force).",
+            )
+        if limit != before.get(name):
+            logger.info("%s is now %s, was %s: the schedule follows", name, limit, before[name])
 
 
 def _deciding(config: Params) -> dict[str, Any]:

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from asr.errors import EXIT_OUR_FAULT, UserError
+from asr.errors import EXIT_LOST_PROCESS, EXIT_OUR_FAULT, UserError
 from asr.machine import usable_cores
+from asr.orphans import LAUNCHER_PID
 
 if TYPE_CHECKING:
     from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
@@ -41,7 +42,7 @@ def launch(
         master: `host:port` of the first node's rendezvous; the default serves one node.
 
     Returns:
-        0, the exit code of the first process that failed, or 128 + the signal that stopped us.
+        0, the exit code of a process that failed by itself, or 128 + the signal that stopped us.
 
     Raises:
         UserError: more processes than GPUs on a machine that has some.
@@ -59,6 +60,7 @@ def launch(
 
     # The children tell their own errors; the agent's report of them would bury that line.
     logging.getLogger("torch.distributed.elastic").setLevel(logging.CRITICAL)
+    os.environ[LAUNCHER_PID] = str(os.getpid())
     os.environ.setdefault("OMP_NUM_THREADS", str(max(usable_cores() // num_processes, 1)))
     config = LaunchConfig(
         min_nodes=num_nodes,
@@ -83,6 +85,7 @@ def launch(
 def _exit_code(error: ChildFailedError) -> int:
     codes = [failure.exitcode for failure in error.failures.values()]
     told = [code for code in codes if code > 0]
+    causes = [code for code in told if code != EXIT_LOST_PROCESS]
     if told:
-        return int(told[0])
+        return int(causes[0]) if causes else EXIT_OUR_FAULT
     return 128 - int(codes[0]) if codes and codes[0] < 0 else EXIT_OUR_FAULT

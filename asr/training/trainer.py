@@ -15,6 +15,7 @@ from typing import Generic
 
 from asr.errors import UserError
 from asr.files import write_json
+from asr.orphans import time_to_end
 from asr.training.checkpoints import Checkpoints
 from asr.training.distributed import Processes
 from asr.training.metrics import MetricsLog, Progress
@@ -23,6 +24,10 @@ from asr.training.step import Stepper, StepResult
 from asr.training.task import B, Task
 
 logger = logging.getLogger("asr.training")
+
+# A process whose launcher was killed has so long to end its step, which never ends where it waits
+# for one that is gone, and to write its state.
+SECONDS_TO_END_STEP, SECONDS_TO_SAVE = 20.0, 600.0
 
 
 class Trainer(Generic[B]):
@@ -64,7 +69,7 @@ class Trainer(Generic[B]):
         self.state.model.train()
         counters = self.state.counters
         try:
-            with self._signals():
+            with self._signals(), time_to_end(SECONDS_TO_END_STEP):
                 while not self.finished:
                     self.task.sampler.set_position(counters.epoch, counters.batch)
                     if not self._run_epoch():
@@ -211,8 +216,9 @@ class Trainer(Generic[B]):
     def _save(self) -> None:
         rng_states = self.processes.gather(rng_state())
         if self.processes.is_main:
-            self.state.save(self.checkpoints.state_path(self.state.counters.step), rng_states)
-            self.checkpoints.drop_old_states()
+            with time_to_end(SECONDS_TO_SAVE):
+                self.state.save(self.checkpoints.state_path(self.state.counters.step), rng_states)
+                self.checkpoints.drop_old_states()
         self.last_save = time.monotonic()
 
     @contextlib.contextmanager

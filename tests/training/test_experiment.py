@@ -93,6 +93,53 @@ def test_other_data_starts_anew(
     assert read_json(moved / "data.json")[split] != read_json(earlier / "data.json")[split]
 
 
+def test_a_length_that_is_passed_is_refused(tone_corpus: ToneCorpus, earlier: Path) -> None:
+    steps = len(metrics(earlier))
+    assert train_here(tone_corpus, earlier, "training.max_epochs=2")
+    config = (earlier / "config.yaml").read_text()
+    with pytest.raises(UserError, match=r"max_epochs is 1, but 2 epochs are trained .*--restart"):
+        train_here(tone_corpus, earlier, ONE_EPOCH)
+    limit = f"training.max_steps={steps}"
+    with pytest.raises(UserError, match=rf"max_steps is {steps}, but {2 * steps} steps are"):
+        train_here(tone_corpus, earlier, "training.max_epochs=2", limit)
+    assert (earlier / "config.yaml").read_text() == config
+    assert len(metrics(earlier)) == 2 * steps
+    assert train_here(tone_corpus, earlier, ONE_EPOCH, restart=True)
+    assert len(metrics(earlier)) == steps
+
+
+def test_weights_that_were_deleted_are_made_again(tone_corpus: ToneCorpus, earlier: Path) -> None:
+    """From the state of their step; where that is gone as well, by training anew."""
+    folder = earlier / "checkpoints"
+    (weights,) = folder.glob("weights-*.pt")
+    before = load_tensors(weights)["model"]
+    weights.unlink()
+    assert train_here(tone_corpus, earlier, ONE_EPOCH)
+    assert not previous(earlier)
+    after = load_tensors(weights)["model"]
+    assert all(after[name].equal(before[name]) for name in before)
+    for path in (weights, *folder.glob("state-*.pt")):
+        path.unlink()
+    assert train_here(tone_corpus, earlier, ONE_EPOCH)
+    assert len(previous(earlier)) == 1
+    after = load_tensors(weights)["model"]
+    assert all(after[name].equal(before[name]) for name in before)
+
+
+def test_a_run_that_has_not_ended_goes_on_without_weights_that_are_gone(
+    tone_corpus: ToneCorpus, earlier: Path
+) -> None:
+    (earlier / "summary.json").unlink()
+    folder = earlier / "checkpoints"
+    (weights,) = folder.glob("weights-*.pt")
+    (state,) = folder.glob("state-*.pt")
+    state.rename(folder / "state-00000001.pt")
+    weights.unlink()
+    assert train_here(tone_corpus, earlier, "training.max_epochs=2")
+    assert not previous(earlier)
+    assert weights.name not in {row["file"] for row in read_json(folder / "best.json")}
+
+
 def test_a_restart_keeps_the_earlier_run(tone_corpus: ToneCorpus, earlier: Path) -> None:
     files = {path.name for path in earlier.iterdir()} & set(RUN_FILES)
     assert train_here(tone_corpus, earlier, ONE_EPOCH, restart=True)

@@ -85,7 +85,7 @@ def done(result):
 
 
 def markers(recipe):
-    return sorted(path.name for path in recipe.folder.glob("*/.stages/*"))
+    return sorted(path.name for path in recipe.folder.glob("*/.stages/[!.]*"))
 
 
 def wait_until(condition):
@@ -157,6 +157,15 @@ def test_missing_output_is_made_again(toy):
     assert done(result) == [1, 2]
     assert "stage 1 (manifests): redone, data/manifest missing\n" in result.stdout
     assert "stage 2 (fbank): redone, data/the fbank missing\n" in result.stdout
+
+
+def test_a_file_that_is_gone_from_an_output_folder_is_made_again(toy):
+    assert done(toy.run()) == [1, 2, 3, 4]
+    (toy.folder / "data/the fbank/first line").unlink()
+    again = toy.run("--stage", "2")
+    assert "stage 2 (fbank): redone, data/the fbank/first line missing\n" in again.stdout
+    assert done(again) == [2]
+    assert done(toy.run()) == []
 
 
 def test_changed_text_and_command(toy, one_stage):
@@ -251,6 +260,30 @@ def test_big_folders_count_by_time(one_stage, files, size, counts):
     assert done(recipe.run()) == [3]
     path.with_name("other name").unlink()
     assert done(recipe.run()) == [3]
+
+
+def test_a_file_name_is_never_run_and_never_another_file(one_stage):
+    """Names with line breaks and with what bash would evaluate in an expression."""
+    marker = "MARKER"
+    recipe = one_stage("--in corpus -- true")
+    names = [
+        "harmless\na[$(touch MARKER)]",
+        "harmless\nbytes a[$(touch MARKER)] x",
+        "a[$(touch MARKER)]",
+        "$(touch MARKER)",
+    ]
+    for name in names:
+        recipe.write(f"corpus/{name}", "x")
+    assert done(recipe.run()) == [3]
+    assert done(recipe.run()) == []
+    (recipe.folder / "corpus" / names[0]).unlink()
+    assert done(recipe.run()) == [3]
+    assert not list(recipe.folder.rglob(marker))
+    for index in range(70):  # a big folder is told by its listing
+        recipe.write(f"corpus/{index}", "x")
+    assert done(recipe.run()) == [3]
+    assert done(recipe.run()) == []
+    assert not list(recipe.folder.rglob(marker))
 
 
 def test_hidden_files_of_a_folder_do_not_count(one_stage):
@@ -368,6 +401,34 @@ def test_failure_shows_the_last_lines_of_the_log(one_stage):
     assert len(shown) == 20
     assert shown[:2] == ["23", "24"]
     assert shown[17:19] == ["40", "3 %"]
+
+
+def test_failure_shows_the_error_before_the_tail(one_stage):
+    """The reason stands on the second line, however much comes behind it."""
+    tell = 'tell() { echo "asr: error: a.yaml: is wrong"; seq 50; exit 2; }'
+    result = one_stage("-- tell", tell).run()
+    assert result.returncode == 2
+    assert result.stderr.splitlines()[:2] == [
+        "run.sh: error: stage 3 (Training) failed with exit code 2",
+        "  asr: error: a.yaml: is wrong",
+    ]
+
+
+@pytest.mark.parametrize("group", [False, True])
+def test_a_killed_recipe_ends_its_command(one_stage, group):
+    """The script alone, or all of its process group, gets a signal that nobody can catch."""
+    recipe = one_stage("-- wait_long", "wait_long() { echo $BASHPID > pid; sleep 1000; }")
+    process = subprocess.Popen(
+        recipe.command(), cwd=recipe.caller_dir, start_new_session=True, stdout=subprocess.PIPE
+    )
+    pid_file = recipe.folder / "pid"
+    wait_until(lambda: pid_file.exists() and pid_file.read_text().strip())
+    if group:
+        os.killpg(process.pid, signal.SIGKILL)
+    else:
+        process.kill()
+    process.communicate(timeout=20)  # returns once nothing holds the output any more
+    wait_until(lambda: not is_alive(int(pid_file.read_text())))
 
 
 def test_failure_shows_a_command_that_can_be_pasted(one_stage):
