@@ -5,8 +5,10 @@ from pathlib import Path
 from setuptools import find_packages, setup
 
 CORE = [
-    "torch>=2.4",
-    "torchaudio>=2.4",
+    # The range that tools/try_versions.sh has tested. torchaudio 2.11.1 says that it needs torch
+    # 2.11 or newer, and cannot be loaded by 2.11.0 and 2.12.0.
+    "torch>=2.8,<2.15",
+    "torchaudio>=2.8,<2.11.1",
     "lhotse>=1.33",
     "urllib3",  # lhotse imports it without declaring it
     "lilcom",
