@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import difflib
 import os
 import sys
 import time
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 
 EXIT_OUR_FAULT = 1
@@ -38,13 +37,62 @@ class UserError(Exception):
         super().__init__(" ".join(message.split()))
 
 
+def raise_mistakes(mistakes: Sequence[UserError]) -> None:
+    """Raise what was found wrong, if anything was, as one error that tells a line each."""
+    if mistakes:
+        first = mistakes[0]
+        error = UserError(first.what, where=first.where, todo=first.todo)
+        error.args = ("\n".join(map(str, mistakes)),)
+        raise error
+
+
+_MOST_LISTED = 60
+
+
 def did_you_mean(name: str, known: Iterable[str]) -> str:
-    """Return a sentence that names the entry of `known` nearest to `name`, or all of them."""
-    choices = sorted(known)
-    nearest = difflib.get_close_matches(name, choices, n=1, cutoff=0.5)
-    if nearest:
-        return f"Did you mean '{nearest[0]}'?"
-    return f"Known: {', '.join(choices)}."
+    """Return a sentence that lists `known`, before it one with what `name` was meant to be.
+
+    Without anything near nothing is suggested; `utils/parse_options.sh` goes by the same rules.
+    """
+    choices = sorted(set(known))
+    listed = ", ".join(choices[:_MOST_LISTED])
+    if len(choices) > _MOST_LISTED:
+        listed += f", and {len(choices) - _MOST_LISTED} more"
+    nearest = _nearest(name, choices)
+    suggestion = f"Did you mean {' or '.join(map(repr, nearest))}? " if nearest else ""
+    return f"{suggestion}Known: {listed}."
+
+
+def _nearest(name: str, known: Iterable[str]) -> list[str]:
+    """Return what `name` is a mistyped or shortened form of, in the order of `known`.
+
+    Mistyped is what is at most one edit in four letters away, capitals and dashes aside; only
+    without such, what begins with it or else holds it as whole words, two names at most.
+    """
+    plain = {choice: choice.lower().replace("-", "_").strip("_") for choice in known}
+    typed = name.lower().replace("-", "_").strip("_")
+    if len(typed) < 3:
+        return [choice for choice, form in plain.items() if form == typed]
+    distances = {choice: _edits(typed, form) for choice, form in plain.items()}
+    least = min(distances.values(), default=len(typed))
+    if least <= max(1, len(typed) // 4):
+        return [next(choice for choice in distances if distances[choice] == least)]
+    begins = [choice for choice, form in plain.items() if form.startswith(typed)]
+    holds = [choice for choice, form in plain.items() if f"_{typed}_" in f"_{form}_"]
+    return next((found for found in (begins, holds) if 0 < len(found) <= 2), [])
+
+
+def _edits(one: str, other: str) -> int:
+    """The edit distance of two strings; two neighbours that changed places are one edit."""
+    before: list[int] = []
+    row = list(range(len(other) + 1))
+    for i, letter in enumerate(one, start=1):
+        last, before, row = before, row, [i]
+        for j, target in enumerate(other, start=1):
+            edits = min(before[j] + 1, row[j - 1] + 1, before[j - 1] + (letter != target))
+            swapped = i > 1 and j > 1 and (letter, target) == (other[j - 2], one[i - 2])
+            row.append(min(edits, last[j - 2] + 1) if swapped else edits)
+    return row[-1]
 
 
 @contextmanager
@@ -70,12 +118,13 @@ def needs_extra(what: str, extra: str, packages: Collection[str]) -> Iterator[No
 
 
 def tell_mistake(program: str, message: str) -> int:
-    """Print a user's mistake as one line and return the exit code for it.
+    """Print a user's mistake, or each line of several, and return the exit code for it.
 
     Of several training processes with the same mistake one should tell it: the others wait, and
     are ended by torchrun once the first is gone. One that is alone with its mistake does tell it.
     """
     if int(os.environ.get("RANK", "0")) > 0:
         time.sleep(3.0)
-    print(f"{program}: error: {' '.join(message.split())}", file=sys.stderr, flush=True)
+    for line in message.splitlines():
+        print(f"{program}: error: {' '.join(line.split())}", file=sys.stderr, flush=True)
     return EXIT_USER_MISTAKE

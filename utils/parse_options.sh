@@ -124,9 +124,10 @@ _option_print_help() {
   done
 }
 
-# Sets _option_distance to the edit distance (Levenshtein) between $1 and $2.
+# Sets _option_distance to the edit distance of $1 and $2; two neighbours that changed places are one
+# edit.
 _option_measure() {
-  local -a row=() next=()
+  local -a before=() row=() next=()
   local i j cost
   for ((j = 0; j <= ${#2}; j++)); do row[j]=$j; done
   for ((i = 1; i <= ${#1}; i++)); do
@@ -137,27 +138,63 @@ _option_measure() {
       next[j]=$((row[j - 1] + cost))
       if ((next[j] > row[j] + 1)); then next[j]=$((row[j] + 1)); fi
       if ((next[j] > next[j - 1] + 1)); then next[j]=$((next[j - 1] + 1)); fi
+      if ((i > 1 && j > 1)) && [[ ${1:i-2:2} == "${2:j-1:1}${2:j-2:1}" ]] &&
+        ((next[j] > before[j - 2] + 1)); then
+        next[j]=$((before[j - 2] + 1))
+      fi
     done
-    row=("${next[@]}")
+    before=("${row[@]}") row=("${next[@]}")
   done
   _option_distance=${row[${#2}]}
 }
 
+# Sets _option_nearest to what $1 is a mistyped or shortened form of among the names that follow, by
+# the rules of did_you_mean in asr/errors.py.
+_option_find_nearest() {
+  local typed=${1,,} name form best='' least limit
+  local -a begins=() holds=()
+  typed=${typed//-/_}
+  while [[ $typed == _* ]]; do typed=${typed#_}; done
+  while [[ $typed == *_ ]]; do typed=${typed%_}; done
+  limit=$((${#typed} / 4 > 1 ? ${#typed} / 4 : 1))
+  least=$((limit + 1))
+  _option_nearest=()
+  for name in "${@:2}"; do
+    form=${name,,}
+    form=${form//-/_}
+    if ((${#typed} < 3)); then
+      if [[ $form == "$typed" ]]; then _option_nearest+=("$name"); fi
+      continue
+    fi
+    _option_measure "$typed" "$form"
+    if ((_option_distance < least)); then
+      least=$_option_distance best=$name
+    fi
+    if [[ $form == "$typed"* ]]; then begins+=("$name"); fi
+    if [[ _${form}_ == *"_${typed}_"* ]]; then holds+=("$name"); fi
+  done
+  if [[ -n $best ]]; then
+    _option_nearest=("$best")
+  elif ((${#begins[@]} == 1 || ${#begins[@]} == 2)); then
+    _option_nearest=("${begins[@]}")
+  elif ((${#holds[@]} == 1 || ${#holds[@]} == 2)); then
+    _option_nearest=("${holds[@]}")
+  fi
+}
+
 # Ends the script over the unknown option $1 (as typed), whose variable would be $2.
 _option_fail_unknown() {
-  local name nearest='' all=''
-  local least=$(((${#2} + 2) / 3 + 1)) # further off than a third of the name is no typing mistake
-  while IFS= read -r name; do
-    all+=" --${name//_/-}"
-    _option_measure "$2" "$name"
-    if ((_option_distance < least)); then
-      least=$_option_distance nearest=--${name//_/-}
-    fi
-  done < <(printf '%s\n' "${!_option_kinds[@]}" | LC_ALL=C sort)
-  if [[ -n $nearest ]]; then
-    option_error "unknown option $1; did you mean $nearest?"
+  local -a names=() near=() all=()
+  local name suggestion=''
+  readarray -t names < <(printf '%s\n' "${!_option_kinds[@]}" | LC_ALL=C sort)
+  for name in "${names[@]}"; do all+=("--${name//_/-}"); done
+  _option_find_nearest "$2" "${names[@]}"
+  for name in "${_option_nearest[@]}"; do near+=("--${name//_/-}"); done
+  if ((${#near[@]} > 0)); then
+    printf -v suggestion ' or %s' "${near[@]}"
+    suggestion="; did you mean ${suggestion# or }?"
   fi
-  option_error "unknown option $1; the options are$all"
+  option_error "unknown option $1$suggestion; the options are ${all[*]}"
 }
 
 # Sets the variable of the option at the head of the command line "$@", and _option_words.

@@ -7,7 +7,8 @@
 #   --rehearse            run every stage on a tiny synthetic copy of the corpus, in rehearsal/: the
 #                         recipe's own check, about a minute
 #   --train-config FILE   what to train and how (conf/conformer.yaml)
-#   --overrides "A=B …"   override keys of that file, e.g. "training.max_epochs=5"
+#   --overrides "A=B …"   override keys of that file, e.g. "training.max_epochs=5"; a value goes on to
+#                         the next KEY=, with the spaces within it
 #   --exp-name NAME       experiment folder exp/NAME (the conf file's name)
 #   --features WHAT       stored; on-the-fly (skips stage 2); or shards: as on-the-fly, but training
 #                         reads its audio from a few large files, for corpora beyond memory
@@ -74,6 +75,7 @@ recipe_begin() {
     *) option_error "--features takes stored, on-the-fly or shards, not '$features'" ;;
   esac
   if [ "$#" -gt 0 ]; then option_error "takes options only, not '$1'"; fi
+  recipe_check_stages
   if [ "$chunk_size" -lt 0 ]; then option_error "--chunk-size takes 0 or more, not $chunk_size"; fi
   if [ "$node_rank" -ge "$num_nodes" ]; then
     option_error "--node-rank counts from 0 and stays below --num-nodes, which is $num_nodes"
@@ -87,12 +89,13 @@ recipe_begin() {
   normaliser=${normaliser:-none} exp_root=exp
   if [ "$rehearse" = true ]; then recipe_rehearse; fi
   conf=(--with --config --with "$train_config")
-  local override settings method arguments=()
-  for override in $overrides; do arguments+=(--set "$override"); done
-  for override in "${arguments[@]}"; do conf+=(--with "$override"); done
-  for method in $methods; do arguments+=(--method "$method"); done
+  local override settings method asked=--method arguments=(--overrides "$overrides")
+  # Of methods that nobody asked for, those that the model has no part for are left out.
+  if [ -z "${given_options[methods]-}" ]; then asked=--usual-method; fi
+  for method in $methods; do arguments+=("$asked" "$method"); done
   settings=$(asr config "$train_config" "${arguments[@]}" --recipe) || exit $?
-  eval "$settings" # see asr/config/stages.py
+  eval "$settings" # see asr/cli/config.py and asr/config/stages.py
+  for override in "${override_list[@]}"; do conf+=(--with --set --with "$override"); done
   if [ "$augments_samples" = true ] && [ "$features" = stored ]; then
     option_error "$train_config changes samples at random, which stored features cannot follow:\
  give --features on-the-fly"
@@ -100,6 +103,19 @@ recipe_begin() {
   live_speech_begin
   language_models_begin
   recipe_folders
+}
+
+# Ends a recipe that is asked for stages that there are not.
+recipe_check_stages() {
+  local last=7 option
+  for option in stage stop_stage; do
+    if ((${!option} < 0 || ${!option} > last)); then
+      option_error "--${option//_/-} takes 0 to $last, not ${!option}"
+    fi
+  done
+  if ((stage > stop_stage)); then
+    option_error "--stage $stage comes after --stop-stage $stop_stage: nothing would run"
+  fi
 }
 
 # Turns the run into a rehearsal: everything goes to rehearsal/, the real run's files stay as they are.

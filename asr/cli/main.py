@@ -123,8 +123,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"asr: {error}", file=sys.stderr, flush=True)
         return EXIT_LOST_PROCESS
     except click.UsageError as error:
-        hint = f" Try '{error.ctx.command_path} --help'." if error.ctx else ""
-        return tell_mistake("asr", f"{error.format_message()}{hint}")
+        return tell_mistake("asr", " ".join(_usage_error(error).split()))
     except (click.Abort, KeyboardInterrupt):
         print("asr: interrupted", file=sys.stderr)
         return 130
@@ -132,6 +131,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return EXIT_OUR_FAULT
     return code if isinstance(code, int) else 0  # click hands an Exit's code back as the result
+
+
+def _usage_error(error: click.UsageError) -> str:
+    message = error.format_message()
+    if error.ctx is None:
+        return message
+    if isinstance(error, click.NoSuchOption):
+        options = (o for p in error.ctx.command.get_params(error.ctx) for o in p.opts)
+        known = did_you_mean(error.option_name, (o for o in options if o.startswith("--")))
+        message = f"{error.ctx.command_path} has no option {error.option_name}. {known}"
+    return f"{message} Try '{error.ctx.command_path} --help'."
 
 
 if __name__ == "__main__":

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Hashable
+from collections.abc import Hashable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +26,7 @@ def preset_names(folder: str = "") -> list[str]:
     return sorted(folder + path.stem for path in (PRESETS / folder).glob("*.yaml"))
 
 
-def read_conf(path: PathLike) -> dict[str, Any]:
+def read_conf(path: PathLike, defaults: Mapping[str, str]) -> dict[str, Any]:
     """Read a conf file and lay it over its bases.
 
     `base` holds one name or several, each laid over those before it: a preset of the toolkit, or a
@@ -34,14 +34,18 @@ def read_conf(path: PathLike) -> dict[str, Any]:
     everything else, lists included, is replaced. A part whose class changes starts from the new
     class's defaults: the base's `<part>_params` do not belong to it.
 
+    Args:
+        path: the file.
+        defaults: the class of each part where none is named.
+
     Raises:
         UserError: a file is missing or malformed, there is no such preset, or a conf builds on
             itself.
     """
-    return _read(Path(path), ())
+    return _read(Path(path), defaults, ())
 
 
-def _read(path: Path, users: tuple[Path, ...]) -> dict[str, Any]:
+def _read(path: Path, defaults: Mapping[str, str], users: tuple[Path, ...]) -> dict[str, Any]:
     if path.resolve() in users:
         raise UserError("the conf builds on itself", where=str(path))
     data = read_mapping(path)
@@ -51,9 +55,9 @@ def _read(path: Path, users: tuple[Path, ...]) -> dict[str, Any]:
         raise UserError("must be a name or a list of names", where=f"{path}: {BASE}")
     merged: dict[str, Any] = {}
     for name in names:
-        below = _read(_locate(name, path), (*users, path.resolve()))
-        merged = lay_over(merged, below)
-    return lay_over(merged, data)
+        below = _read(_locate(name, path), defaults, (*users, path.resolve()))
+        merged = lay_over(merged, below, defaults)
+    return lay_over(merged, data, defaults)
 
 
 def _locate(name: str, user: Path) -> Path:
@@ -67,18 +71,31 @@ def _locate(name: str, user: Path) -> Path:
     return PRESETS / f"{name}.yaml"
 
 
-def lay_over(below: dict[str, Any], above: dict[str, Any]) -> dict[str, Any]:
-    """Return `below` with the keys of `above` laid over it; neither is changed."""
+def lay_over(
+    below: dict[str, Any], above: dict[str, Any], defaults: Mapping[str, str]
+) -> dict[str, Any]:
+    """Return `below` with the keys of `above` laid over it; neither is changed.
+
+    Args:
+        defaults: the class of each part where none is named.
+    """
     merged = dict(below)
     for part, name in above.items():
-        if isinstance(name, str) and part in below and below[part] != name:
-            merged.pop(f"{part}_params", None)
+        drop_params_of_others(merged, part, name, defaults)
     for key, value in above.items():
         under = merged.get(key)
         if isinstance(under, dict) and isinstance(value, dict):
-            value = lay_over(under, value)
+            value = lay_over(under, value, defaults)
         merged[key] = value
     return merged
+
+
+def drop_params_of_others(
+    data: dict[str, Any], part: str, name: Any, defaults: Mapping[str, str]
+) -> None:
+    """Remove `<part>_params` from `data` where `name` will be another class than they are of."""
+    if isinstance(name, str) and part in defaults and data.get(part, defaults[part]) != name:
+        data.pop(f"{part}_params", None)
 
 
 class _Loader(yaml.SafeLoader):

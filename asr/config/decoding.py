@@ -7,13 +7,13 @@ recipe's `--methods`, as the folder of what was decoded and in the tables of res
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
 from pydantic import Field, model_validator
 
 from asr.config.base import Params
-from asr.errors import UserError, did_you_mean
+from asr.errors import UserError, did_you_mean, raise_mistakes
 
 ATTENTION_DECODER = "attention decoder"
 NGRAM, NEURAL, HOTWORDS = "ngram", "neural", "hotwords"
@@ -193,6 +193,29 @@ def check_method(name: str, parts: Collection[str]) -> MethodName:
             todo=f"Use one of: {', '.join(usable_methods(parts))}.",
         )
     return method
+
+
+def choose_methods(
+    asked: Iterable[str], usual: Iterable[str], parts: Collection[str]
+) -> list[MethodName]:
+    """Return, each once, the methods asked for and those of the usual ones that a model can do.
+
+    Raises:
+        UserError: an asked one does not exist or is not for this model, or a usual one does not
+            exist; each is told.
+    """
+    names: list[MethodName] = []
+    mistakes: list[UserError] = []
+    for name in asked:
+        try:
+            names.append(check_method(name, parts))
+        except UserError as error:
+            mistakes.append(error)
+    raise_mistakes(mistakes)
+    for method in map(MethodName.parse, usual):
+        if set(METHODS[method.base].needs) <= set(parts):
+            names.append(method)
+    return list(dict.fromkeys(names))
 
 
 class DecodingOptions(Params):

@@ -19,8 +19,12 @@ Written by `asr config --reference`; a test keeps it current.
 
 A conf file is YAML or JSON. Every pluggable part is a pair of keys: `<part>` names a class,
 `<part>_params` holds its parameters. What is left out has the default given here. An unknown key or
-class is an error that names the nearest one. `asr config CONF` prints a conf file with every
-default filled in; `--set a.b=value` (in recipes `--overrides "a.b=value …"`) overrides a key.
+class is an error that lists the known ones; all mistakes of a conf are told at once. `asr config
+CONF` prints a conf file with every default filled in.
+
+`--set a.b=value` (in recipes `--overrides "a.b=value …"`) overrides a key. Values are YAML and may
+hold spaces: `--overrides "augmentation.speed_perturb.factors=[0.9, 1.1] training.max_epochs=5"`. A
+part whose class is overridden starts from the defaults of its new class.
 """
 
 

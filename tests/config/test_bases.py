@@ -36,12 +36,16 @@ def test_later_bases_lie_over_earlier_ones(tmp_path: Path) -> None:
 
 
 def test_another_class_starts_from_its_own_defaults() -> None:
+    defaults = {"encoder": "ConformerEncoder"}
     below = {"encoder": "ConformerEncoder", "encoder_params": {"kernel_size": 31}, "x": {"a": [1]}}
     above = {"encoder": "TransformerEncoder", "encoder_params": {"hidden_size": 8}, "x": {"a": [2]}}
-    assert lay_over(below, above) == above
-    same = lay_over(below, {**above, "encoder": "ConformerEncoder"})
+    assert lay_over(below, above, defaults) == above
+    same = lay_over(below, {**above, "encoder": "ConformerEncoder"}, defaults)
     assert same["encoder_params"] == {"kernel_size": 31, "hidden_size": 8}
     assert below["encoder_params"] == {"kernel_size": 31}
+    del below["encoder"]  # and is still what the default class is given
+    assert lay_over(below, above, defaults) == above
+    assert lay_over(below, {"encoder": "ConformerEncoder"}, defaults)["encoder_params"]
 
 
 @pytest.mark.parametrize(

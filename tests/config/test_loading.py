@@ -12,6 +12,7 @@ import pytest
 from asr.cli.main import main
 from asr.config.decoding import MethodName
 from asr.config.loading import build, dump_config, load_config, override_section, parse_config
+from asr.config.overrides import split_overrides
 from asr.config.reference import render_reference
 from asr.config.schema import ExperimentConfig
 from asr.config.stages import stage_settings
@@ -62,7 +63,12 @@ def test_overrides_win_and_are_validated(tmp_path: Path) -> None:
     ("text", "expected"),
     [
         ("encodr: ConformerEncoder", "a.yaml: encodr: unknown key. Did you mean 'encoder'?"),
-        ("encoder: Conformer", "a.yaml: encoder: unknown class 'Conformer'. Did you mean"),
+        (
+            "encoder: Conformer",
+            "a.yaml: encoder: unknown class 'Conformer'. Did you mean 'ConformerEncoder'? Known: "
+            "ConformerEncoder, TransformerEncoder.",
+        ),
+        ("encoder: LSTM", "unknown class 'LSTM'. Known: ConformerEncoder, TransformerEncoder."),
         (
             "encoder_params: {hiden_size: 4}",
             "a.yaml: encoder_params.hiden_size: unknown key. Did you mean 'hidden_size'?",
@@ -102,13 +108,135 @@ def test_mistakes_are_named(text: str, expected: str, tmp_path: Path) -> None:
         ("training", "is not key=value"),
         ("training.max_epochs=[1", "cannot parse"),
         ("features.sampling_rate=1", "'features' holds a value, not keys"),
+        ("training.max_epochs=many", "valid integer, got 'many'"),
+        ("training={max_epoch: 3}", "training.max_epoch: unknown key"),
+        ("trainig.max_epochs=3", "trainig: unknown key. Did you mean 'training'?"),
+        ("encoder=Conformr", "unknown class 'Conformr'"),
+        ("=3", "is not key=value"),
+        ("training..seed=3", "is not key=value"),
     ],
 )
-def test_mistakes_in_overrides(override: str, expected: str, tmp_path: Path) -> None:
+def test_mistakes_in_overrides_are_told_of_the_option(
+    override: str, expected: str, tmp_path: Path
+) -> None:
     conf = write(tmp_path / "a.yaml", "features: Fbank")
     with pytest.raises(UserError) as caught:
-        load_config(conf, [override])
+        load_config(conf, [override], "--overrides")
     assert expected in str(caught.value)
+    assert str(caught.value).startswith("--overrides")
+    assert "a.yaml" not in str(caught.value)
+
+
+def test_what_a_file_and_an_override_make_together_is_told_of_both(tmp_path: Path) -> None:
+    conf = write(tmp_path / "a.yaml", "training: {batch_duration: 100.0}")
+    with pytest.raises(UserError) as caught:
+        load_config(conf, ["training.device_batch_duration=200.0", "training.seed=2"])
+    told = str(caught.value)
+    assert "a.yaml --set training.device_batch_duration=200.0 --set training.seed=2: " in told
+    assert told.endswith("training: device_batch_duration must not exceed batch_duration")
+
+
+def test_every_mistake_is_told_at_once(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    text = "encodr: X\nencoder: Y\ntraining: {seed: a, max_epochs: -1, keep_lst: 2}\nloss_params: 3"
+    conf = write(tmp_path / "a.yaml", text)
+    overrides = "decoding.beam=3 tuning.significance=[0.1, 2] nonsense.a=1"
+    assert main(["config", str(conf), "--overrides", overrides, "--method", "joint"]) == 2
+    told = capsys.readouterr().err.splitlines()
+    places = [
+        f"a.yaml: {key}: "
+        for key in (
+            "encodr",
+            "encoder",
+            "training.seed",
+            "training.max_epochs",
+            "training.keep_lst",
+            "loss_params",
+        )
+    ]
+    places += [
+        "--overrides decoding.beam=3: ",
+        "--overrides tuning.significance=[0.1, 2]: ",
+        "--overrides nonsense.a=1: ",
+    ]
+    assert len(told) == len(places)
+    for place in places:
+        (line,) = [line for line in told if place in line]
+        assert line.startswith("asr: error: ")
+
+
+def test_every_method_that_cannot_be_used_is_told(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    conf = write(tmp_path / "a.yaml", "decoder: CTCDecoder\nloss: CTCLoss")
+    assert main(["config", str(conf), "--method", "joint", "--method", "ctc-gredy"]) == 2
+    told = capsys.readouterr().err.splitlines()
+    assert ["'joint' needs" in line for line in told] == [True, False]
+    assert "Did you mean 'ctc-greedy'?" in told[1]
+
+
+@pytest.mark.parametrize(
+    ("conf", "overrides"),
+    [
+        ("scheduler: WarmupNoam\nscheduler_params: {warmup_steps: 9}", ["scheduler=OneCycle"]),
+        ("scheduler_params: {warmup_steps: 9}", ["scheduler=OneCycle"]),  # of the default class
+        ("encoder_params: {kernel_size: 9}", ["encoder=TransformerEncoder"]),
+        (
+            "decoder_params: {attn_decoder_params: {hidden_layers: 9}}",
+            ["decoder=CTCDecoder", "loss=CTCLoss"],
+        ),
+        ("base: conformer", ["scheduler=OneCycle", "scheduler_params.warmup_share=0.5"]),
+        ("base: conformer", ["scheduler_params.warmup_share=0.5", "scheduler=OneCycle"]),
+    ],
+)
+def test_another_class_by_override_starts_from_its_own_defaults(
+    conf: str, overrides: list[str], tmp_path: Path
+) -> None:
+    config = load_config(write(tmp_path / "a.yaml", conf), overrides)
+    part = overrides[0].partition("=")[0].removesuffix("_params.warmup_share")
+    registry = ExperimentConfig.pairs[part]
+    given = {"warmup_share": 0.5} if "OneCycle" in str(overrides) and len(overrides) > 1 else {}
+    params = getattr(config, f"{part}_params")
+    assert params == registry[getattr(config, part)](**given)
+
+
+def test_the_same_class_by_override_keeps_its_parameters(tmp_path: Path) -> None:
+    conf = write(tmp_path / "a.yaml", "scheduler_params: {warmup_steps: 9}")
+    config = load_config(conf, ["scheduler=WarmupNoam"])
+    assert config.scheduler_params.warmup_steps == 9
+
+
+@pytest.mark.parametrize(
+    ("text", "overrides"),
+    [
+        ("", []),
+        ("  a=1  ", ["a=1"]),
+        ("a=1 b.c=2\tb.d=x", ["a=1", "b.c=2", "b.d=x"]),
+        ("a=[1, 2, 3] b={c: 1, d: 2}", ["a=[1, 2, 3]", "b={c: 1, d: 2}"]),
+        ("name=my model b=1", ["name=my model", "b=1"]),
+        ("a='x b=2' c=3", ["a='x b=2'", "c=3"]),
+        ('a="x \\" b=2" c=3', ['a="x \\" b=2"', "c=3"]),
+        ("a='it''s b=2' c=3", ["a='it''s b=2'", "c=3"]),
+        ("a= b=2", ["a=", "b=2"]),
+        ("a b=2", ["a", "b=2"]),
+    ],
+)
+def test_overrides_in_one_text_are_parted_before_the_next_key(
+    text: str, overrides: list[str]
+) -> None:
+    assert split_overrides(text) == overrides
+
+
+def test_a_value_of_the_command_line_may_hold_spaces(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    conf = write(tmp_path / "a.yaml", "")
+    overrides = "augmentation.speed_perturb.factors=[0.8, 1.0] training.max_epochs=3"
+    assert main(["config", str(conf), "--overrides", overrides]) == 0
+    printed = write(tmp_path / "b.yaml", capsys.readouterr().out)
+    config = load_config(printed)
+    assert config.augmentation.speed_perturb is not None
+    assert config.augmentation.speed_perturb.factors == [0.8, 1.0]
+    assert config.training.max_epochs == 3
 
 
 def test_a_missing_conf_is_one_line_and_exit_code_2(

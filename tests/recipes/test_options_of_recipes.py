@@ -27,6 +27,11 @@ from tests.recipes.conftest import copy_recipe
         ("yesno", "--lm-config lm/lstm_small", "--lm-config is for +neural, which"),
         ("yesno", "--ngram-order 4 --methods joint", "--ngram-order is for +ngram"),
         ("yesno", "--rescoring-ngram run.sh --methods wfst", "--rescoring-ngram is for k2-hlg-re"),
+        ("yesno", "--stage 9", "--stage takes 0 to 7, not 9"),
+        ("yesno", "--stage -1", "--stage takes 0 to 7, not -1"),
+        ("yesno", "--stop-stage 8", "--stop-stage takes 0 to 7, not 8"),
+        ("yesno", "--stage 5 --stop-stage 3", "--stage 5 comes after --stop-stage 3"),
+        ("yesno", "--overrides training.max_epoch=3", "--overrides training.max_epoch=3: unknown"),
         ("wenetspeech", "", "ask for the password at https://wenet-e2e.github.io/WenetSpeech/"),
     ],
 )
@@ -63,3 +68,21 @@ def test_each_variant_has_a_folder_of_its_own(tmp_path: Path, options: str, vari
     told = recipe.fail("--corpus-dir", str(tmp_path / "nothing"), *options.split())
     assert "nothing: holds no Train_Ali_" in told
     assert f"--output-dir data/{variant}/tables" in told
+
+
+CTC_ONLY = "decoder=CTCDecoder loss=CTCLoss"
+
+
+def test_methods_that_nobody_asked_for_stop_no_model_without_their_part(tmp_path: Path) -> None:
+    recipe = copy_recipe(tmp_path, "yesno")
+    options = (
+        "--rehearse",
+        "--overrides",
+        f"{CTC_ONLY} augmentation.speed_perturb.factors=[0.9, 1.0]",
+    )
+    recipe.succeed(*options, "--stop-stage", "0")
+    told = recipe.fail(*options, "--stage", "4", "--stop-stage", "4")
+    assert "stage 4 (training) needs rehearsal/data/train/cuts_fbank.jsonl" in told
+    told = recipe.fail(*options, "--stop-stage", "0", "--methods", "joint attention")
+    assert told.count("needs an attention decoder") == 2
+    assert told.count("\n") == 2

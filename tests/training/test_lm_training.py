@@ -308,7 +308,7 @@ def test_a_conf_is_printed_with_its_defaults(
         ("language_model=LstmLM", "unknown class 'LstmLM'. Did you mean 'LstmLm'?"),
         ("language_model_params.hiden_size=8", "Did you mean 'hidden_size'?"),
         ("training.batch_tokens=0", "Input should be greater than or equal to 1"),
-        ("training.batch_duration=100", "unknown key. Did you mean"),
+        ("training.batch_duration=100", "unknown key. Known: batch_tokens"),
         ("training.device_batch_tokens=5000", "must not exceed batch_tokens"),
         ("language_model_params.num_heads=3", "must be a multiple of twice num_heads"),
     ],

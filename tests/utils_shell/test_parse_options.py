@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from asr.errors import did_you_mean
+
 SCRIPT = """\
 #!/usr/bin/env bash
 # Trains a model.
@@ -45,6 +47,8 @@ DEFAULTS = {
     "value": "second",
     "line": "third",
 }
+
+EVERY = "; the options are --force --line --name --nj --resume --stage --train-config --value"
 
 
 @pytest.fixture
@@ -130,11 +134,11 @@ def test_remaining_arguments_are_left_to_the_script(script, args, rest):
         (["--stage"], "--stage needs a value"),
         (["--train-config"], "--train-config needs a value"),
         (["--name", "--stage", "1"], "--name needs a value"),
-        (["--satge", "3"], "unknown option --satge; did you mean --stage?"),
-        (["--satge=3"], "unknown option --satge; did you mean --stage?"),
-        (["--train-confg=x"], "unknown option --train-confg; did you mean --train-config?"),
-        (["-stage", "3"], "unknown option -stage; did you mean --stage?"),
-        (["--forse"], "unknown option --forse; did you mean --force?"),
+        (["--satge", "3"], f"unknown option --satge; did you mean --stage?{EVERY}"),
+        (["--satge=3"], f"unknown option --satge; did you mean --stage?{EVERY}"),
+        (["--train-confg=x"], f"unknown option --train-confg; did you mean --train-config?{EVERY}"),
+        (["-stage", "3"], f"unknown option -stage; did you mean --stage?{EVERY}"),
+        (["--forse"], f"unknown option --forse; did you mean --force?{EVERY}"),
     ],
 )
 def test_mistakes_are_one_line(script, args, message):
@@ -146,9 +150,43 @@ def test_mistakes_are_one_line(script, args, message):
     ["--checkpoint", "--folders", "--fixed", "--UPPER", "--http-proxy", "--caller-dir", "--a]b"],
 )
 def test_unknown_option_near_nothing_lists_all(script, option):
-    every = "--force --line --name --nj --resume --stage --train-config --value"
     result = script.run(option, "1", env={"http_proxy": "host"})
-    assert_mistake(result, f"unknown option {option}; the options are {every}")
+    assert_mistake(result, f"unknown option {option}{EVERY}")
+
+
+@pytest.mark.parametrize(
+    ("typed", "meant"),
+    [
+        ("--stag", "stage"),
+        ("--tsage", "stage"),
+        ("--FORCE", "force"),
+        ("--train", "train_config"),
+        ("--config", "train_config"),
+        ("--resumes", "resume"),
+        ("--nj4", "nj"),
+        ("--trian-cofnig", "train_config"),
+        ("--test", None),
+        ("--lie", "line"),
+        ("--n", None),
+        ("--lr", None),
+        ("--make", None),
+        ("--epochs", None),
+        ("--checkpoint", None),
+        ("--from", None),
+        ("--tine", "line"),
+    ],
+)
+def test_only_what_is_near_is_suggested_in_python_alike(script, typed, meant):
+    names = [name.strip("-").replace("-", "_") for name in EVERY.split()[3:]]
+    told = script.run(typed, "1").stderr
+    in_python = did_you_mean(typed, names)
+    if meant is None:
+        assert "did you mean" not in told
+        assert in_python == f"Known: {', '.join(names)}."
+    else:
+        assert f"did you mean --{meant.replace('_', '-')}?" in told
+        assert in_python == f"Did you mean '{meant}'? Known: {', '.join(names)}."
+    assert EVERY in told
 
 
 def test_private_variable_is_no_option(script):
