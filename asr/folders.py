@@ -40,19 +40,20 @@ def own_files(folder: Path) -> Iterator[Path]:
         yield from (Path(top, name) for name in sorted(files) if is_own(Path(name)))
 
 
-def archives(folder: Path) -> list[Path]:
-    """Return the packed archives in a folder and the folders right below it."""
-    if not folder.is_dir():
-        return []
-    found = [path for path in folder.iterdir() if is_own(path)]
-    for below in own_folders(folder):
-        found += [path for path in below.iterdir() if is_own(path)]
-    return sorted(path for path in found if path.name.lower().endswith(_ARCHIVES))
+def archives_in(folder: Path) -> list[Path]:
+    """Return the packed archives in a folder, in the order of their names."""
+    found = (path for path in folder.iterdir() if path.name.lower().endswith(_ARCHIVES))
+    return sorted(path for path in found if is_own(path))
 
 
 def unpacking_advice(folder: Path, most: int = 3) -> str:
-    """Return what to do about archives that are still packed; empty where there are none."""
-    packed = archives(folder)
+    """Return what to do where a corpus is not found; empty where no archives may be the cause.
+
+    Archives are looked for in the folder and in those right below it.
+    """
+    if not folder.is_dir():
+        return ""
+    packed = [path for place in (folder, *own_folders(folder)) for path in archives_in(place)]
     if not packed:
         return ""
     shown = ", ".join(path.relative_to(folder).as_posix() for path in islice(packed, most))

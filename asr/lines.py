@@ -40,7 +40,7 @@ class Line(NamedTuple):
 
     Attributes:
         number: from 1, blank lines counted.
-        text: without its end; empty where there is a fault.
+        text: without its end; where there is a fault, what could be read, U+FFFD for the rest.
         fault: why it cannot be read as text; empty where it can.
     """
 
@@ -59,9 +59,9 @@ def read_lines(path: PathLike, keep_blank: bool = False) -> Iterator[Line]:
     r"""Yield the lines of a text file that are not blank; those that are no text say why.
 
     A byte order mark says the encoding (UTF-8, UTF-16, UTF-32); without one it is UTF-8, or UTF-16
-    where the zero bytes of Latin letters tell. Lines end
-    with `\n`, `\r\n`, or with `\r` in a file that has no other ends. What Unicode counts as ends of
-    lines, such as U+2028, ends none. Gzip files, known by `.gz` or their content, are unpacked.
+    where the zero bytes of Latin letters tell. Lines end with `\n`, `\r\n`, or with `\r` in a file
+    that has no other ends. What Unicode counts as ends of lines, such as U+2028, ends none. Gzip
+    files, known by `.gz` or their content, are unpacked.
 
     Args:
         keep_blank: yield blank lines as well, with empty texts.
@@ -73,7 +73,7 @@ def read_lines(path: PathLike, keep_blank: bool = False) -> Iterator[Line]:
     try:
         with open(path, "rb") as raw:
             is_packed = name.endswith(".gz") or raw.peek(len(_GZIP)).startswith(_GZIP)
-            yield from _lines(_unpacked(raw) if is_packed else raw, name, keep_blank)
+            yield from _lines(gzip.GzipFile(fileobj=raw) if is_packed else raw, name, keep_blank)
     except FileNotFoundError as error:
         raise UserError("the file does not exist", where=name) from error
     except IsADirectoryError as error:
@@ -83,11 +83,9 @@ def read_lines(path: PathLike, keep_blank: bool = False) -> Iterator[Line]:
         raise UserError(f"cannot be read ({what})", where=name) from error
 
 
-def _unpacked(raw: io.BufferedReader) -> io.BufferedReader:
-    return io.BufferedReader(cast(io.RawIOBase, gzip.GzipFile(fileobj=raw)), _HEAD_BYTES)
-
-
-def _lines(stream: io.BufferedReader, path: str, keep_blank: bool) -> Iterator[Line]:
+def _lines(
+    stream: io.BufferedReader | gzip.GzipFile, path: str, keep_blank: bool
+) -> Iterator[Line]:
     number = 0
     try:
         head = stream.peek(_HEAD_BYTES)
@@ -107,14 +105,10 @@ def _lines(stream: io.BufferedReader, path: str, keep_blank: bool) -> Iterator[L
                 continue
             line = line.rstrip("\r\n").removeprefix("\ufeff")  # files put together have several
             fault = _fault(line, encoding)
-            if fault:
-                yield Line(path, number, "", fault)
-            elif line.strip():
-                yield Line(path, number, line)
-            elif keep_blank:
-                yield Line(path, number, "")
+            if fault or keep_blank or line.strip():
+                yield Line(path, number, line.replace(_UNDECODABLE, "\ufffd"), fault)
     except _BROKEN_GZIP:
-        yield Line(path, number + 1, "", "not a whole gzip file: it ends or is damaged here")
+        yield Line(path, number + 1, "", "not a whole gzip file: cut short or damaged here")
 
 
 def _unmarked_encoding(head: bytes) -> str:

@@ -58,15 +58,15 @@ def test_a_broken_line_is_told_and_the_others_are_read(
     tmp_path: Path, content: bytes, fault: str
 ) -> None:
     lines = read(tmp_path / "t", content)
-    assert [line.text for line in lines] == ["one", "", "three"]
+    assert [line.text for line in lines if not line.fault] == ["one", "three"]
     assert fault in lines[1].fault
     assert lines[1].where == f"{tmp_path / 't'}:2"
 
 
 def test_files_cut_short(tmp_path: Path) -> None:
     half = read(tmp_path / "half", codecs.BOM_UTF16_LE + "one\ntwo".encode("utf-16-le")[:-1])
-    assert [line.text for line in half] == ["one", ""]
-    assert half[1].fault
+    assert [bool(line.fault) for line in half] == [False, True]
+    assert half[0].text == "one"
     text = "".join(f"line {number}\n" for number in range(9999)).encode()
     packed = read(tmp_path / "t.gz", gzip.compress(text)[:-900])
     assert packed[0].text == "line 0"

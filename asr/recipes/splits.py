@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
-from asr.data.layouts.base import NO_SPEAKER
+from asr.data.layouts.base import SPLIT_NAMES
 from asr.data.tables.corpora import HoldOut, TableRequest, Tables, hold_out_splits, read_tables
 from asr.errors import UserError
+from asr.speakers import is_known, known_speakers
 
 TRAIN, DEV, TEST = "train", "dev", "test"
-_NAMES = {
-    TRAIN: re.compile(r"(train|training)([-_.\d].*)?", re.IGNORECASE),
-    DEV: re.compile(r"(dev|development|val|valid|validation)([-_.\d].*)?", re.IGNORECASE),
-    TEST: re.compile(r"(test|eval|evaluation)([-_.\d].*)?", re.IGNORECASE),
-}
 _SHARES = (0.05, 0.1, 0.15, 0.2)  # of the utterances; larger ones where speakers are few
 _FEWEST_UTTERANCES = 20  # that a held-out split should have
 
@@ -46,7 +41,8 @@ def plan_splits(request: TableRequest, parts: Sequence[str]) -> SplitPlan:
         UserError: nothing in it is usable, or there are too few utterances for three splits.
     """
     own = {
-        split: [part for part in parts if name.fullmatch(part)] for split, name in _NAMES.items()
+        split: [part for part in parts if name.fullmatch(part)]
+        for split, name in SPLIT_NAMES.items()
     }
     if not own[TRAIN]:
         own[TRAIN] = [part for part in parts if part not in (*own[DEV], *own[TEST])]
@@ -68,7 +64,7 @@ def plan_splits(request: TableRequest, parts: Sequence[str]) -> SplitPlan:
 def _hold_out(request: TableRequest, whole: Tables, missing: Sequence[str]) -> SplitPlan:
     """Hold speakers out, or utterances where speakers are too few."""
     rows = whole.rows[TRAIN]
-    speakers = len({row.speaker for row in rows} - {NO_SPEAKER})
+    speakers = len(known_speakers(row.speaker for row in rows))
     own = ", ".join(split for split in request.splits if split != TRAIN)
     names = f"{f'{own}: its own; ' if own else ''}{' and '.join(missing)}"
     for share in _SHARES:
@@ -83,7 +79,10 @@ def _hold_out(request: TableRequest, whole: Tables, missing: Sequence[str]) -> S
         keeps_most = 2 * len(tables.rows[TRAIN]) > len(rows)
         if speakers > len(missing) and keeps_most:
             choice = f"{names}: about {share:.0%} of train, by speaker"
-            return SplitPlan(attempt, tables, (choice, f"{speakers} speakers, none in two splits"))
+            unnamed = sum(not is_known(row.speaker) for row in rows)
+            told = f"{speakers} speakers, none in two splits"
+            told += f"; {unnamed} utterances of unknown speakers stay in {TRAIN}" if unnamed else ""
+            return SplitPlan(attempt, tables, (choice, told))
     share = 0.1 if len(rows) >= 10 * _FEWEST_UTTERANCES else 0.15
     held = {split: HoldOut(TRAIN, share) for split in missing}
     attempt = replace(request, holdouts=held, split_by="utterance")
@@ -101,7 +100,7 @@ def _shared_speakers(plan: SplitPlan) -> list[str]:
     if plan.request.split_by == "utterance":
         return []
     known = {
-        split: {row.speaker for row in rows} - {NO_SPEAKER}
+        split: known_speakers(row.speaker for row in rows)
         for split, rows in plan.tables.rows.items()
     }
     return [

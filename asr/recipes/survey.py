@@ -11,10 +11,10 @@ from dataclasses import dataclass, field
 from asr.data.audio.files import AudioHeader
 from asr.data.faults.reasons import Reason
 from asr.data.faults.rejections import Rejection
-from asr.data.layouts.base import NO_SPEAKER
 from asr.data.manifests.preparation import header_or_fault
 from asr.data.tables.rows import TableRow
 from asr.progress import progress_bar
+from asr.speakers import is_known
 from asr.text.scripts import is_cjk, split_words
 
 FILES_LOOKED_AT = 2000
@@ -92,7 +92,7 @@ def survey_rows(rows: Sequence[TableRow], seed: int = 0) -> Survey:
         utterances=len(spoken),
         hours=sum(durations) * len(spoken) / max(len(looked_at), 1) / 3600,
         is_estimate=len(chosen) < len(paths),
-        speakers=Counter(row.speaker for row in spoken if row.speaker != NO_SPEAKER),
+        speakers=Counter(row.speaker for row in spoken if is_known(row.speaker)),
         seconds_by_rate=seconds,
         text=survey_texts([row.text or "" for row in spoken]),
         num_long=sum(duration > LONGEST for duration in durations),

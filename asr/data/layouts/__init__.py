@@ -10,7 +10,7 @@ from pathlib import Path
 
 from asr.data.layouts.aishell import Aishell
 from asr.data.layouts.audio_folder import AudioFolder
-from asr.data.layouts.base import Layout, Read
+from asr.data.layouts.base import Layout, Read, without_duplicates
 from asr.data.layouts.column_table import ALIASES, ColumnTable
 from asr.data.layouts.common_voice import CommonVoice
 from asr.data.layouts.kaldi import Kaldi
@@ -107,6 +107,8 @@ def _not_laid_out_so(layout: Layout, source: Path) -> UserError:
 def read_parts(layout: Layout, folder: Path, parts: Sequence[str], language: str) -> list[Read]:
     """Return the utterances of parts of a corpus, and what cannot be one.
 
+    Of several rows with one id the first is taken.
+
     Raises:
         UserError: the corpus or a part is not there, or it holds nothing.
     """
@@ -124,4 +126,4 @@ def read_parts(layout: Layout, folder: Path, parts: Sequence[str], language: str
         rows += layout.read(folder, part, language)
     if not rows:
         raise UserError(f"{', '.join(parts)} hold no utterances", where=str(folder))
-    return rows
+    return list(without_duplicates(rows))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Protocol
@@ -14,9 +15,19 @@ from asr.lines import read_lines
 from asr.speakers import UNKNOWN_SPEAKER
 
 ALL = "all"  # the part of a corpus that has no parts
+REST = "rest"  # what lies beside a corpus' parts
+SPLIT_NAMES = {  # what corpora call their parts
+    "train": re.compile(r"(train|training)([-_.\d].*)?", re.IGNORECASE),
+    "dev": re.compile(r"(dev|development|val|valid|validation)([-_.\d].*)?", re.IGNORECASE),
+    "test": re.compile(r"(test|testing|eval|evaluation)([-_.\d].*)?", re.IGNORECASE),
+}
 NO_SPEAKER = UNKNOWN_SPEAKER  # of rows that do not say who speaks
-PART_NAMES = {"train", "dev", "valid", "validation", "val", "test", "eval"}  # of sub-folders
 Read = TableRow | Rejection
+
+
+def is_part_name(name: str) -> bool:
+    """Whether a folder or table is called as corpora call their parts: train, dev, test, ...."""
+    return any(names.fullmatch(name) for names in SPLIT_NAMES.values())
 
 
 class Layout(Protocol):
@@ -31,7 +42,11 @@ class Layout(Protocol):
     about: str
 
     def parts(self, folder: Path) -> list[str]:
-        """Return the names of the corpus' own parts; empty when `folder` is not laid out so."""
+        """Return the names of the corpus' own parts; empty when `folder` is not laid out so.
+
+        Raises:
+            UserError: it is laid out so, but some of it is still packed.
+        """
 
     def read(self, folder: Path, part: str, language: str) -> Iterable[Read]:
         """Yield the utterances of a part; audio without a transcript has the text None.
@@ -88,6 +103,50 @@ def numbered_lines(path: Path) -> Iterator[tuple[str, str | Rejection]]:
     """
     for line in read_lines(path):
         yield line.where, malformed(line.where, line.fault) if line.fault else line.text
+
+
+def read_entries(paths: Iterable[Path]) -> tuple[dict[str, str], list[Rejection]]:
+    """Read files with lines `<name> <rest>`, as Kaldi, LibriSpeech and AISHELL have them.
+
+    Returns:
+        the entries by name, white space around them dropped; the lines that are none, or whose name
+        an earlier line has, each with the name where it could be read. A name whose line cannot be
+        read has no entry.
+    """
+    entries: dict[str, str] = {}
+    faults = []
+    for line in (line for path in paths for line in read_lines(path)):
+        name, rest = _first_word(line.text)
+        if line.fault:
+            readable = name.isprintable() and "\ufffd" not in name
+            faults.append(malformed(line.where, line.fault, name if name and readable else None))
+        elif name in entries:
+            faults.append(duplicate(name, None, f"{line.where}: an earlier line has this name"))
+        else:
+            entries[name] = rest
+    return entries, faults
+
+
+def _first_word(text: str) -> tuple[str, str]:
+    name, *rest = text.split(maxsplit=1) or [""]
+    return name, rest[0].strip() if rest else ""
+
+
+def without_duplicates(items: Iterable[Read]) -> Iterator[Read]:
+    """Yield the first row of every id; later ones become rejections."""
+    ids: set[str] = set()
+    for item in items:
+        if isinstance(item, TableRow):
+            if item.id in ids:
+                yield duplicate(item.id, item.path, "an earlier row has this id")
+                continue
+            ids.add(item.id)
+        yield item
+
+
+def duplicate(id: str, path: str | None, detail: str) -> Rejection:
+    """Return the rejection of what an earlier row or line has the id of."""
+    return Rejection(id, path, Reason.DUPLICATE_ID, detail)
 
 
 def malformed(where: str, detail: str, id: str | None = None) -> Rejection:

@@ -11,7 +11,7 @@ from pathlib import Path
 from asr.data.audio.files import AUDIO_SUFFIXES
 from asr.data.faults.reasons import Reason
 from asr.data.faults.rejections import Rejection
-from asr.data.layouts.base import ALL, PART_NAMES, Read, locate, malformed
+from asr.data.layouts.base import ALL, Read, is_part_name, locate, malformed
 from asr.data.layouts.records import first_names, is_json, read_records
 from asr.data.tables.rows import SURROGATE, TableRow
 from asr.errors import UserError
@@ -135,7 +135,7 @@ class ColumnTable:
         if files or not folder.is_dir():
             return files
         for inner in own_folders(folder):
-            if inner.name.lower() in PART_NAMES:
+            if is_part_name(inner.name):
                 tables = [path for path in tables_in(inner) if self._is_table(path)]
                 if len(tables) == 1:
                     files[inner.name] = tables[0]

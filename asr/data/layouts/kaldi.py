@@ -3,21 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 from asr.data.faults.reasons import Reason
 from asr.data.faults.rejections import Rejection
-from asr.data.layouts.base import ALL, NO_SPEAKER, Read, locate, malformed, numbered_lines
+from asr.data.layouts.base import ALL, Read, locate, malformed, numbered_lines, read_entries
+from asr.data.layouts.kaldi_channels import Channels, Segment
 from asr.data.tables.rows import TableRow
+from asr.folders import own_folders
+from asr.speakers import speaker_name
 from asr.text.scripts import join_cjk
+
+_FILES = ("wav.scp", "text", "utt2spk", "reco2file_and_channel")
 
 
 class Kaldi:
     """One data directory, or a folder with one in each sub-folder (its parts).
 
     `utt2spk` and `segments` may be missing: then the speaker is unknown, and a recording is one
-    utterance. What `wav.scp` says must be a file: commands (a `|` at the end) and places in
-    archives are set aside.
+    utterance. Where every utterance is a speaker of its own, as Kaldi has it when speakers are not
+    known, they are unknown too. What `wav.scp` says must be a file: commands (a `|` at the end) and
+    places in archives are set aside. `asr.data.layouts.kaldi_channels` says which channel is read.
     """
 
     name = "kaldi"
@@ -29,40 +36,60 @@ class Kaldi:
             return [ALL]
         if not folder.is_dir():
             return []
-        return sorted(path.name for path in folder.iterdir() if _is_data(path))
+        return [path.name for path in own_folders(folder) if _is_data(path)]
 
     def read(self, folder: Path, part: str, language: str) -> Iterator[Read]:
         """Yield the utterances in the order of `segments`, or of `wav.scp`; then texts alone."""
         top = folder if part == ALL else folder / part
-        tables = {name: _read_table(top / name) for name in ("wav.scp", "text", "utt2spk")}
-        for _, faults in tables.values():
+        found = {name: _read_table(top / name) for name in _FILES}
+        (recordings, _), (texts, broken), (speakers, _), (channels_of, _) = found.values()
+        for _, faults in found.values():
             yield from faults
-        recordings, texts, speakers = (entries for entries, _ in tables.values())
-        seen = set()
-        for found in _segments(top, recordings):
-            if isinstance(found, Rejection):
-                yield found
-                if found.id is not None:
-                    seen.add(found.id)
-                continue
-            name, recording, start, duration = found
-            seen.add(name)
-            if recording not in recordings:
-                detail = f"wav.scp has no recording '{recording}'"
-                yield Rejection(name, None, Reason.MISSING_AUDIO, detail)
-                continue
-            where = recordings[recording]
-            fault = _not_a_file(where)
-            if fault:
-                yield malformed(str(top / "wav.scp"), fault, name)
+        if len(speakers) > 1 and all(name == speaker for name, speaker in speakers.items()):
+            speakers = {}
+        seen = {fault.id for fault in found["wav.scp"][1]}
+        without_text = {fault.id for fault in broken} - texts.keys()
+        segments = []
+        for item in _segments(top, recordings):
+            seen.add(item.id)
+            if isinstance(item, Rejection):
+                yield item
+            elif fault := _no_audio(item, recordings, top):
+                yield fault
+            elif item.id not in without_text:
+                segments.append(item)
+        names = {segment.recording for segment in segments}
+        paths = {name: str(locate(recordings[name], top)) for name in names}
+        channels = Channels(segments, channels_of, paths)
+        for name, recording, start, duration, _ in segments:
+            channel = channels.of(name)
+            if isinstance(channel, Rejection):
+                yield channel
                 continue
             text = join_cjk(texts.get(name, "")) or None
-            speaker = speakers.get(name) or NO_SPEAKER
-            yield TableRow(name, str(locate(where, top)), text, speaker, language, start, duration)
-        for name in texts:
-            if name not in seen:
-                detail = "text has it, but neither segments nor wav.scp"
-                yield Rejection(name, None, Reason.MISSING_AUDIO, detail)
+            speaker, path = speaker_name(speakers.get(name)), paths[recording]
+            yield TableRow(name, path, text, speaker, language, start, duration, channel)
+        for name in (name for name in texts if name not in seen):
+            detail = "text has it, but neither segments nor wav.scp"
+            yield Rejection(name, None, Reason.MISSING_AUDIO, detail)
+
+
+def _read_table(path: Path) -> tuple[dict[str, str], list[Rejection]]:
+    """Return a file's entries and its broken lines, those of utterances by the utterance."""
+    entries, faults = read_entries([path]) if path.is_file() else ({}, [])
+    is_recording = path.name == "wav.scp" and not (path.parent / "segments").is_file()
+    if path.name != "text" and not is_recording:
+        faults = [replace(fault, id=None) for fault in faults]
+    return entries, faults
+
+
+def _no_audio(segment: Segment, recordings: dict[str, str], top: Path) -> Rejection | None:
+    entry = recordings.get(segment.recording)
+    if entry is None:
+        detail = f"wav.scp has no recording '{segment.recording}'"
+        return Rejection(segment.id, None, Reason.MISSING_AUDIO, detail)
+    fault = _not_a_file(entry)
+    return malformed(str(top / "wav.scp"), fault, segment.id) if fault else None
 
 
 def _is_data(folder: Path) -> bool:
@@ -79,30 +106,10 @@ def _not_a_file(entry: str) -> str:
     return "" if entry else "names no file"
 
 
-def _read_table(path: Path) -> tuple[dict[str, str], list[Rejection]]:
-    """Return a file's entries by their first word, and the lines that are none."""
-    entries: dict[str, str] = {}
-    faults = []
-    for where, line in numbered_lines(path) if path.is_file() else ():
-        if isinstance(line, Rejection):
-            faults.append(line)
-            continue
-        name, *rest = line.split(maxsplit=1)
-        if name in entries:
-            faults.append(
-                Rejection(name, None, Reason.DUPLICATE_ID, f"{where}: stands there already")
-            )
-        entries.setdefault(name, rest[0].strip() if rest else "")
-    return entries, faults
-
-
-def _segments(
-    folder: Path, recordings: dict[str, str]
-) -> Iterator[tuple[str, str, float, float | None] | Rejection]:
-    """Yield utterance, recording, start and duration in seconds."""
+def _segments(folder: Path, recordings: dict[str, str]) -> Iterator[Segment | Rejection]:
     path = folder / "segments"
     if not path.is_file():
-        yield from ((name, name, 0.0, None) for name in recordings)
+        yield from (Segment(name, name) for name in recordings)
         return
     for where, line in numbered_lines(path):
         if isinstance(line, Rejection):
@@ -111,12 +118,16 @@ def _segments(
         cells = line.split()
         try:
             name, recording, start, end = cells[0], cells[1], float(cells[2]), float(cells[3])
+            channel = cells[4] if cells[4:] else None
+            if len(cells) > 5:
+                raise ValueError
         except (IndexError, ValueError):
-            yield malformed(where, "not <utterance> <recording> <start> <end>", cells[0])
+            detail = "not <utterance> <recording> <start> <end> [<channel>]"
+            yield malformed(where, detail, cells[0])
             continue
         if end == -1:  # to the end of the recording
-            yield name, recording, start, None
+            yield Segment(name, recording, start, None, channel)
         elif 0 <= start < end < float("inf"):
-            yield name, recording, start, end - start
+            yield Segment(name, recording, start, end - start, channel)
         else:
             yield malformed(where, f"no time lies between {start:g} and {end:g} s", name)

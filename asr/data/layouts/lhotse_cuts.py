@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
-import gzip
 import json
 import re
-import zlib
 from collections.abc import Iterator
 from pathlib import Path
 
 from lhotse import MonoCut
 from lhotse.serialization import deserialize_item
 
-from asr.data.layouts.base import ALL, NO_SPEAKER, Read, locate, malformed
+from asr.data.faults.rejections import Rejection
+from asr.data.layouts.base import ALL, NO_SPEAKER, Read, locate, malformed, numbered_lines
 from asr.data.manifests.files import audio_path, is_one_file
 from asr.data.tables.rows import TableRow
+from asr.folders import is_own
+from asr.speakers import speaker_name
 
 SUFFIXES = (".jsonl", ".jsonl.gz")
 _CUT_TYPES = {"MonoCut", "MultiCut", "MixedCut"}
-_BROKEN_FILE = (gzip.BadGzipFile, EOFError, zlib.error)
 
 
 class LhotseCuts:
@@ -40,22 +40,14 @@ class LhotseCuts:
     def read(self, folder: Path, part: str, language: str) -> Iterator[Read]:
         """Yield the supervisions in the order of the file."""
         path = folder if folder.is_file() else _files(folder)[part]
-        lines = _lines(path)
-        number = 0
-        while True:
-            number += 1
-            try:
-                line = next(lines, None)
-            except _BROKEN_FILE as error:
-                yield malformed(f"{path}:{number}", f"the file is cut short here ({error})")
-                return
-            if line is None:
-                return
-            if line.strip():
-                yield from _read_cut(line, f"{path}:{number}", path.parent, language)
+        for where, line in numbered_lines(path):
+            if isinstance(line, Rejection):
+                yield line
+            else:
+                yield from _read_cut(line, where, path.parent, language)
 
 
-def _read_cut(line: bytes, where: str, folder: Path, language: str) -> Iterator[Read]:
+def _read_cut(line: str, where: str, folder: Path, language: str) -> Iterator[Read]:
     try:
         row = json.loads(line)
         cut = deserialize_item(row)
@@ -77,7 +69,7 @@ def _read_cut(line: bytes, where: str, folder: Path, language: str) -> Iterator[
             supervision.id,
             str(locate(audio_path(cut.recording), folder)),
             supervision.text or None,
-            supervision.speaker or NO_SPEAKER,
+            speaker_name(supervision.speaker),
             language,
             cut.start + supervision.start,
             supervision.duration,
@@ -98,25 +90,21 @@ def _fault(cut: MonoCut) -> str:
     return ""
 
 
-def _lines(path: Path) -> Iterator[bytes]:
-    with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as stream:
-        yield from stream
-
-
 def _files(folder: Path) -> dict[str, Path]:
     """Return the CutSets of a folder by part."""
     if not folder.is_dir():
         return {}
-    paths = (path for path in sorted(folder.iterdir()) if _is_cut_set(path))
+    paths = (path for path in sorted(folder.iterdir()) if is_own(path) and _is_cut_set(path))
     return {re.sub(r"^(.*_)?cuts_|\.jsonl(\.gz)?$", "", path.name) or ALL: path for path in paths}
 
 
 def _is_cut_set(path: Path) -> bool:
     if not path.name.endswith(SUFFIXES) or not path.is_file():
         return False
+    _, line = next(numbered_lines(path), ("", ""))
     try:
-        first = json.loads(next(_lines(path), b"null"))
-    except (ValueError, OSError, EOFError, zlib.error):
+        first = None if isinstance(line, Rejection) else json.loads(line)
+    except ValueError:
         return False
     return isinstance(first, dict) and (
         first.get("type") in _CUT_TYPES or {"recording", "supervisions"} <= first.keys()

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from asr.data.layouts.base import inside
+from asr.data.layouts.base import Read, inside, read_entries
 from asr.data.tables.rows import TableRow
-from asr.text.transcripts import read_pairs
+from asr.folders import is_own, own_folders
 
-SUFFIXES = (".flac", ".wav")
+SUFFIXES = (".flac", ".wav")  # where a recording has both, the first is taken
+_TRANSCRIPTS = ".trans.txt"
 
 
 class LibriSpeech:
@@ -23,20 +24,32 @@ class LibriSpeech:
         root = inside(folder, "LibriSpeech")
         if not root.is_dir():
             return []
-        return sorted(
-            part.name
-            for part in root.iterdir()
-            if part.is_dir() and next(part.glob("*/*/*.trans.txt"), None) is not None
-        )
+        return [part.name for part in own_folders(root) if any(map(_transcripts, _chapters(part)))]
 
-    def read(self, folder: Path, part: str, language: str) -> Iterator[TableRow]:
+    def read(self, folder: Path, part: str, language: str) -> Iterator[Read]:
         """Yield the utterances chapter by chapter."""
-        for transcripts in sorted((inside(folder, "LibriSpeech") / part).glob("*/*/*.trans.txt")):
-            chapter = transcripts.parent
-            texts = dict(read_pairs(transcripts))
-            heard = {path.stem: path for path in chapter.iterdir() if path.suffix in SUFFIXES}
-            for name in sorted({*texts, *heard}):
+        for chapter in _chapters(inside(folder, "LibriSpeech") / part):
+            texts, faults = read_entries(_transcripts(chapter))
+            yield from faults
+            heard = {
+                path.stem: path
+                for suffix in reversed(SUFFIXES)
+                for path in sorted(chapter.iterdir())
+                if path.suffix.lower() == suffix and is_own(path)
+            }
+            broken = {fault.id for fault in faults} - texts.keys()
+            for name in sorted({*texts, *heard} - broken):
                 path = heard.get(name, chapter / f"{name}.flac")
                 yield TableRow(
                     name, str(path.absolute()), texts.get(name), chapter.parent.name, language
                 )
+
+
+def _chapters(part: Path) -> Iterator[Path]:
+    for speaker in own_folders(part):
+        yield from own_folders(speaker)
+
+
+def _transcripts(chapter: Path) -> list[Path]:
+    found = (path for path in chapter.iterdir() if path.name.lower().endswith(_TRANSCRIPTS))
+    return sorted(path for path in found if is_own(path))

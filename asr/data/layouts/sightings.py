@@ -12,6 +12,7 @@ from asr.data.faults.rejections import Rejection
 from asr.data.layouts.base import locate, numbered_lines
 from asr.data.layouts.column_table import ColumnTable, tables_in
 from asr.data.layouts.records import first_line, first_names, is_json, read_records
+from asr.folders import own_files, own_folders, unpacking_advice
 
 Seen = tuple[str, str]  # what it is, and what to do
 _LOOKED_AT = 10_000  # files of a folder
@@ -139,7 +140,7 @@ def _is_audio(cell: str, path: Path) -> bool:
 
 
 def _of_folder(folder: Path, fits: Callable[[Path], list[str]]) -> Seen:
-    inner = [path for path in sorted(folder.iterdir())[:100] if path.is_dir()]
+    inner = own_folders(folder)[:100]
     below = {path: names for path in inner if (names := fits(path))}
     if below:
         found = ", ".join(f"{path.name} ({names[0]})" for path, names in islice(below.items(), 5))
@@ -148,11 +149,13 @@ def _of_folder(folder: Path, fits: Callable[[Path], list[str]]) -> Seen:
     if nearly:
         what, todo = _of_file(nearly[-1])
         return f"holds {nearly[-1].name}, which {what}", todo
-    files = [path for path in islice(folder.rglob("*"), _LOOKED_AT) if path.is_file()]
+    files = list(islice(own_files(folder), _LOOKED_AT))
     audio = sum(path.suffix.lower() in AUDIO_SUFFIXES for path in files)
     if audio:
         what = f"holds {audio} recordings, but no text beside them and no table"
         return what, _FIRST_HELP
+    if packed := unpacking_advice(folder):
+        return "holds no recordings, but archives", packed
     kinds = sorted({path.suffix.lower() or path.name for path in files})
     return f"holds no recordings ({_list(kinds) or 'no files'})", _FIRST_HELP
 

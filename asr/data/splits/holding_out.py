@@ -6,9 +6,9 @@ import random
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 
-from asr.data.layouts.base import NO_SPEAKER
 from asr.data.tables.rows import TableRow
 from asr.errors import UserError
+from asr.speakers import known_speakers
 
 
 def hold_out_speakers(
@@ -33,7 +33,8 @@ def hold_out_speakers(
     by_speaker: dict[str, list[TableRow]] = defaultdict(list)
     for row in rows:
         by_speaker[row.speaker].append(row)
-    waiting = sorted(by_speaker.keys() - {NO_SPEAKER})
+    waiting = sorted(known_speakers(by_speaker))
+    known = len(waiting)
     random.Random(seed).shuffle(waiting)
     chosen: dict[str, str] = {}
     for split, share in shares.items():
@@ -46,7 +47,7 @@ def hold_out_speakers(
                 taken += size
         if not taken:
             raise UserError(
-                f"{len(by_speaker)} speakers are too few or too unequal to hold out {split}",
+                f"{known} known speakers are too few or too unequal to hold out {split}",
                 todo=f"Give {split} data of its own, or a larger share than {share:g}.",
             )
     return _part(rows, [chosen.get(row.speaker, rest) for row in rows], (*shares, rest))
