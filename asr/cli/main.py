@@ -46,6 +46,7 @@ GROUPS = {
     "Decode": {
         "graph": "build a decoding graph of words or with a language model",
         "tune": "choose decoding weights, beams and averages on dev",
+        "evaluate": "a model's error rate on your table, folder or cuts",
         "decode": "decode a split with a bundle",
         "stream": "decode a split as live speech: error rates and delays",
         "score": "WER, CER and MER tables from decoded hypotheses",

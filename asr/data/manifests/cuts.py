@@ -14,6 +14,7 @@ from lhotse.cut import Cut
 from asr.config.augmentation import SpeedPerturb
 from asr.data.audio import cuts as _audio  # noqa: F401  registers its transform with lhotse
 from asr.data.augmentation.speed import source_id, speed_copies, speed_copy_id
+from asr.data.shards.manifest import is_dataset
 from asr.data.shards.reading import ShardedCuts, open_shards
 from asr.errors import UserError
 from asr.files import PathLike
@@ -27,6 +28,8 @@ def load_cuts(path: PathLike) -> list[Cut]:
         UserError: the file is missing, holds something else, or nothing.
     """
     where = str(path)
+    if Path(path).is_dir() and not is_dataset(path):
+        _refuse_corpus(Path(path))
     shards = open_shards(path)
     if shards is not None:
         return list(shards)
@@ -37,6 +40,7 @@ def load_cuts(path: PathLike) -> list[Cut]:
         with bulk_allocation():
             cuts = list(CutSet.from_file(path)) if Path(path).stat().st_size else []
     except Exception as error:  # lhotse passes on whatever its readers and builders raise
+        _refuse_corpus(Path(path))
         what = f"is not a file of lhotse cuts ({type(error).__name__}: {error})"
         raise UserError(what, where=where) from error
     if not cuts:
@@ -46,6 +50,24 @@ def load_cuts(path: PathLike) -> list[Cut]:
             name = getattr(cut, "id", "?")
             raise UserError(f"{name} is not a cut with a transcript", where=where)
     return cuts
+
+
+def _refuse_corpus(path: Path) -> None:
+    """Say of tables and corpora, which are given as cuts, what they are and what to do with them.
+
+    Raises:
+        UserError: `path` is one.
+    """
+    from asr.data.layouts import detect_layouts  # layouts read manifests as well
+
+    fitting = detect_layouts(path) if path.exists() else []
+    if fitting:
+        raise UserError(
+            f"is no file of cuts: it is laid out as {fitting[0].name}",
+            where=str(path),
+            todo=f"asr evaluate --data {path} decodes and scores it; stage 1 of a recipe (asr "
+            "init-recipe), or asr table, prepare and validate, make cuts of it.",
+        )
 
 
 def load_training_cuts(path: PathLike, speed: SpeedPerturb | None) -> list[Cut] | ShardedCuts:

@@ -137,6 +137,12 @@ def dataset_root(path: PathLike) -> Path | None:
     return None
 
 
+def is_dataset(path: PathLike) -> bool:
+    """Whether `path` names a finished dataset in one of the ways of `dataset_root`."""
+    root = dataset_root(path)
+    return root is not None and (root / DATASET).is_file()
+
+
 def read_dataset(root: PathLike) -> DatasetManifest:
     """Read a dataset's description and check that each file is there in its size.
 

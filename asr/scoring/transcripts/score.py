@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -11,7 +10,8 @@ from asr.config.tokenizer import NormaliserName
 from asr.files import check_writable, write_json, write_text
 from asr.scoring.alignment import Unit, tokenise
 from asr.scoring.corpus import CorpusScore, score_corpus
-from asr.scoring.details import headline, ranked_edits, render_alignments, render_speakers
+from asr.scoring.details import headline, render_alignments, render_speakers
+from asr.scoring.hints import spelling_hints
 from asr.scoring.hypotheses import DecodedUtterance
 from asr.scoring.rows import ErrorRate
 from asr.scoring.transcripts.alternatives import Readings, closest, has_alternatives, parse_readings
@@ -46,7 +46,7 @@ class FilesScore:
     @property
     def notes(self) -> list[str]:
         """What to know about the rate."""
-        return [*self.pairing.notes, *_note_capitals(self.score)]
+        return [*self.pairing.notes, *spelling_hints(self.score.utterances, self.normaliser)]
 
     def write(self, folder: Path) -> None:
         """Write `score.json`, `alignments.txt` and, where speakers are known, `per_speaker.md`."""
@@ -135,18 +135,3 @@ def _compared(
 
 def _tokens(text: str, unit: Unit, normalise: TextNormaliser) -> list[str]:
     return tokenise(normalise(text), unit)
-
-
-def _note_capitals(score: CorpusScore) -> Sequence[str]:
-    """Say how many substitutions are capitals alone, which sclite does not count."""
-    capitals = sum(
-        count
-        for (reference, hypothesis), count in ranked_edits(score.utterances, "S")
-        if reference and hypothesis and reference.casefold() == hypothesis.casefold()
-    )
-    if not capitals:
-        return []
-    return [
-        f"{capitals} of {score.total.errors} errors are capitals alone, which sclite does not "
-        "count; --normaliser english writes small letters."
-    ]
