@@ -129,7 +129,7 @@ def test_other_forms_of_the_same_data_give_the_same(
         (kaldi / name).write_text("".join(lines))
     folder = tmp_path / "recordings"
     for row in rows(decoding_kit):
-        stem = folder / row["speaker"] / row["id"]
+        stem = folder / row["speaker"].replace("test", "speaker") / row["id"]  # no name of a part
         stem.parent.mkdir(parents=True, exist_ok=True)
         stem.with_suffix(".wav").symlink_to(row["path"])
         stem.with_suffix(".txt").write_text(row["text"])
