@@ -1,5 +1,6 @@
 """Packaging: `pip install -e .` for the core, `pip install -e .[test]` for the checks."""
 
+import re
 from pathlib import Path
 
 from setuptools import find_packages, setup
@@ -64,9 +65,12 @@ EXTRAS = {
     ],
 }
 
+SOURCE = Path(__file__).with_name("asr") / "__init__.py"
+VERSION = re.findall(r'^__version__ = "(.*)"', SOURCE.read_text(encoding="utf-8"), re.MULTILINE)[0]
+
 setup(
     name="asr-toolkit",
-    version="0.1.0",
+    version=VERSION,
     description="A Kaldi-style speech recognition toolkit: one library, thin recipes",
     long_description=Path(__file__).with_name("README.md").read_text(encoding="utf-8"),
     long_description_content_type="text/markdown",

@@ -8,6 +8,7 @@ import shutil
 from dataclasses import dataclass
 from importlib import metadata
 
+from asr.errors import install_command
 from asr.k2.library import k2_status
 from asr.machine import usable_cores
 
@@ -35,40 +36,38 @@ REQUIRED = {
 
 @dataclass(frozen=True)
 class Optional:
-    """A part the toolkit can do without."""
+    """A part the toolkit can do without.
+
+    Attributes:
+        extras: that bring it.
+        and_then: what else it needs.
+    """
 
     package: str
     module: str
     purpose: str
-    install: str
+    extras: tuple[str, ...]
+    and_then: str = ""
 
 
 OPTIONAL = (
-    Optional("espeakng-loader", "espeakng_loader", "egs/mini", "pip install espeakng-loader"),
-    Optional("matplotlib", "matplotlib", "pictures of training curves", "pip install matplotlib"),
-    Optional(
-        "silero-vad", "silero_vad", "asr transcribe by voice activity", "pip install silero-vad"
-    ),
-    Optional("fastapi", "fastapi", "asr serve", "pip install 'asr-toolkit[serve]'"),
-    Optional("uvicorn", "uvicorn", "asr serve", "pip install 'asr-toolkit[serve]'"),
-    Optional("httpx", "httpx", "asr client", "pip install 'asr-toolkit[client]'"),
-    Optional(
-        "websockets",
-        "websockets",
-        "asr serve, asr client",
-        "pip install 'asr-toolkit[serve,client]'",
-    ),
+    Optional("espeakng-loader", "espeakng_loader", "egs/mini", ("synthesis",)),
+    Optional("matplotlib", "matplotlib", "pictures of training curves", ("plots",)),
+    Optional("silero-vad", "silero_vad", "asr transcribe by voice activity", ("vad",)),
+    Optional("fastapi", "fastapi", "asr serve", ("serve",)),
+    Optional("uvicorn", "uvicorn", "asr serve", ("serve",)),
+    Optional("httpx", "httpx", "asr client", ("client",)),
+    Optional("websockets", "websockets", "asr serve, asr client", ("serve", "client")),
     Optional(
         "sounddevice",
         "sounddevice",
         "asr client --microphone",
-        "pip install 'asr-toolkit[client]', and the library PortAudio (libportaudio2)",
+        ("client",),
+        and_then=", and the library PortAudio (libportaudio2)",
     ),
-    Optional(
-        "distributed", "distributed", "asr create-dataset on a cluster", "pip install distributed"
-    ),
-    Optional("onnxruntime", "onnxruntime", "--backend onnx", "pip install onnxruntime"),
-    Optional("onnxscript", "onnxscript", "asr export --format onnx", "pip install onnx onnxscript"),
+    Optional("distributed", "distributed", "asr create-dataset on a cluster", ("cluster",)),
+    Optional("onnxruntime", "onnxruntime", "--backend onnx", ("onnx",)),
+    Optional("onnxscript", "onnxscript", "asr export --format onnx", ("onnx",)),
 )
 
 
@@ -100,7 +99,8 @@ def examine() -> Report:
     lines += ["", *_devices(), ""]
     for part in OPTIONAL:
         fault = _fault(part.module)
-        state = _version(part.package) if fault is None else f"missing: {part.install}"
+        install = f"missing: {install_command(*part.extras)}{part.and_then}"
+        state = _version(part.package) if fault is None else install
         lines.append(f"{part.package:<16} {state} (for {part.purpose})")
     lines.append(f"{'k2':<16} {k2_status().text} (for methods named k2-…, LF-MMI)")
     for program, purpose in PROGRAMS.items():

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+import shlex
 import sys
 import time
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 
 EXIT_OUR_FAULT = 1
 EXIT_USER_MISTAKE = 2
@@ -95,6 +97,14 @@ def _edits(one: str, other: str) -> int:
     return row[-1]
 
 
+def install_command(*extras: str) -> str:
+    """Return the command that installs extras of this toolkit, which no registry holds."""
+    root = Path(__file__).resolve().parents[1]
+    folder = str(root) if (root / "setup.py").exists() else "."  # else: where its sources lie
+    wanted = shlex.quote(f"{folder}[{','.join(extras)}]")
+    return f"{shlex.quote(sys.executable)} -m pip install -e {wanted}"
+
+
 @contextmanager
 def needs_extra(what: str, extra: str, packages: Collection[str]) -> Iterator[None]:
     """Tell how to install what an import in the block misses.
@@ -113,7 +123,7 @@ def needs_extra(what: str, extra: str, packages: Collection[str]) -> Iterator[No
         missing = (error.name or "").partition(".")[0]
         if missing not in packages:
             raise
-        todo = f"Install the extra: pip install 'asr-toolkit[{extra}]'."
+        todo = f"Install it by: {install_command(extra)}"
         raise UserError(f"{what} needs the package {missing}", todo=todo) from error
 
 

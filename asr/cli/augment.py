@@ -8,6 +8,7 @@ import click
 
 from asr.cli.options import PATH, config_option, set_option
 from asr.config.loading import load_config
+from asr.errors import install_command
 
 
 @click.command("augment")
@@ -50,4 +51,4 @@ def command(
     for result in preview(request):
         click.echo(f"{result.paths[0]}: {', '.join(result.applied) or 'nothing drawn'}")
     if not can_draw():
-        click.echo("no spectrograms: they need matplotlib (pip install matplotlib)", err=True)
+        click.echo(f"no spectrograms: they need matplotlib: {install_command('plots')}", err=True)

@@ -10,7 +10,7 @@ import torch
 from asr.config.transcription import TranscriptionOptions
 from asr.decoding.long_audio.recordings import AudioFile
 from asr.decoding.long_audio.windows import Window, overlapped_windows
-from asr.errors import UserError
+from asr.errors import UserError, install_command
 from asr.progress import progress_bar
 
 _RATE, _CHUNK = 16000, 512  # what the detector takes
@@ -87,7 +87,7 @@ def _load_detector(min_pause: float) -> _Detector:
     except ImportError as error:
         raise UserError(
             "voice activity detection needs the package silero-vad",
-            todo="Install the extra: pip install 'asr-toolkit[vad]', or use windows.",
+            todo=f"Use windows, or install it by: {install_command('vad')}",
         ) from error
     with torch.inference_mode():
         detector: _Detector = VADIterator(

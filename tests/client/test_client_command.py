@@ -21,6 +21,7 @@ from asr.bundle import Bundle
 from asr.cli.main import main
 from asr.client.audio import file_blocks, paced
 from asr.client.run import Display
+from asr.errors import install_command
 from tests.serving.serving_kit import Running, running, save
 from tests.streaming.streaming_kit import random_bundle, speech
 from tests.tone_corpus import RATE
@@ -163,7 +164,7 @@ def test_no_microphone(
     assert main(["client", "--server", server.url, "--microphone"]) == 2
     error = capsys.readouterr().err
     assert "the microphone needs the package sounddevice" in error
-    assert "pip install 'asr-toolkit[client]'" in error
+    assert f"Install it by: {install_command('client')}" in error
 
 
 def test_partials_are_shown_apart_from_finals() -> None:

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from asr.data.jobs import process_pool
-from asr.errors import UserError
+from asr.errors import UserError, install_command
 
 _SECONDS_TO_CONNECT = 10
 
@@ -55,7 +55,7 @@ def _dask_executor(address: str) -> Iterator[Executor]:
     try:
         from distributed import Client
     except ImportError as error:
-        todo = "Install it: pip install 'asr-toolkit[cluster]'."
+        todo = f"Install it by: {install_command('cluster')}"
         raise UserError("needs Dask", where=f"--dask {address}", todo=todo) from error
     try:
         client = Client(address, timeout=_SECONDS_TO_CONNECT)

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from asr.errors import UserError, did_you_mean
+from asr.errors import UserError, did_you_mean, install_command
 
 # Values of espeak-ng's C header speak_lib.h.
 _OUTPUT_SYNCHRONOUS = 2
@@ -69,7 +69,7 @@ class EspeakSynthesiser:
         except ImportError as error:
             raise UserError(
                 "speech synthesis needs the package espeakng-loader",
-                todo="Install it with: pip install espeakng-loader",
+                todo=f"Install it by: {install_command('synthesis')}",
             ) from error
         self._library_path: str = espeakng_loader.get_library_path()
         self._data_path = os.fsencode(espeakng_loader.get_data_path())

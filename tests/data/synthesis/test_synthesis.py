@@ -142,7 +142,7 @@ def test_setting_out_of_range(espeak: EspeakSynthesiser, setting: dict[str, int]
 
 def test_package_missing(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "espeakng_loader", None)
-    with pytest.raises(UserError, match="pip install espeakng-loader"):
+    with pytest.raises(UserError, match=r"pip install -e .*\[synthesis\]"):
         EspeakSynthesiser()
 
 
