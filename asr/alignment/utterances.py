@@ -73,7 +73,7 @@ def align_batch(
         place_in_time(transcript, alignment, bundle.seconds_per_encoding)
         # The last frame may reach past the audio by less than a feature frame.
         transcript.ends = [min(end, cut.duration) for end in transcript.ends]
-        spell_words(transcript, tokenizer)
+        spell_words(transcript, tokenizer, part_at_pauses=False)
         aligned.append(
             AlignedUtterance(cut.id, cut.duration, alignment.log_prob / length, transcript)
         )

@@ -46,7 +46,7 @@ class Hypothesis:
         ends: end of each token in seconds, one a token.
         confidences: in [0, 1], one a token; see `asr.decoding.timing`.
         text: filled in by whoever holds the tokenizer, as are the words, unless a decoding graph
-            has given its words.
+            has given its words. It has a space at pauses, where the tokens may have none.
         words: the words of `text` in time.
         complete: False where a decoding graph had no path that ends with the audio, and this is
             the best one that has not ended.

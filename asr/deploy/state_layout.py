@@ -19,7 +19,7 @@ All zero is the state before the first frame, and no chunk lacks anything unless
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from math import prod
 from typing import NamedTuple
@@ -33,6 +33,7 @@ from asr.models.encoders.state import BlockCache, EncoderState
 Shape = tuple[int, ...]
 
 _EMBED = (128, 3, 19)
+_BATCH_AXES = (1, 1, 1, 1, 0, 0, 0, 0)  # of the tensors of a `CarriedState`
 
 
 class CarriedState(NamedTuple):
@@ -51,6 +52,17 @@ class CarriedState(NamedTuple):
     def lacking(self) -> Tensor:
         """Features (B,) that each chunk lacks to be whole."""
         return self.cached_val1_0[0, :, 0].long()
+
+    def row(self, number: int) -> CarriedState:
+        """Return the state of one stream, as a batch of one."""
+        pairs = zip(self, _BATCH_AXES, strict=True)
+        return CarriedState(*(tensor.narrow(axis, number, 1) for tensor, axis in pairs))
+
+    @classmethod
+    def of_rows(cls, rows: Sequence[CarriedState]) -> CarriedState:
+        """Return the states of several streams as one batch."""
+        parts = zip(zip(*rows, strict=True), _BATCH_AXES, strict=True)
+        return cls(*(torch.cat(tensors, dim=axis) for tensors, axis in parts))
 
 
 @dataclass(frozen=True)

@@ -86,8 +86,16 @@ def joined(hypotheses: Sequence[Hypothesis]) -> Hypothesis:
     )
 
 
-def common_start(first: str, second: str) -> str:
-    """Return the longest beginning that two texts share."""
-    pairs = zip(first, second, strict=False)
-    length = next((n for n, (one, other) in enumerate(pairs) if one != other), None)
-    return first[: min(len(first), len(second)) if length is None else length]
+def common_start(first: str, text: str) -> str:
+    """Return the longest beginning of `text` that `first` has too, spaces apart.
+
+    A text has spaces at pauses that its tokens do not write.
+    """
+    letters = iter(first.replace(" ", ""))
+    length = 0
+    for place, character in enumerate(text):
+        if character != " ":
+            if next(letters, None) != character:
+                break
+            length = place + 1
+    return text[:length]

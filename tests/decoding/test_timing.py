@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import pytest
 import torch
@@ -13,12 +14,14 @@ from asr.config.decoding import (
     DecodingOptions,
     usable_methods,
 )
-from asr.config.tokenizer import CharTokenizerParams
+from asr.config.loading import build
+from asr.config.tokenizer import TOKENIZERS, CharTokenizerParams
 from asr.decoding.forced_alignment import align_tokens
 from asr.decoding.hypothesis import Hypothesis, TokenPath, Word
 from asr.decoding.registry import decode
 from asr.decoding.timing import spell_words, timed_hypotheses
-from asr.text.tokenizers import train_tokenizer
+from asr.text.scripts import split_words
+from asr.text.tokenizers import Tokenizer, train_tokenizer
 from tests.decoding.decoding_reference import TinyModel, random_encodings
 
 OPTIONS = DecodingOptions(beam_size=4, n_best=3)
@@ -105,3 +108,80 @@ def test_a_word_lasts_from_its_first_token_to_its_last() -> None:
     assert words[0] == Word("ab", 0.0, pytest.approx(0.15), pytest.approx(math.sqrt(0.36)))
     assert words[1] == Word("c", pytest.approx(0.3), pytest.approx(0.35), 1.0)
     assert [word.confidence for word in words[2:]] == [0.0, 1.0]
+
+
+def timed(tokenizer: Tokenizer[Any], text: str, gaps: dict[int, float]) -> Hypothesis:
+    """Return the tokens of a text, a frame each, with a gap in seconds behind some of them."""
+    tokens = tokenizer.encode(text)
+    starts, time = [], 0.0
+    for position in range(len(tokens)):
+        starts.append(time)
+        time += 0.04 + gaps.get(position, 0.04)
+    ends = [start + 0.04 for start in starts]
+    return Hypothesis(tokens, 0.0, starts, ends, [0.9] * len(tokens))
+
+
+def test_a_word_ends_where_its_letters_are_further_apart_than_a_pause() -> None:
+    tokenizer = train_tokenizer("CharTokenizer", CharTokenizerParams(), ["alarm seven start"])
+    for gap, text in ((0.16, "sevenstart alarm"), (0.44, "seven start alarm")):
+        hypothesis = timed(tokenizer, "sevenstart alarm", {4: gap})
+        spell_words(hypothesis, tokenizer)
+        assert hypothesis.text == text
+        assert [word.text for word in hypothesis.words] == text.split()
+    seven, start, alarm = hypothesis.words
+    assert (seven.end, start.start) == pytest.approx((0.36, 0.8))
+    assert (seven.start, alarm.end) == (0.0, hypothesis.ends[-1])
+    spell_words(hypothesis, tokenizer, part_at_pauses=False)
+    assert hypothesis.text == "seven start alarm"
+
+
+def test_a_known_transcript_is_not_parted() -> None:
+    tokenizer = train_tokenizer("CharTokenizer", CharTokenizerParams(), ["sevenstart"])
+    hypothesis = timed(tokenizer, "sevenstart", {4: 2.0})
+    spell_words(hypothesis, tokenizer, part_at_pauses=False)
+    assert hypothesis.text == "sevenstart"
+    hypothesis.text = "sevenstart"  # as a decoding graph gives it
+    spell_words(hypothesis, tokenizer, part_at_pauses=False)
+    assert [word.text for word in hypothesis.words] == ["sevenstart"]
+
+
+def test_pauses_between_words_and_within_scripts_add_no_space() -> None:
+    tokenizer = train_tokenizer("CharTokenizer", CharTokenizerParams(), ["ab c 我们 love"])
+    text = tokenizer.canonical("ab c 我们 love")
+    everywhere = dict.fromkeys(range(len(tokenizer.encode(text))), 1.0)
+    hypothesis = timed(tokenizer, text, everywhere)
+    spell_words(hypothesis, tokenizer)
+    assert hypothesis.text == "a b c 我们 l o v e"
+    assert [word.text for word in hypothesis.words] == split_words(hypothesis.text)
+
+
+@pytest.mark.parametrize(
+    ("name", "params"),
+    [
+        ("BpeTokenizer", {"vocab_size": 20, "model_type": "bpe"}),
+        ("MixedTokenizer", {"vocab_size": 20, "model_type": "bpe"}),
+        ("ByteBpeTokenizer", {"vocab_size": 262}),
+    ],
+)
+def test_subwords_without_a_mark_are_parted_as_letters_are(
+    name: str, params: dict[str, Any]
+) -> None:
+    corpus = ["seven start seven starts", "start seven", "sevens start", "seven"] * 3
+    tokenizer = train_tokenizer(name, build(TOKENIZERS[name], params, source="the tests"), corpus)
+    tokens = tokenizer.encode("sevenstart")
+    sizes = [len(tokenizer.tokens[token].strip("▁ ")) for token in tokens]
+    assert len(tokens) > 1 and max(sizes) > 1
+    spoken = 0
+    for position, size in enumerate(sizes[:-1]):
+        spoken += size
+        following = sizes[position + 1]
+        hypothesis = timed(tokenizer, "sevenstart", {position: 1.0})
+        spell_words(hypothesis, tokenizer)
+        parts = "sevenstart"[:spoken], "sevenstart"[spoken:]
+        assert hypothesis.text == " ".join(parts).strip()
+        # It takes a while to say tokens of many letters.
+        hypothesis = timed(
+            tokenizer, "sevenstart", {position: 0.25 + 0.05 * (size + following - 2)}
+        )
+        spell_words(hypothesis, tokenizer)
+        assert hypothesis.text == "sevenstart"

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import onnx
 import pytest
 import sherpa_onnx
 import soundfile
@@ -15,12 +17,14 @@ import torch
 
 from asr.bundle import Bundle, load_bundle
 from asr.cli.main import main
+from asr.config.export import ExportOptions
 from asr.config.streaming import StreamingOptions
 from asr.decoding.recognizer import Recognizer
 from asr.decoding.self_test import decode_whole
 from asr.deploy.backends import load_for_backend
-from asr.deploy.exporting import graphs
-from asr.deploy.exporting.verification import most_changes
+from asr.deploy.exporting import graphs, tracing
+from asr.deploy.exporting.verification import check_export, expected_results, most_changes
+from asr.deploy.manifest import read_manifest, write_manifest
 from asr.errors import UserError
 from asr.files import write_json
 from asr.models import Chunking
@@ -255,10 +259,77 @@ def test_int8_is_smaller_and_tells_what_it_changed(
     manifest = json.loads((out / "export.json").read_text())
     assert manifest["options"]["int8"] and manifest["check"]["most_difference"] is None
     assert 0 < manifest["check"]["log_prob_difference"] < 3
+    assert manifest["check"]["neighbour_difference"] == 0.0
     for name in ("model.onnx", "decoder.onnx"):
         assert (out / name).stat().st_size < (exports / "offline" / name).stat().st_size
     recognizer = Recognizer(load_for_backend(out, "onnx"), "ctc-greedy")
     assert all(spoken(recognizer, samples) for samples in recordings())
+
+
+@pytest.fixture(scope="module")
+def int8_exports(exports: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The exports with 8-bit weights, as --int8 makes them."""
+    root = tmp_path_factory.mktemp("int8")
+    for name in ("offline", "live"):
+        folder = Path(shutil.copytree(exports / name, root / name))
+        manifest = read_manifest(folder)
+        for graph in manifest.graphs.values():
+            content = tracing.quantised(onnx.load(folder / graph)).SerializeToString()
+            (folder / graph).write_bytes(content)
+        write_manifest(folder, replace(manifest, options={**manifest.options, "int8": True}))
+    return root
+
+
+@pytest.mark.parametrize("method", ["ctc-greedy", "attention-rescoring", "joint", "attention"])
+@pytest.mark.parametrize("name", ["offline", "live"])
+def test_int8_hears_nothing_of_its_neighbours(int8_exports: Path, name: str, method: str) -> None:
+    """Texts, scores and times of a batch with loud noise in it are those of each one alone."""
+    recognizer = Recognizer(load_for_backend(int8_exports / name, "onnx"), method)
+    loud = np.random.default_rng(0).uniform(-1.0, 1.0, 3 * RATE).astype(np.float32)
+    features = [recognizer.extractor.extract(samples) for samples in (*recordings(), loud)]
+    features.append(features[0][:2])  # too short for a frame of the encoder
+    together = recognizer.decode_features(features)
+    for one, (beside, *_) in zip(features, together, strict=True):
+        ((alone, *_),) = recognizer.decode_features([one])
+        assert (beside.tokens, beside.timestamps) == (alone.tokens, alone.timestamps)
+        assert beside.confidences == alone.confidences
+        assert beside.score == pytest.approx(alone.score, abs=1e-5)  # torch adds in its own order
+    assert all(n_best[0].tokens for n_best in together[: len(SENTENCES)])
+
+
+def test_int8_sessions_hear_nothing_of_each_other(int8_exports: Path) -> None:
+    live = StreamingRecognizer(load_for_backend(int8_exports / "live", "onnx"))
+    loud = np.random.default_rng(0).uniform(-1.0, 1.0, 3 * RATE).astype(np.float32)
+    audio = [*recordings(), loud]
+    alone = []
+    for samples in audio:
+        session = live.session(RATE)
+        session.accept(samples)
+        alone.append(session.finish())
+    sessions = [live.session(RATE) for _ in audio]
+    for session, samples in zip(sessions, audio, strict=True):
+        session.push(samples)
+        session.end_input()
+    while live.advance(sessions):
+        pass
+    for session, expected in zip(sessions, alone, strict=True):
+        found = session.finish()
+        assert (found.tokens, found.timestamps) == (expected.tokens, expected.timestamps)
+        assert found.score == pytest.approx(expected.score, abs=1e-5)
+
+
+def test_an_export_that_hears_its_neighbours_is_refused(
+    int8_exports: Path, decoding_kit: DecodingKit, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Run as a batch, dynamic quantisation rounds everybody by the loudest."""
+    bundle, samples = load_bundle(decoding_kit.bundle), recordings()[1]
+    exported = load_for_backend(int8_exports / "offline", "onnx")
+    expected = expected_results(bundle, samples, None)
+    options = ExportOptions(int8=True)
+    assert check_export(bundle, exported, samples, expected, options).neighbour_difference == 0.0
+    monkeypatch.setattr(exported.model.encoder, "alone", False)
+    with pytest.raises(UserError, match="beside a loud recording differ by up to"):
+        check_export(bundle, exported, samples, expected, options)
 
 
 @pytest.fixture

@@ -5,10 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
+from torch.nn.utils.rnn import pad_sequence
 
 from asr.deploy.exported.runners import Runner
 from asr.errors import UserError
+from asr.text.symbols import BLANK_ID
 
 
 @dataclass(frozen=True)
@@ -25,14 +28,30 @@ class ExportedDecoder:
 
     Rescoring takes one run. `attention` and `joint` go label by label, and the graph has no memory:
     each step scores all labels so far again, so their time grows with the square of the labels.
+
+    Args:
+        graph: encodings, their lengths and tokens to logits.
+        alone: score one hypothesis after the other, without padding; see `RowByRow`.
     """
 
-    def __init__(self, graph: Runner) -> None:
-        self._graph = graph
+    def __init__(self, graph: Runner, alone: bool = False) -> None:
+        self._graph, self._alone = graph, alone
 
     def __call__(self, encodings: Tensor, encoding_lengths: Tensor, tokens: Tensor) -> Tensor:
-        """Return logits (B, U, V)."""
-        logits = self._graph(encodings, encoding_lengths, tokens)[0]
+        """Return logits (B, U, V); alone, those of padding are zero."""
+        if not self._alone:
+            return self._logits(encodings, encoding_lengths, tokens)
+        rows = []
+        for row, length in enumerate(encoding_lengths.tolist()):
+            real = int((tokens[row] != BLANK_ID).nonzero()[-1]) + 1  # no label is blank
+            part = encodings[row : row + 1, :length]
+            lengths = encoding_lengths[row : row + 1]
+            rows.append(self._logits(part, lengths, tokens[row : row + 1, :real])[0])
+        logits = pad_sequence(rows, batch_first=True)
+        return F.pad(logits, (0, 0, 0, tokens.size(1) - logits.size(1)))
+
+    def _logits(self, encodings: Tensor, lengths: Tensor, tokens: Tensor) -> Tensor:
+        logits = self._graph(encodings, lengths, tokens)[0]
         return logits[:, : tokens.size(1)]
 
     def initial_state(self, encodings: Tensor, encoding_lengths: Tensor) -> LabelsSoFar:

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 import torch
 import torch.nn.functional as F
 from torch import Tensor
+from torch.nn.utils.rnn import pad_sequence
 
 from asr.deploy.exported.runners import Runner
 from asr.deploy.state_layout import CarriedState, StateLayout
@@ -22,12 +23,19 @@ class ExportedEncoder(ABC):
 
     Attributes:
         chunking: the one that the graph has; None for whole utterances.
+        alone: whether utterances are encoded one after the other; see `RowByRow`.
     """
 
     def __init__(
-        self, graph: Runner, output_size: int, factor: int, chunking: Chunking | None
+        self,
+        graph: Runner,
+        output_size: int,
+        factor: int,
+        chunking: Chunking | None,
+        alone: bool = False,
     ) -> None:
         self.graph = graph
+        self.alone = alone
         self.output_size = output_size
         self.subsampling_factor = factor
         self.chunking = chunking
@@ -92,6 +100,17 @@ class OfflineEncoder(ExportedEncoder):
     """A graph of whole utterances."""
 
     def encode_and_score(self, features: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
+        if not self.alone:
+            return self._encoded(features, lengths)
+        rows = [
+            self._encoded(features[row : row + 1, :length], lengths[row : row + 1])
+            for row, length in enumerate(lengths.tolist())
+        ]
+        num_frames = features.size(1) // self.subsampling_factor
+        encodings, scores = ([row[part] for row in rows] for part in (0, 1))
+        return _stacked(encodings, num_frames), _stacked(scores, num_frames)
+
+    def _encoded(self, features: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
         num_frames = features.size(1) // self.subsampling_factor
         if num_frames == 0:
             return self._nothing(features), self._nothing(features)
@@ -111,8 +130,9 @@ class StreamingEncoder(ExportedEncoder):
         factor: int,
         chunking: Chunking,
         layout: StateLayout,
+        alone: bool = False,
     ) -> None:
-        super().__init__(graph, output_size, factor, chunking)
+        super().__init__(graph, output_size, factor, chunking, alone)
         self.layout = layout
         self._shift = chunking.chunk_size * factor
         self._window = chunking.delay * factor
@@ -165,12 +185,35 @@ class StreamingEncoder(ExportedEncoder):
     def _run(
         self, window: Tensor, lengths: Tensor, carried: CarriedState
     ) -> tuple[Tensor, Tensor, CarriedState]:
+        if self.alone and len(window) > 1:
+            rows = [
+                self._run(window[row : row + 1], lengths[row : row + 1], carried.row(row))
+                for row in range(len(window))
+            ]
+            states = CarriedState.of_rows([after for *_, after in rows])
+            return torch.cat([row[0] for row in rows]), torch.cat([row[1] for row in rows]), states
         window = F.pad(window, (0, 0, 0, self._window - window.size(1)))
         lacking = torch.zeros_like(carried.cached_val1_0)
         lacking[0, :, 0] = self._window - lengths
         scores, *following = self.graph(window, *carried._replace(cached_val1_0=lacking))
         after = CarriedState(*following)
-        return self.layout.returned_encodings(after), scores, after
+        encodings = self.layout.returned_encodings(after)
+        if self.alone:  # what lies behind the end of an utterance is not heard by the CTC head
+            real = self.output_lengths(lengths.clamp(max=self._shift))
+            behind = torch.arange(encodings.size(1)) >= real[:, None]
+            encodings = encodings.masked_fill(behind[:, :, None], 0.0)
+        return encodings, scores, after
+
+
+def _stacked(rows: Sequence[Tensor], num_frames: int) -> Tensor:
+    """Return rows (1, T, D) of different lengths as (N, num_frames, D), zeros behind their ends.
+
+    A row without frames may have another width.
+    """
+    width = next((row.size(2) for row in rows if row.size(1)), rows[0].size(2))
+    kept = [row[0] if row.size(1) else row.new_zeros(0, width) for row in rows]
+    batch = pad_sequence(kept, batch_first=True)
+    return F.pad(batch, (0, 0, 0, num_frames - batch.size(1)))
 
 
 def _no_streaming() -> UserError:

@@ -10,14 +10,17 @@ from torch import Tensor
 from asr.bundle import Bundle, load_settings
 from asr.deploy.exported.decoder import ExportedDecoder
 from asr.deploy.exported.encoders import ExportedEncoder, OfflineEncoder, StreamingEncoder
-from asr.deploy.exported.runners import Runner, open_graph
+from asr.deploy.exported.runners import RowByRow, Runner, open_graph
 from asr.deploy.manifest import CTC, DECODER, MODEL, Manifest, check_files, read_manifest
 from asr.files import PathLike
 from asr.models.chunking import Chunking
 
 
 class ExportedModel:
-    """An `asr.models.interface.SpeechModel` of exported graphs."""
+    """An `asr.models.interface.SpeechModel` of exported graphs.
+
+    int8 graphs are run for one utterance at a time, whatever the batch; see `RowByRow`.
+    """
 
     def __init__(self, folder: Path, manifest: Manifest) -> None:
         def graph(name: str) -> Runner:
@@ -27,9 +30,11 @@ class ExportedModel:
         self.num_parameters = manifest.num_parameters
         self.device = torch.device("cpu")
         self.backend = manifest.format + (" int8" if manifest.options["int8"] else "")
-        self.encoder = _encoder(graph(MODEL), manifest)
-        self.decoder = ExportedDecoder(graph(DECODER)) if DECODER in manifest.graphs else None
-        self._ctc = graph(CTC)
+        alone = bool(manifest.options["int8"])
+        self.encoder = _encoder(graph(MODEL), manifest, alone)
+        decoder = graph(DECODER) if DECODER in manifest.graphs else None
+        self.decoder = ExportedDecoder(decoder, alone) if decoder else None
+        self._ctc = RowByRow(graph(CTC)) if alone else graph(CTC)
 
     def normalise(self, features: Tensor) -> Tensor:
         """Return the features as they are: the graphs normalise them."""
@@ -52,13 +57,13 @@ class ExportedModel:
         return self._ctc(encodings)[0]
 
 
-def _encoder(graph: Runner, manifest: Manifest) -> ExportedEncoder:
+def _encoder(graph: Runner, manifest: Manifest, alone: bool) -> ExportedEncoder:
     size, factor = manifest.encoding_size, manifest.subsampling_factor
     chunking = manifest.chunking
     if manifest.state is None:
-        return OfflineEncoder(graph, size, factor, chunking)
+        return OfflineEncoder(graph, size, factor, chunking, alone)
     assert chunking is not None
-    return StreamingEncoder(graph, size, factor, chunking, manifest.state)
+    return StreamingEncoder(graph, size, factor, chunking, manifest.state, alone)
 
 
 def load_exported(directory: PathLike) -> Bundle:

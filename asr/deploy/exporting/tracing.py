@@ -72,7 +72,7 @@ def _write_onnx(program: ExportedProgram, graph: Graph, path: Path, options: Exp
     proto = made.model_proto
     _name_axes(proto, graph.dynamic)
     if options.int8:
-        proto = _quantised(proto)
+        proto = quantised(proto)
     for key, value in graph.metadata.items():
         proto.metadata_props.add(key=key, value=str(value))
     path.write_bytes(proto.SerializeToString())
@@ -86,7 +86,7 @@ def _name_axes(proto: Any, dynamic: Axes) -> None:
     del proto.graph.value_info[:]  # it repeats the tracer's names
 
 
-def _quantised(proto: Any) -> Any:
+def quantised(proto: Any) -> Any:
     """Return the graph with 8-bit weights in its matrix products (dynamic quantisation)."""
     import onnx
     from onnxruntime.quantization import QuantType, quantize_dynamic

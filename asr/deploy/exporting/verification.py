@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from asr.bundle import Bundle
@@ -21,6 +22,7 @@ from asr.text.symbols import SOS_EOS_ID
 
 MOST_DIFFERENCE = 1e-3  # of log-probabilities, with weights of full precision
 _LENGTHS = (0.11, 0.4, 1.0)  # of the test recording that are compared as a batch
+_NEIGHBOUR = 1.3  # length of the noise that the recording is put beside, of its own
 
 
 @dataclass(frozen=True)
@@ -45,11 +47,14 @@ class Check:
 
     Attributes:
         log_prob_difference: the largest, of CTC, on the recording and its beginnings.
+        neighbour_difference: the largest, of CTC, between the recording alone and beside noise as
+            loud as can be.
         seconds: how long the recording is.
     """
 
     methods: list[MethodCheck]
     log_prob_difference: float
+    neighbour_difference: float
     most_difference: float | None
     most_changed: float
     seconds: float
@@ -93,7 +98,7 @@ def check_export(
 
     Full precision has to give the tokens that are expected and log-probabilities within
     `MOST_DIFFERENCE`. int8 may change `max_changed` of the tokens, at least
-    one, but never all.
+    one, but never all. Either has to give the same whatever the recording is batched with.
 
     Args:
         samples: as for `expected_results`, which gave `expected`.
@@ -103,6 +108,7 @@ def check_export(
     """
     difference = log_prob_difference(bundle, exported, samples)
     limit = None if options.int8 else MOST_DIFFERENCE
+    neighbour = neighbour_difference(exported, samples)
     methods = []
     for method, ours in expected.items():
         theirs = decode_whole(Recognizer(exported, method), samples)
@@ -110,7 +116,8 @@ def check_export(
         methods.append(MethodCheck(method, ours.tokens, ours.text, theirs.text, changed))
     rate = bundle.config.features_params.sampling_rate
     share = options.max_changed if options.int8 else 0.0
-    check = Check(methods, difference, limit, share, round(len(samples) / rate, 3))
+    seconds = round(len(samples) / rate, 3)
+    check = Check(methods, difference, neighbour, limit, share, seconds)
     _refuse(check, options)
     return check
 
@@ -129,6 +136,13 @@ def _refuse(check: Check, options: ExportOptions) -> None:
     if limit is not None and not check.log_prob_difference <= limit:
         raise UserError(
             f"log-probabilities differ by up to {check.log_prob_difference:.2g}, {limit:g} may be",
+            where="asr export",
+            todo="This is a fault of the export.",
+        )
+    if not check.neighbour_difference <= MOST_DIFFERENCE:
+        raise UserError(
+            f"log-probabilities beside a loud recording differ by up to "
+            f"{check.neighbour_difference:.2g} from those alone, {MOST_DIFFERENCE:g} may be",
             where="asr export",
             todo="This is a fault of the export.",
         )
@@ -152,7 +166,7 @@ def log_prob_difference(bundle: Bundle, exported: Bundle, samples: np.ndarray) -
     features = Recognizer(bundle).extractor.extract(samples)
     factor = bundle.model.encoder.subsampling_factor
     lengths = torch.tensor([max(int(len(features) * share), factor) for share in _LENGTHS])
-    batch = torch.nn.functional.pad(features, (0, 0, 0, max(int(lengths.max()) - len(features), 0)))
+    batch = F.pad(features, (0, 0, 0, max(int(lengths.max()) - len(features), 0)))
     repeated = batch[None].repeat(len(lengths), 1, 1)
     encoder = exported.model.encoder
     assert isinstance(encoder, ExportedEncoder)
@@ -162,6 +176,20 @@ def log_prob_difference(bundle: Bundle, exported: Bundle, samples: np.ndarray) -
     found = exported.model.ctc_log_probs(encodings)
     real = torch.arange(expected.size(1)) < encoded[:, None]
     return max(_largest(expected - found, real), _largest(expected - scored, real))
+
+
+@torch.inference_mode()
+def neighbour_difference(exported: Bundle, samples: np.ndarray) -> float:
+    """Return by how much CTC's log-probabilities of a recording change beside loud noise."""
+    recognizer = Recognizer(exported)
+    noise = np.random.default_rng(0).uniform(-1.0, 1.0, int(_NEIGHBOUR * len(samples)))
+    own, loud = map(recognizer.extractor.extract, (samples, noise.astype(np.float32)))
+    alone, lengths = recognizer.encode([own])
+    together, _ = recognizer.encode([own, loud])
+    difference = exported.model.ctc_log_probs(together)[:1] - F.pad(
+        exported.model.ctc_log_probs(alone), (0, 0, 0, together.size(1) - alone.size(1))
+    )
+    return _largest(difference, torch.arange(difference.size(1)) < lengths[:, None])
 
 
 def _largest(difference: Tensor, real: Tensor) -> float:

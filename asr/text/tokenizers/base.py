@@ -7,7 +7,7 @@ import json
 import re
 from abc import ABC, abstractmethod
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import ClassVar, Generic, NamedTuple, TypeVar
 
@@ -138,12 +138,16 @@ class Tokenizer(ABC, Generic[P]):
                 raise ValueError(f"token id {token_id} is not in [0, {self.vocab_size})")
         return [i for i, token_id in enumerate(ids) if token_id >= len(SPECIAL_TOKENS)]
 
-    def words(self, ids: Sequence[int]) -> list[Span]:
+    def words(self, ids: Sequence[int], pauses: Collection[int] = ()) -> list[Span]:
         """The words that `ids` spell, each with its tokens.
 
         Words are what scoring counts: the texts are `split_words(decode(ids))`, so that every Han
         or kana character is one. Tokens that only separate words belong to none, and so do special
         tokens.
+
+        Args:
+            pauses: positions in `ids` behind which a word ends, whatever follows; not within a
+                character.
 
         Raises:
             ValueError: an id is outside the vocabulary.
@@ -155,9 +159,9 @@ class Tokenizer(ABC, Generic[P]):
             if character.isspace() or character == SPACE_TOKEN:
                 joins = False
                 continue
-            if joins and not is_cjk(character):
-                begun = words.pop()
-                words.append(Span(begun.text + character, begun.first, positions[last]))
+            begun = words[-1] if joins and not is_cjk(character) else None
+            if begun and not any(begun.last <= pause < positions[first] for pause in pauses):
+                words[-1] = Span(begun.text + character, begun.first, positions[last])
             else:
                 words.append(Span(character, positions[first], positions[last]))
             joins = not is_cjk(character)
