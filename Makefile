@@ -36,6 +36,13 @@ browser:
 
 test: setup browser
 	$(BIN)/python -m pytest -n auto --dist worksteal
+	@if $(BIN)/python -c 'import sys, torch; sys.exit(not torch.cuda.is_available())'; then \
+	  $(MAKE) --no-print-directory test-gpu; fi
+
+# make test runs these too where torch sees a GPU.
+test-gpu: setup
+	$(BIN)/python -m pytest -m needs_gpu
+.PHONY: test-gpu
 
 lint: setup
 	$(BIN)/ruff check .

@@ -5,12 +5,12 @@ from __future__ import annotations
 import os
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
-os.environ.setdefault("CUDA_VISIBLE_DEVICES", "")
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 from pathlib import Path
 
 import pytest
+import torch
 
 from asr.k2.library import k2_status
 from tests.decoding_kit import DecodingKit, make_kit
@@ -30,8 +30,20 @@ def decoding_kit(tone_corpus: ToneCorpus, tmp_path_factory: pytest.TempPathFacto
     return make_kit(tone_corpus, tmp_path_factory.mktemp("kit"))
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    """Hide GPUs from all tests but those marked `needs_gpu`, which run by themselves.
+
+    What is compared bit for bit, and what starts several processes, is a matter of the CPU. Set
+    before anything asks torch for devices, which looks at them once.
+    """
+    if config.option.markexpr != "needs_gpu":
+        os.environ["CUDA_VISIBLE_DEVICES"] = ""
+
+
 def pytest_runtest_setup(item: pytest.Item) -> None:
-    """Skip what needs k2 where it is not installed."""
+    """Skip what needs a GPU or k2 where there is none."""
+    if item.get_closest_marker("needs_gpu") and not torch.cuda.is_available():
+        pytest.skip("no GPU in sight; make test-gpu runs what needs one")
     if item.get_closest_marker("needs_k2"):
         status = k2_status()
         if not status.usable:

@@ -283,7 +283,7 @@ def test_decoding_loads_the_file_for_the_bundles_tokenizer(tmp_path):
     assert load_resources(ResourcePaths(), bundle, CPU).ngram is None
 
 
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU")
+@pytest.mark.needs_gpu
 @pytest.mark.parametrize("words", [None, WORDS])
 def test_a_gpu_says_the_same(words, tmp_path):
     tokenizer = char_tokenizer()

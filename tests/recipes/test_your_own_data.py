@@ -14,6 +14,7 @@ import pytest
 import soundfile
 
 from asr.data.synthesis.rehearsal import speak
+from tests.patience import PATIENCE
 from tests.recipes.conftest import ROOT
 
 pytestmark = pytest.mark.recipe
@@ -51,7 +52,7 @@ def follow(checkout: Path, script: str) -> str:
         env=environment,
         capture_output=True,
         text=True,
-        timeout=600,
+        timeout=PATIENCE,
         check=False,
     )
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]

@@ -18,6 +18,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from tests.patience import PATIENCE
+
 SCRIPT = Path(__file__).parents[2] / "utils" / "fetch_corpus.sh"
 CONTENT = {  # of the two archives, which share a folder as the parts of LibriSpeech do
     "first": {
@@ -139,7 +141,7 @@ def fetch(
         environment["PATH"] = str(programs)
     command = ["bash", str(SCRIPT), url, checksum, str(target)]
     return subprocess.run(
-        command, capture_output=True, text=True, check=False, env=environment, timeout=60
+        command, capture_output=True, text=True, check=False, env=environment, timeout=PATIENCE
     )
 
 

@@ -20,6 +20,7 @@ pytest.importorskip("playwright", reason="playwright is not installed")
 from playwright.sync_api import Browser, BrowserContext, Page, WebSocketRoute
 
 import asr.serving
+from tests.patience import PATIENCE
 from tools.page_browser import find_browser
 
 FOLDER = Path(asr.serving.__file__).with_name("page")
@@ -177,5 +178,5 @@ def write_tone(path: Path, seconds: float = 3.0) -> Path:
 
 def fresh(browser: Browser, **options: Any) -> BrowserContext:
     context = browser.new_context(**options)
-    context.set_default_timeout(10_000)
+    context.set_default_timeout(PATIENCE * 1000)
     return context

@@ -13,8 +13,7 @@ import subprocess
 import sys
 import tempfile
 import threading
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -43,6 +42,7 @@ from asr.serving.live.ability import live_speech
 from asr.serving.run import make_server
 from asr.serving.service import Service, make_service
 from asr.streaming import StreamingRecognizer
+from tests.patience import PATIENCE, wait_until
 from tests.tone_corpus import RATE
 
 STREAMING = StreamingOptions(chunk_ms=320.0)
@@ -136,14 +136,6 @@ def running(
         wait_until(server.idle)
     finally:
         server.stop()
-
-
-def wait_until(condition: Callable[[], bool], seconds: float = 15.0) -> None:
-    """Wait for something that happens in another thread or process; fail if it does not."""
-    until = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < until, "it did not happen"
-        time.sleep(0.01)
 
 
 def begin(connection: ClientConnection, **fields: Any) -> dict[str, Any]:
@@ -257,7 +249,7 @@ class ServerProcess:
         """Send SIGTERM unless it has ended; return exit code and stderr."""
         if self.process.poll() is None:
             self.process.terminate()
-        self.process.communicate(timeout=30)
+        self.process.communicate(timeout=PATIENCE)
         return self.process.returncode, self.errors()
 
     def errors(self) -> str:

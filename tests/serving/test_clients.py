@@ -19,6 +19,7 @@ from asr.config.serving import ServingOptions
 from asr.errors import UserError
 from asr.serving.access.clients import client_of
 from asr.serving.access.keys import ApiKeys
+from tests.patience import PATIENCE, wait_until
 from tests.serving.raw_socket import upgraded
 from tests.serving.serving_kit import (
     Running,
@@ -28,7 +29,6 @@ from tests.serving.serving_kit import (
     refusal,
     running,
     speak,
-    wait_until,
 )
 from tests.streaming.streaming_kit import speech
 from tests.tone_corpus import RATE
@@ -137,7 +137,7 @@ def test_files_of_a_client(model: Bundle, folder: Path) -> None:
 
         kind = {"Content-Type": "multipart/form-data; boundary=x", **headers("192.0.2.1")}
         slow = threading.Thread(
-            target=lambda: httpx.post(url, headers=kind, content=body(), timeout=30)
+            target=lambda: httpx.post(url, headers=kind, content=body(), timeout=PATIENCE)
         )
         slow.start()
         wait_until(lambda: server.service.transcriptions.count == 1)

@@ -13,6 +13,7 @@ from asr.bundle import load_bundle
 from asr.config.streaming import StreamingOptions
 from asr.streaming import StreamingRecognizer
 from tests.decoding_kit import DecodingKit
+from tests.patience import PATIENCE
 from tests.serving.serving_kit import ServerProcess, as_int16, begin, connect_to, speak
 from tests.tone_corpus import RATE, run
 from tests.tone_corpus import speak as tones
@@ -43,7 +44,7 @@ def test_live_and_file(decoding_kit: DecodingKit, tmp_path: Path) -> None:
         answer = httpx.post(
             f"http://127.0.0.1:{server.port}/v1/audio/transcriptions",
             files={"file": file.read_bytes()},
-            timeout=60,
+            timeout=PATIENCE,
         )
         assert answer.json()["text"] == expected
     finally:

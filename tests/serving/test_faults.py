@@ -29,6 +29,7 @@ from asr.serving.errors import MEANINGS
 from asr.streaming import StreamingSession
 from asr.streaming.features import features_of
 from asr.streaming.segments import SpokenSegment
+from tests.patience import wait_until
 from tests.serving.serving_kit import (
     START,
     Running,
@@ -40,7 +41,6 @@ from tests.serving.serving_kit import (
     remaining,
     running,
     speak,
-    wait_until,
 )
 from tests.streaming.streaming_kit import speech
 from tests.tone_corpus import RATE

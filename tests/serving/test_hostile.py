@@ -18,6 +18,7 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 from asr.bundle import Bundle
 from asr.serving.access.admission import check_origin
 from asr.serving.errors import RefusedError
+from tests.patience import wait_until
 from tests.serving.raw_socket import frame, hung_up, hung_up_at_last, read_close, upgraded
 from tests.serving.serving_kit import (
     START,
@@ -27,7 +28,6 @@ from tests.serving.serving_kit import (
     remaining,
     running,
     speak,
-    wait_until,
 )
 from tests.streaming.streaming_kit import speech
 from tests.tone_corpus import RATE
@@ -174,7 +174,7 @@ def test_slow_readers(model: Bundle, folder: Path, monkeypatch: pytest.MonkeyPat
             assert len(server.service.live._running) <= 1
             return counted("asr_refused_total", {"code": "slow_reader"}) == 1.0
 
-        wait_until(dropped, 60)
+        wait_until(dropped)
         with server.connect() as connection:
             begin(connection)
             assert speak(connection, SPEECH)[-1]["duration"] == 2.0

@@ -17,6 +17,7 @@ import torch
 from asr.decoding.hypothesis import Word
 from asr.training.averaging import choose_weights
 from asr.transcription.formats import Transcript, as_srt, as_text
+from tests.patience import PATIENCE
 from tests.serving.page_kit import Browser, Page, fresh, needs_browser
 from tests.tone_corpus import RATE, make_corpus, speak_slowly, train_here
 from tools.page_browser import listening_browser, running_server
@@ -130,7 +131,7 @@ class Watched:
 @pytest.fixture
 def watched(browser: Browser, address: str) -> Iterator[Watched]:
     context = fresh(browser)
-    context.set_default_timeout(30_000)
+    context.set_default_timeout(PATIENCE * 1000)
     yield Watched(context.new_page(), address)
     context.close()
 

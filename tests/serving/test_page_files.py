@@ -13,6 +13,7 @@ import soundfile
 from asr.bundle import Bundle
 from asr.config.streaming import StreamingOptions
 from asr.decoding.recognizer import Recognizer
+from tests.patience import PATIENCE
 from tests.serving.page_kit import Browser, Page, fresh, needs_browser
 from tests.serving.serving_kit import Running, running, save
 from tests.streaming.streaming_kit import random_bundle, speech
@@ -55,7 +56,7 @@ def files_only(whole: Bundle, folder: Path) -> Iterator[Running]:
 @pytest.fixture
 def page(browser: Browser, files_only: Running) -> Iterator[Page]:
     context = fresh(browser)
-    context.set_default_timeout(30_000)
+    context.set_default_timeout(PATIENCE * 1000)
     opened = context.new_page()
     opened.goto(files_only.url)
     yield opened

@@ -18,6 +18,7 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 from asr.cli.main import main
 from asr.serving import run
 from asr.serving.service import Service
+from tests.patience import wait_until
 from tests.serving.serving_kit import (
     START,
     ServerProcess,
@@ -26,7 +27,6 @@ from tests.serving.serving_kit import (
     connect_to,
     remaining,
     speak,
-    wait_until,
 )
 from tests.streaming.streaming_kit import speech
 from tests.tone_corpus import RATE

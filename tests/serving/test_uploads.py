@@ -20,6 +20,7 @@ from asr.bundle import Bundle
 from asr.client import AsrClient, ServerRefusedError
 from asr.decoding.recognizer import Recognizer
 from asr.errors import UserError
+from tests.patience import PATIENCE
 from tests.serving.serving_kit import Running, as_int16, begin, running, speak
 from tests.streaming.streaming_kit import speech
 from tests.tone_corpus import RATE
@@ -38,7 +39,9 @@ AUDIO = wav(speech(SECONDS * RATE, seed=0))
 
 
 def post(server: Running, audio: bytes = AUDIO, name: str = "a.wav", **fields: Any) -> Any:
-    return httpx.post(server.url + PATH, files={"file": (name, audio)}, data=fields, timeout=60)
+    return httpx.post(
+        server.url + PATH, files={"file": (name, audio)}, data=fields, timeout=PATIENCE
+    )
 
 
 def code(answer: httpx.Response) -> tuple[int, str]:
@@ -170,7 +173,7 @@ def test_two_gigabytes_are_refused_before_they_are_sent(server: Running) -> None
             time.sleep(0.01)
 
     try:
-        answer = httpx.post(server.url + PATH, headers=announced, content=body(), timeout=20)
+        answer = httpx.post(server.url + PATH, headers=announced, content=body(), timeout=PATIENCE)
         assert code(answer) == (413, "upload_too_large")
     except httpx.TransportError:  # the server closed while this was sending
         pass
@@ -187,7 +190,7 @@ def test_a_body_that_does_not_tell_its_length_is_counted(server: Running) -> Non
 
     kind = {"Content-Type": "multipart/form-data; boundary=x"}
     try:
-        answer = httpx.post(server.url + PATH, headers=kind, content=body(), timeout=20)
+        answer = httpx.post(server.url + PATH, headers=kind, content=body(), timeout=PATIENCE)
         assert code(answer) == (413, "upload_too_large")
     except httpx.TransportError:
         pass
@@ -213,7 +216,7 @@ def test_more_files_than_places(model: Bundle, folder: Path) -> None:
         slow: list[httpx.Response] = []
         thread = threading.Thread(
             target=lambda: slow.append(
-                httpx.post(server.url + PATH, headers=kind, content=body(), timeout=20)
+                httpx.post(server.url + PATH, headers=kind, content=body(), timeout=PATIENCE)
             )
         )
         thread.start()
@@ -234,7 +237,7 @@ def test_more_files_than_places(model: Bundle, folder: Path) -> None:
                 yield b"x"
                 time.sleep(0.1)
 
-        answer = httpx.post(server.url + PATH, headers=kind, content=trickle(), timeout=20)
+        answer = httpx.post(server.url + PATH, headers=kind, content=trickle(), timeout=PATIENCE)
         assert code(answer) == (408, "upload_timeout")
 
 

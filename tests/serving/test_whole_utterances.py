@@ -11,6 +11,7 @@ from asr.bundle import Bundle
 from asr.cli.main import main
 from asr.config.streaming import StreamingOptions
 from asr.decoding.recognizer import Recognizer
+from tests.patience import PATIENCE
 from tests.serving.serving_kit import (
     ServerProcess,
     as_int16,
@@ -67,7 +68,7 @@ def test_the_command_serves_it_as_it_is(whole_folder: Path) -> None:
     """Without any option: files, and a line on live speech."""
     server = ServerProcess(whole_folder, chunk_ms=None)
     url = f"http://127.0.0.1:{server.port}/v1/audio/transcriptions"
-    assert httpx.post(url, files={"file": AUDIO}, timeout=60).json()["text"]
+    assert httpx.post(url, files={"file": AUDIO}, timeout=PATIENCE).json()["text"]
     code, errors = server.stop()
     assert code == 0, errors
     assert errors.count("asr serve: files only") == 1

@@ -30,6 +30,7 @@ from asr.tensors import load_tensors
 from asr.text.symbols import SOS_EOS_ID
 from asr.text.tokenizers import CharTokenizer, Tokenizer, load_tokenizer, train_tokenizer
 from asr.training.run_lm import LmTrainingRequest, train_lm
+from tests.patience import PATIENCE
 from tests.tone_corpus import CONF as TONE_CONF
 from tests.tone_corpus import metrics
 
@@ -181,7 +182,7 @@ def test_killed_and_resumed_equals_uninterrupted(corpus: TextCorpus, tmp_path: P
     done = subprocess.run(
         [sys.executable, "-c", KILLED_AT_STEP, str(step), *arguments],
         capture_output=True,
-        timeout=120,
+        timeout=PATIENCE,
         check=False,
     )
     assert done.returncode == -signal.SIGKILL, done.stderr
@@ -205,7 +206,9 @@ def test_two_processes_and_accumulation_equal_one(corpus: TextCorpus, tmp_path: 
     assert corpus.train(parts, "LstmLm", "training.device_batch_tokens=150")
     arguments = corpus.arguments(two, "LstmLm")
     subprocess.run(
-        [sys.executable, "-m", "asr", *arguments, "--num-processes", "2"], check=True, timeout=120
+        [sys.executable, "-m", "asr", *arguments, "--num-processes", "2"],
+        check=True,
+        timeout=PATIENCE,
     )
     losses = [row["loss"] for row in metrics(expected)]
     assert losses[-1] < 0.9 * losses[0]

@@ -7,13 +7,14 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from asr.files import locked
 from tests.disks import tmpfs
+from tests.patience import PATIENCE, wait_until
 from tests.tone_corpus import ToneCorpus
 
 MARK = "ASR_TEST_OF_ORPHANS={}"  # in the environment of what a test has started
@@ -32,13 +33,6 @@ def started_by(launcher: subprocess.Popen) -> dict[int, int]:
         if marked and fields[0] != "Z" and entry.name != str(launcher.pid):
             found[int(entry.name)] = int(fields[1])
     return found
-
-
-def wait_until(condition: Callable[[], object], seconds: float = 120.0) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
 
 
 @pytest.fixture
@@ -87,7 +81,7 @@ def errors_of(corpus: ToneCorpus, exp_dir: Path, *overrides: str) -> list[str]:
     """Train in two processes, which must fail by the user's fault; return what they say."""
     arguments = corpus.train_arguments(exp_dir, *overrides, processes=2)
     done = subprocess.run(
-        [sys.executable, "-m", "asr", *arguments], capture_output=True, text=True, timeout=240
+        [sys.executable, "-m", "asr", *arguments], capture_output=True, text=True, timeout=PATIENCE
     )
     assert done.returncode == 2, done.stderr
     return done.stderr.splitlines()

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.patience import PATIENCE
 from tests.tone_corpus import ToneCorpus, metrics
 
 STEPS = 20
@@ -20,7 +21,7 @@ DYNAMIC = ("encoder_params.chunking.mode=dynamic", "encoder_params.chunking.max_
 def losses(corpus: ToneCorpus, exp_dir: Path, processes: int, *overrides: str) -> list[float]:
     overrides = (*DYNAMIC, *overrides, f"training.max_steps={STEPS}", "training.max_epochs=100")
     arguments = corpus.train_arguments(exp_dir, *overrides, processes=processes)
-    subprocess.run([sys.executable, "-m", "asr", *arguments], check=True, timeout=240)
+    subprocess.run([sys.executable, "-m", "asr", *arguments], check=True, timeout=PATIENCE)
     return read_losses(exp_dir)
 
 
@@ -67,5 +68,5 @@ def test_two_nodes_equal_one(
         )
         for rank in (0, 1)
     ]  # fmt: skip
-    assert [node.wait(timeout=240) for node in nodes] == [0, 0]
+    assert [node.wait(timeout=PATIENCE) for node in nodes] == [0, 0]
     assert read_losses(exp_dir) == pytest.approx(one_process, abs=1e-5)

@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from asr.tensors import load_tensors
+from tests.patience import PATIENCE, wait_until
 from tests.tone_corpus import ToneCorpus
 
 # Dropout, augmentation and a moving average: whatever holds random state or history takes part.
@@ -42,7 +43,7 @@ def start(
 
 
 def finish(process: subprocess.Popen) -> None:
-    _, errors = process.communicate(timeout=240)
+    _, errors = process.communicate(timeout=PATIENCE)
     assert process.returncode == 0, errors
 
 
@@ -58,11 +59,11 @@ def steps_done(exp_dir: Path) -> int:
 
 
 def kill_after(process: subprocess.Popen, exp_dir: Path, steps: int) -> None:
-    deadline = time.monotonic() + 240
-    while steps_done(exp_dir) < steps:
+    def far_enough() -> bool:
         assert process.poll() is None, "the run ended before it could be killed"
-        assert time.monotonic() < deadline
-        time.sleep(0.005)
+        return steps_done(exp_dir) >= steps
+
+    wait_until(far_enough, pause=0.005)
     os.killpg(process.pid, signal.SIGKILL)
     process.communicate()
 
@@ -109,7 +110,7 @@ def test_a_signal_to_all_saves_and_resumes(
         assert process.poll() is None
         time.sleep(0.01)
     os.killpg(process.pid, number)
-    _, errors = process.communicate(timeout=60)
+    _, errors = process.communicate(timeout=PATIENCE)
     assert process.returncode not in (0, 1, 2), errors
     assert "Traceback" not in errors
     states = sorted((exp_dir / "checkpoints").glob("state-*.pt"))
@@ -127,7 +128,7 @@ def test_an_orphan_saves_and_ends(tone_corpus: ToneCorpus, tmp_path: Path) -> No
         assert process.poll() is None
         time.sleep(0.01)
     process.kill()
-    process.communicate(timeout=60)  # returns when the orphan has closed the pipe, too
+    process.communicate(timeout=PATIENCE)  # returns when the orphan has closed the pipe, too
     (state,) = (exp_dir / "checkpoints").glob("state-*.pt")
     assert load_tensors(state)["counters"]["step"] == len(lines(exp_dir))
 
@@ -173,7 +174,7 @@ def test_a_kill_during_a_checkpoint_write(
     overrides = ("training.checkpoint_every_steps=1", "training.max_steps=6")
     arguments = tone_corpus.train_arguments(exp_dir, *overrides)
     command = [sys.executable, "-c", KILLED_WHILE_WRITING, when, *arguments]
-    killed = subprocess.run(command, capture_output=True, timeout=120, check=False)
+    killed = subprocess.run(command, capture_output=True, timeout=PATIENCE, check=False)
     assert killed.returncode == -signal.SIGKILL, killed.stderr
     states = sorted((exp_dir / "checkpoints").glob("state-*.pt"))
     assert [load_tensors(state)["counters"]["step"] for state in states] == [1, 2]

@@ -19,6 +19,7 @@ from asr.errors import UserError
 from asr.files import read_jsonl, write_jsonl
 from asr.tensors import load_tensors
 from tests.disks import tmpfs
+from tests.patience import PATIENCE
 from tests.tone_corpus import ToneCorpus, run, train_here
 
 
@@ -32,7 +33,7 @@ def train(
         [sys.executable, "-m", "asr", *arguments],
         capture_output=True,
         text=True,
-        timeout=240,
+        timeout=PATIENCE,
         check=False,
     )
 
@@ -189,7 +190,7 @@ def test_a_full_disk_while_metrics_are_written(tone_corpus: ToneCorpus, small_di
     with (small_disk / "ballast").open("wb", buffering=0) as stream, suppress(OSError):
         while True:
             stream.write(bytes(4096))
-    _, errors = process.communicate(timeout=120)
+    _, errors = process.communicate(timeout=PATIENCE)
     assert process.returncode == 2, errors
     assert "the disk is full" in errors
     assert "Traceback" not in errors
@@ -203,7 +204,7 @@ def test_a_full_disk_during_features(tone_corpus: ToneCorpus, small_disk: Path) 
         str(small_disk / "cuts.jsonl"), "--output-dir", str(small_disk / "fbank"), "--set",
         "features_params.num_mel_bins=200",
     ]  # fmt: skip
-    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE, check=False)
     assert done.returncode == 2, done.stderr
     assert "the disk is too full" in done.stderr  # told before anything is computed
     assert "Traceback" not in done.stderr

@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.patience import PATIENCE
+
 UTILS = Path(__file__).resolve().parents[2] / "utils"
 
 
@@ -43,7 +45,7 @@ class Recipe:
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
-            timeout=30,
+            timeout=PATIENCE,
         )
 
 

@@ -9,9 +9,10 @@ import re
 import signal
 import subprocess
 import termios
-import time
 
 import pytest
+
+from tests.patience import PATIENCE, wait_until
 
 
 @pytest.fixture(autouse=True)
@@ -86,13 +87,6 @@ def done(result):
 
 def markers(recipe):
     return sorted(path.name for path in recipe.folder.glob("*/.stages/[!.]*"))
-
-
-def wait_until(condition):
-    deadline = time.monotonic() + 20
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
 
 
 def is_alive(pid):
@@ -427,7 +421,7 @@ def test_a_killed_recipe_ends_its_command(one_stage, group):
         os.killpg(process.pid, signal.SIGKILL)
     else:
         process.kill()
-    process.communicate(timeout=20)  # returns once nothing holds the output any more
+    process.communicate(timeout=PATIENCE)  # returns once nothing holds the output any more
     wait_until(lambda: not is_alive(int(pid_file.read_text())))
 
 
@@ -447,7 +441,7 @@ def test_standard_input_is_empty(one_stage):
     process = subprocess.Popen(
         recipe.command(), cwd=recipe.caller_dir, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL
     )
-    assert process.wait(timeout=20) == 0
+    assert process.wait(timeout=PATIENCE) == 0
     process.stdin.close()
 
 
@@ -558,7 +552,7 @@ def test_signal_ends_the_child_and_leaves_no_marker(one_stage, number, child):
     process = start(recipe, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     wait_for_log(recipe, "\nstarted\n")
     process.send_signal(number)
-    stdout, stderr = process.communicate(timeout=20)
+    stdout, stderr = process.communicate(timeout=PATIENCE)
     assert process.returncode == 128 + number
     assert stderr == (
         f"run.sh: error: stage 3 (Training) stopped by {number.name}; "
@@ -586,7 +580,7 @@ def test_ctrl_c_on_a_terminal(one_stage):
     os.close(theirs)
     wait_for_log(recipe, "\nstarted\n")
     os.write(ours, b"\x03")
-    assert process.wait(timeout=20) == 130
+    assert process.wait(timeout=PATIENCE) == 130
     os.close(ours)
     assert "\ncheckpoint saved\n" in recipe.read("data/log/stage3_training.log")
     assert not is_alive(int(recipe.read("worker")))
