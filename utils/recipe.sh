@@ -4,8 +4,9 @@
 #   --stop-stage N        last stage to run
 #   --force               redo stages that are up to date
 #   --corpus-dir DIR      the corpus, where it is on disk already; never written to
-#   --rehearse            run every stage on a tiny synthetic copy of the corpus, in rehearsal/: the
-#                         recipe's own check, about a minute
+#   --rehearse            run every stage with a tiny model, in rehearsal/: the recipe's own check,
+#                         about a minute. On a synthetic copy of the corpus, or, where a recipe was
+#                         made by asr init-recipe, on a few of its utterances
 #   --train-config FILE   what to train and how (conf/conformer.yaml)
 #   --overrides "A=B …"   override keys of that file, e.g. "training.max_epochs=5"; a value goes on to
 #                         the next KEY=, with the spaces within it
@@ -32,11 +33,13 @@
 #   unit        what its results count: word, char, mixed  (word)
 #   normaliser  what is done to texts before they are compared, see docs/text.md (none)
 #   rehearsal_overrides   what a rehearsal has to change of the conf beside the model's size
+#   rehearsal_sample      utterances of each split that it takes of the corpus; without it the recipe
+#                         has a local/rehearse.py that makes a corpus
 # shellcheck disable=SC2034,SC2154  # options are read by the recipes; `asr config` sets the hashes
 
 caller_dir=$PWD
 recipe_dir=$(cd "$(dirname "$0")" && pwd)
-recipe_root=$(cd "$recipe_dir/../.." && pwd)
+recipe_root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd) # a recipe may lie elsewhere
 readonly recipe_dir recipe_root
 cd "$recipe_dir" || exit 1
 # shellcheck source=utils/stages.sh
@@ -64,7 +67,7 @@ num_gpus=0
 num_nodes=1
 node_rank=0
 master=localhost:0
-unset data results unit normaliser rehearsal_overrides # set here or in the environment: an option
+unset data results unit normaliser rehearsal_overrides rehearsal_sample # set here or in the environment: an option
 
 # To be called after utils/parse_options.sh: resolves paths, reads the conf file.
 recipe_begin() {
@@ -120,17 +123,20 @@ recipe_check_stages() {
 
 # Turns the run into a rehearsal: everything goes to rehearsal/, the real run's files stay as they are.
 recipe_rehearse() {
-  if [ ! -e local/rehearse.py ]; then option_error "this recipe has no rehearsal"; fi
+  if [ ! -e local/rehearse.py ] && [ -z "${rehearsal_sample-}" ]; then
+    option_error "this recipe has no rehearsal"
+  fi
   mkdir -p rehearsal
   printf 'base: ["%s", rehearsal]\n' "$train_config" > "rehearsal/$exp_name.yaml"
   train_config=$recipe_dir/rehearsal/$exp_name.yaml
   overrides="${rehearsal_overrides-} $overrides"
   data=rehearsal/$data results=rehearsal/$results exp_root=rehearsal/exp
-  corpus_dir=$recipe_dir/rehearsal/corpus
   if [ -z "${given_options[methods]-}" ]; then methods="ctc-greedy attention-rescoring"; fi
   if [ -z "${given_options[tune_minutes]-}" ]; then tune_minutes=0; fi
   if [ -z "${given_options[num_gpus]-}" ]; then num_gpus=1; fi
   marker_dir=rehearsal/.stages log_dir=rehearsal/log
+  if [ -n "${rehearsal_sample-}" ]; then return; fi
+  corpus_dir=$recipe_dir/rehearsal/corpus
   run_stage 0 "rehearsal corpus" --in local/rehearse.py --out rehearsal/corpus \
     -- python local/rehearse.py rehearsal/corpus
 }
@@ -190,15 +196,18 @@ local_tables() {
 
 # Stage 1. make_tables LAYOUT LANGUAGE ARGUMENT…: of a corpus whose layout asr table knows.
 make_tables() {
-  local layout=$1 language=$2 argument outputs=()
+  local layout=$1 language=$2 argument outputs=() sample=()
   shift 2
+  if [ "$rehearse" = true ] && [ -n "${rehearsal_sample-}" ]; then
+    sample=(--sample "$rehearsal_sample")
+  fi
   for argument in "$@"; do
     if [[ $argument == *=* ]]; then outputs+=(--out "$data/tables/${argument%%=*}.jsonl"); fi
   done
   marker_dir=$data/.stages
   run_stage 1 "tables" --in "$corpus_dir" "${outputs[@]}" \
     -- asr table --layout "$layout" --language "$language" --corpus-dir "$corpus_dir" \
-    --output-dir "$data/tables" "$@"
+    --output-dir "$data/tables" "$@" "${sample[@]}"
 }
 
 # Stage 1. prepare_splits TABLE_DIR TRAIN SPLIT…: manifests, validated, compared with each other.

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import os
+import shlex
 from pathlib import Path
+from typing import get_args
 
 import click
 
 from asr.cli.options import PATH
+from asr.config.tokenizer import NormaliserName
 from asr.data.faults.rejections import name_rejections
 from asr.data.layouts import LAYOUTS
 from asr.data.tables.corpora import parse_columns
@@ -36,24 +40,44 @@ _LAYOUTS = "\n\n".join(f"{layout.name}: {layout.about}" for layout in LAYOUTS.va
     help="The column of a table that holds path, text, speaker, id, start, end or duration, by its"
     " name, or by its number from 1 where there is no header.",
 )
-@click.option("--egs-dir", type=PATH, metavar="DIR", help="Where recipes lie; this checkout's egs.")
+@click.option(
+    "--normaliser",
+    type=click.Choice(get_args(NormaliserName)),
+    help="What is done to transcripts (docs/text.md); chosen by how they are written."
+    " none keeps capitals and punctuation.",
+)
+@click.option(
+    "--egs-dir",
+    type=PATH,
+    metavar="DIR",
+    help="Where recipes lie: egs/ of the checkout that you stand in, else egs/ in this folder.",
+)
 def command(
     name: str,
     source: Path,
     layout: str | None,
     language: str | None,
     columns: tuple[str, ...],
+    normaliser: NormaliserName | None,
     egs_dir: Path | None,
 ) -> None:
     """Make the recipe egs/NAME for the data at PATH, ready to run.
 
     Looks at the data and prints what was decided, and why.
     """
-    request = RecipeRequest(name, source, egs_dir, layout, language, parse_columns(columns))
+    request = RecipeRequest(
+        name, source, egs_dir, layout, language, normaliser, parse_columns(columns)
+    )
     report = init_recipe(request)
     click.echo(decisions_table(report.decisions))
     for warning in report.warnings:
         click.echo(f"mind: {warning}")
     for line in name_rejections(report.rejected):
         click.echo(f"set aside: {line}")
-    click.echo(f"{report.folder} is ready: bash {report.folder / 'run.sh'}")
+    folder = os.path.relpath(report.folder)
+    folder = str(report.folder) if folder.startswith("..") else folder
+    script = shlex.quote(os.path.join(folder, "run.sh"))  # noqa: PTH118 - as it is typed
+    click.echo(f"{folder} is ready. Go through every stage with a tiny model, in a minute or two:")
+    click.echo(f"  bash {script} --rehearse")
+    click.echo("Then train:")
+    click.echo(f"  bash {script}")

@@ -49,7 +49,13 @@ _LAYOUTS = "\n\n".join(f"{layout.name}: {layout.about}" for layout in LAYOUTS.va
     help="Of the layout table: the column for path, text, speaker, id, start, end or duration, by"
     " its name, or by its number from 1 where there is no header.",
 )
-@click.option("--seed", type=click.IntRange(0), default=0, help="Of --hold-out.")
+@click.option("--seed", type=click.IntRange(0), default=0, help="Of --hold-out and --sample.")
+@click.option(
+    "--sample",
+    type=click.IntRange(1),
+    metavar="N",
+    help="Keep N utterances of each split at most, drawn at random: for a rehearsal.",
+)
 def command(
     splits: tuple[str, ...],
     layout: str | None,
@@ -60,6 +66,7 @@ def command(
     split_by: SplitBy,
     columns: tuple[str, ...],
     seed: int,
+    sample: int | None,
 ) -> None:
     """Write one table of utterances a split, as `asr prepare` reads it.
 
@@ -78,6 +85,7 @@ def command(
         seed,
         split_by,
         named,
+        sample,
     )
     tables = write_tables(request, output_dir)
     for split, rows in tables.rows.items():

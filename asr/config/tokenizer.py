@@ -8,7 +8,7 @@ from pydantic import Field
 
 from asr.config.base import Params
 
-NormaliserName = Literal["none", "basic", "english", "english-folded", "mandarin", "mixed"]
+NormaliserName = Literal["none", "basic", "plain", "english", "english-folded", "mandarin", "mixed"]
 
 
 class TokenizerParams(Params):

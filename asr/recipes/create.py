@@ -8,16 +8,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import asr
+from asr.config.tokenizer import NormaliserName
 from asr.data.faults.rejections import Rejection, nothing_usable
 from asr.data.layouts import Layout, choose_layout
 from asr.data.layouts.column_table import ColumnTable
 from asr.data.tables.corpora import TableRequest
 from asr.errors import UserError
 from asr.files import disk_errors
-from asr.recipes.decisions import Decision, Plan, decide
+from asr.recipes.decisions import Decision, decide
 from asr.recipes.files import RecipeFiles
-from asr.recipes.splits import SplitPlan, plan_splits
+from asr.recipes.places import find_place
+from asr.recipes.splits import check_usable, plan_splits
 from asr.recipes.survey import Survey, survey_rows
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
@@ -29,8 +30,9 @@ class RecipeRequest:
 
     Attributes:
         source: the corpus, a folder or a file; never written to.
-        egs_dir: where recipes are kept; the toolkit's own `egs/` by default.
-        layout, language: found out when None.
+        egs_dir: where recipes are kept; by default `egs/` of the checkout that the user stands in,
+            or else `egs/` in the current folder.
+        layout, language, normaliser: found out when None.
         columns: of the layout `table`, see `find_layout`.
     """
 
@@ -39,6 +41,7 @@ class RecipeRequest:
     egs_dir: Path | None = None
     layout: str | None = None
     language: str | None = None
+    normaliser: NormaliserName | None = None
     columns: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -61,9 +64,10 @@ def init_recipe(request: RecipeRequest) -> RecipeReport:
 
     Raises:
         UserError: the name is taken or is none, the corpus is missing, is laid out in no known way
-            or holds nothing usable. Nothing is written then.
+            or holds too little that is usable. Nothing is written then.
     """
-    folder = _target(request)
+    place = find_place(request.egs_dir)
+    folder = _target(request, place.egs_dir)
     layout, others = choose_layout(request.source, request.layout, request.columns)
     source = request.source.absolute()
     language = request.language or "und"
@@ -74,7 +78,8 @@ def init_recipe(request: RecipeRequest) -> RecipeReport:
     rejected = [*unlisted, *survey.faults]
     if not survey.seconds_by_rate:
         raise nothing_usable(rejected, where=source)
-    plan = decide(survey, request.language)
+    check_usable(splits.tables.rows, survey.faults, source)
+    plan = decide(survey, request.language, request.normaliser)
     decisions = [
         _layout_decision(request, layout, others),
         _data_decision(survey),
@@ -82,24 +87,18 @@ def init_recipe(request: RecipeRequest) -> RecipeReport:
         *plan.decisions,
     ]
     warnings = [*plan.warnings, *splits.warnings]
-    _write(folder, splits, plan, decisions, warnings)
+    files = RecipeFiles(folder.name, splits.request, plan, decisions, warnings, place.toolkit)
+    _write(folder, files)
     return RecipeReport(folder, decisions, warnings, rejected)
 
 
-def _target(request: RecipeRequest) -> Path:
+def _target(request: RecipeRequest, egs: Path) -> Path:
     """Return the folder of the recipe, which is not there yet."""
     if not _NAME.fullmatch(request.name):
         raise UserError(
             f"'{request.name}' is no name for a recipe",
             where="NAME",
             todo="Use letters, digits, - and _.",
-        )
-    egs = (request.egs_dir or Path(asr.__file__).parents[1] / "egs").absolute()
-    if not (egs.parent / "utils" / "recipe.sh").is_file():
-        raise UserError(
-            "is not in a checkout of the toolkit: no ../utils/recipe.sh",
-            where=str(egs),
-            todo="Give --egs-dir CHECKOUT/egs.",
         )
     folder = egs / request.name
     if folder.exists():
@@ -109,7 +108,7 @@ def _target(request: RecipeRequest) -> Path:
             todo="Choose another name, or remove it.",
         )
     if folder.resolve().is_relative_to(request.source.resolve()):
-        todo = "Choose another --egs-dir."
+        todo = "Choose another --egs-dir, or stand in another folder."
         raise UserError("lies inside the corpus, which is only read", where=str(folder), todo=todo)
     return folder
 
@@ -135,17 +134,10 @@ def _data_decision(survey: Survey) -> Decision:
     )
 
 
-def _write(
-    folder: Path,
-    splits: SplitPlan,
-    plan: Plan,
-    decisions: list[Decision],
-    warnings: list[str],
-) -> None:
+def _write(folder: Path, files: RecipeFiles) -> None:
     """Write the recipe's files; the folder gets its name when it is complete."""
     unfinished = folder.with_name(f".{folder.name}.unfinished")
     shutil.rmtree(unfinished, ignore_errors=True)
-    files = RecipeFiles(folder.name, splits.request, plan, decisions, warnings)
     try:
         files.write(unfinished)
         with disk_errors(folder):

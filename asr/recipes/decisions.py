@@ -6,7 +6,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from asr.config.bases import PRESETS, read_mapping
+from asr.config.tokenizer import NormaliserName
 from asr.recipes.survey import LONGEST, Survey
+from asr.recipes.writing import choose_normaliser, writing_warnings
 from asr.scoring.alignment import Unit
 from asr.text.scripts import is_cjk
 from asr.text.symbols import SPECIAL_TOKENS
@@ -48,34 +50,50 @@ class Plan:
     Attributes:
         preset_size: what the presets' names end in: `_small` or nothing.
         unit: what results count, as `asr score --unit` takes it.
+        normaliser: what is done to transcripts before they are spelled, and scored.
         conf: what is laid over the presets.
+        fewest_tokens: the smallest vocabulary that the letters allow, where there are subwords.
     """
 
     language: str
     preset_size: str
     unit: Unit
+    normaliser: NormaliserName
     conf: dict[str, Any]
+    fewest_tokens: int | None = None
     decisions: list[Decision] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
 
 
-def decide(survey: Survey, language: str | None = None) -> Plan:
-    """Choose language, tokens, sampling rate, model and training length.
+def decide(
+    survey: Survey, language: str | None = None, normaliser: NormaliserName | None = None
+) -> Plan:
+    """Choose language, writing, tokens, sampling rate, model and training length.
 
     Args:
         language: what the user says it is; guessed from the script otherwise.
+        normaliser: likewise; chosen by how the transcripts are written.
     """
+    named, why_language = (language, "given") if language else _guess_language(survey)
+    unit = _unit(survey.text.cjk_share)
+    chosen, why_chosen = choose_normaliser(
+        survey.writing, named, survey.text.cjk_share, unit == "mixed"
+    )
+    if normaliser is not None:
+        chosen, why_chosen = normaliser, "given"
+    survey = survey.normalised(chosen)
     rate = _sampling_rate(survey)
     tokenizer, vocab_size, why_tokens = _tokens(survey)
     size = "" if survey.hours >= FULL_SIZE_HOURS else "_small"
     training, warmup, why_length = _length(survey.hours, size)
     mel_bins = 80 if rate >= 16000 else 40
-    named, why_language = (language, "given") if language else _guess_language(survey)
-    tokens = {} if vocab_size is None else {"vocab_size": vocab_size}
+    tokens: dict[str, Any] = {} if vocab_size is None else {"vocab_size": vocab_size}
+    if chosen != "none":
+        tokens["normaliser"] = chosen
     kind = tokenizer.removesuffix("Tokenizer")
-    unit = _unit(survey.text.cjk_share)
     decisions = [
         Decision("language", named, why_language),
+        Decision("text", f"normaliser: {chosen}", why_chosen),
         Decision("tokens", f"{kind}{f' {vocab_size}' if vocab_size else ''}", why_tokens),
         Decision("results count", _UNITS[unit], "how the language is written"),
         Decision("features", f"{rate} Hz, {mel_bins} mel bins", _rates(survey)),
@@ -89,7 +107,9 @@ def decide(survey: Survey, language: str | None = None) -> Plan:
         "scheduler_params": {"warmup_steps": warmup},
         "training": training,
     }
-    return Plan(named, size, unit, conf, decisions, _warnings(survey))
+    fewest = None if vocab_size is None else _fewest_tokens(survey)
+    warnings = _warnings(survey) + writing_warnings(survey.writing, chosen)
+    return Plan(named, size, unit, chosen, conf, fewest, decisions, warnings)
 
 
 def _unit(cjk_share: float) -> Unit:
@@ -121,12 +141,16 @@ def _vocabulary(survey: Survey, hours: float) -> int:
     Letters alone are the smallest vocabulary that sentencepiece accepts; little data, or few
     different words, get no more.
     """
-    letters = sum(not is_cjk(character) for character in survey.text.characters)
-    fewest = letters + len(SPECIAL_TOKENS) + 1  # one for the space
+    fewest = _fewest_tokens(survey)
     wanted = next(size for most, size in _VOCABULARIES if hours <= most)
     if hours < FEWEST_BPE_HOURS or survey.text.distinct_words < WORDS_A_TOKEN * wanted:
         return fewest
     return max(wanted, 2 * fewest)
+
+
+def _fewest_tokens(survey: Survey) -> int:
+    letters = sum(not is_cjk(character) for character in survey.text.characters)
+    return letters + len(SPECIAL_TOKENS) + 1  # one for the space
 
 
 def _sampling_rate(survey: Survey) -> int:

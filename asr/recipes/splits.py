@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 
+from asr.data.faults.rejections import Rejection
 from asr.data.layouts.base import SPLIT_NAMES
 from asr.data.tables.corpora import HoldOut, TableRequest, Tables, hold_out_splits, read_tables
+from asr.data.tables.rows import TableRow
 from asr.errors import UserError
 from asr.speakers import is_known, known_speakers
 
 TRAIN, DEV, TEST = "train", "dev", "test"
 _SHARES = (0.05, 0.1, 0.15, 0.2)  # of the utterances; larger ones where speakers are few
 _FEWEST_UTTERANCES = 20  # that a held-out split should have
+_ENOUGH = 300  # utterances from which a model may learn more than nothing
 
 
 @dataclass(frozen=True)
@@ -40,10 +45,11 @@ def plan_splits(request: TableRequest, parts: Sequence[str]) -> SplitPlan:
     Raises:
         UserError: nothing in it is usable, or there are too few utterances for three splits.
     """
-    own = {
-        split: [part for part in parts if name.fullmatch(part)]
-        for split, name in SPLIT_NAMES.items()
-    }
+    own: dict[str, list[str]] = {split: [] for split in SPLIT_NAMES}
+    for part in parts:
+        split = _split_of(part)
+        if split is not None:
+            own[split].append(part)
     if not own[TRAIN]:
         own[TRAIN] = [part for part in parts if part not in (*own[DEV], *own[TEST])]
     if not own[TRAIN]:
@@ -61,9 +67,52 @@ def plan_splits(request: TableRequest, parts: Sequence[str]) -> SplitPlan:
     return replace(plan, warnings=[*warnings, *plan.warnings, *_shared_speakers(plan)])
 
 
+def _split_of(part: str) -> str | None:
+    """Return the split that a part's name begins with, or else the one it holds as a word."""
+    for split, name in SPLIT_NAMES.items():
+        if name.fullmatch(part):
+            return split
+    words = re.split(r"[-_.\d]+", part)
+    found = {split for word in words for split, name in SPLIT_NAMES.items() if name.fullmatch(word)}
+    return found.pop() if len(found) == 1 else None
+
+
+def check_usable(
+    rows: Mapping[str, Sequence[TableRow]], faults: Sequence[Rejection], where: Path
+) -> None:
+    """Refuse a corpus too small for its splits.
+
+    Args:
+        faults: of all rows, as far as was looked.
+
+    Raises:
+        UserError: a split has no utterance that is usable; it says how many are needed.
+    """
+    broken = {(item.id, item.path) for item in faults}
+    usable = {
+        split: sum((row.id, row.path) not in broken for row in found)
+        for split, found in rows.items()
+    }
+    empty = [split for split, count in usable.items() if not count]
+    if empty:
+        raise _too_few(sum(usable.values()), f"none for {' and '.join(empty)}", where)
+
+
+def _too_few(usable: int, what: str, where: Path) -> UserError:
+    noun = "utterance is" if usable == 1 else "utterances are"
+    todo = (
+        "At least 3 are needed, one each to train, for dev and for test; a model that is of any use"
+        f" needs {_ENOUGH} or more."
+    )
+    return UserError(f"{usable} {noun} usable, {what}", where=str(where), todo=todo)
+
+
 def _hold_out(request: TableRequest, whole: Tables, missing: Sequence[str]) -> SplitPlan:
     """Hold speakers out, or utterances where speakers are too few."""
     rows = whole.rows[TRAIN]
+    if len(rows) <= len(missing):
+        what = f"too few to train and hold out {' and '.join(missing)}"
+        raise _too_few(len(rows), what, request.corpus_dir)
     speakers = len(known_speakers(row.speaker for row in rows))
     own = ", ".join(split for split in request.splits if split != TRAIN)
     names = f"{f'{own}: its own; ' if own else ''}{' and '.join(missing)}"

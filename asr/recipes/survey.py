@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import os
 import random
 import unicodedata
 from collections import Counter
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
+from asr.config.tokenizer import NormaliserName
 from asr.data.audio.files import AudioHeader
 from asr.data.faults.reasons import Reason
 from asr.data.faults.rejections import Rejection
 from asr.data.manifests.preparation import header_or_fault
 from asr.data.tables.rows import TableRow
 from asr.progress import progress_bar
+from asr.recipes.writing import Writing, look_at_writing, normalise_texts, sample_texts
 from asr.speakers import is_known
 from asr.text.scripts import is_cjk, split_words
 
@@ -27,7 +30,7 @@ class TextSurvey:
 
     Attributes:
         characters: how often each occurs, spaces left out.
-        words: a Han or kana character is one word.
+        words: a Han or kana character is one word; what holds no letter and no digit is none.
         cjk_words: those of them that are Han or kana.
         distinct_words: how many different ones the others are.
         scripts: how often letters of each script occur, by Unicode's name for it: LATIN, CJK, ….
@@ -50,9 +53,11 @@ class Survey:
     """What `survey_rows` found.
 
     Attributes:
-        hours: of all utterances with audio and text.
-        is_estimate: whether they come from some of the files only.
+        utterances: with a text and an audio file that can be read, as far as was looked.
+        hours: of all of them.
+        is_estimate: whether both come from the headers of some of the files only.
         speakers: utterances of each; those that name none are not counted.
+        texts: their transcripts.
         seconds_by_rate: audio looked at, by its sampling rate in Hz.
         num_long: utterances of more than `LONGEST` seconds, among the files looked at.
         faults: what stage 1 will set aside, as far as was looked.
@@ -64,40 +69,74 @@ class Survey:
     speakers: Counter[str]
     seconds_by_rate: dict[int, float]
     text: TextSurvey
+    writing: Writing = field(default_factory=Writing)
+    texts: Sequence[str] = ()
     num_long: int = 0
     faults: list[Rejection] = field(default_factory=list)
 
+    def normalised(self, name: NormaliserName) -> Survey:
+        """Return the survey of the same corpus with its transcripts normalised."""
+        if name == "none":
+            return self
+        return replace(self, text=survey_texts(normalise_texts(sample_texts(self.texts), name)))
+
 
 def survey_rows(rows: Sequence[TableRow], seed: int = 0) -> Survey:
-    """Look at every transcript, and at the headers of up to `FILES_LOOKED_AT` audio files."""
+    """Look at every transcript, whether every file is there, and at some files' headers.
+
+    Headers of up to `FILES_LOOKED_AT` files, drawn at random, stand for all.
+    """
     faults = [_no_text(row) for row in rows if not _has_text(row)]
     spoken = [row for row in rows if _has_text(row)]
-    paths = sorted({row.path for row in spoken})
+    there = {path: _is_there(path) for path in sorted({row.path for row in spoken})}
+    missing = [path for path, is_there in there.items() if not is_there]
+    paths = [path for path, is_there in there.items() if is_there]
     chosen = paths
     if len(paths) > FILES_LOOKED_AT:
         chosen = sorted(random.Random(seed).sample(paths, FILES_LOOKED_AT))
-    headers = _read_headers(chosen)
-    looked_at = [row for row in spoken if row.path in headers]
+    headers = _read_headers([*missing, *chosen])
+    unread = sum(row.path not in headers for row in spoken)
     seconds: dict[int, float] = {}
     durations: list[float] = []
-    for row in looked_at:
-        header = headers[row.path]
-        if not isinstance(header, AudioHeader):
+    good: list[TableRow] = []
+    for row in spoken:
+        header = headers.get(row.path)
+        if isinstance(header, AudioHeader):
+            whole = header.num_samples / header.sampling_rate - row.start
+            durations.append(whole if row.duration is None else row.duration)
+            seconds[header.sampling_rate] = seconds.get(header.sampling_rate, 0.0) + durations[-1]
+        elif header is not None:
             faults.append(Rejection(row.id, row.path, *header))
             continue
-        whole = header.num_samples / header.sampling_rate - row.start
-        durations.append(whole if row.duration is None else row.duration)
-        seconds[header.sampling_rate] = seconds.get(header.sampling_rate, 0.0) + durations[-1]
+        good.append(row)
+    usable = len(durations) + round(unread * _usable_share(headers, chosen))
+    texts = [row.text or "" for row in good]
     return Survey(
-        utterances=len(spoken),
-        hours=sum(durations) * len(spoken) / max(len(looked_at), 1) / 3600,
+        utterances=usable,
+        hours=sum(durations) / max(len(durations), 1) * usable / 3600,
         is_estimate=len(chosen) < len(paths),
-        speakers=Counter(row.speaker for row in spoken if is_known(row.speaker)),
+        speakers=Counter(row.speaker for row in good if is_known(row.speaker)),
         seconds_by_rate=seconds,
-        text=survey_texts([row.text or "" for row in spoken]),
+        text=survey_texts(texts),
+        writing=look_at_writing(texts),
+        texts=texts,
         num_long=sum(duration > LONGEST for duration in durations),
         faults=faults,
     )
+
+
+def _is_there(path: str) -> bool:
+    try:
+        return os.stat(path).st_size > 0
+    except OSError:
+        return False
+
+
+def _usable_share(
+    headers: Mapping[str, AudioHeader | tuple[Reason, str]], chosen: Sequence[str]
+) -> float:
+    """Return how many of the files that were chosen can be read, as a share."""
+    return sum(isinstance(headers[path], AudioHeader) for path in chosen) / max(len(chosen), 1)
 
 
 def _read_headers(paths: Sequence[str]) -> dict[str, AudioHeader | tuple[Reason, str]]:
@@ -115,7 +154,7 @@ def survey_texts(texts: Sequence[str]) -> TextSurvey:
     words: Counter[str] = Counter()
     for text in texts:
         characters.update("".join(text.split()))
-        words.update(split_words(text))
+        words.update(word for word in split_words(text) if any(map(str.isalnum, word)))
     scripts: Counter[str] = Counter()
     for character, count in characters.items():
         if character.isalpha():

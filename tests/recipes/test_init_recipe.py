@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import shutil
 import subprocess
 from pathlib import Path
@@ -13,7 +14,7 @@ from asr.config.loading import load_config
 from asr.data.tables.corpora import TableRequest
 from asr.models import AsrModel
 from asr.recipes.splits import plan_splits
-from tests.corpus_files import write_noise
+from tests.corpus_files import read_rows, write_noise
 from tests.recipes.conftest import ROOT
 from tests.recipes.test_all_recipes import COPIED
 
@@ -125,6 +126,8 @@ def test_broken_rows_are_named(
         (["train", "dev", "test"], {"train", "dev", "test"}, set(), ""),
         (["train_clean", "validation"], {"train", "dev"}, {"test"}, ""),
         (["train", "dev", "test", "validated"], {"train", "dev", "test"}, set(), "validated"),
+        (["metadata_train", "metadata_eval"], {"train", "test"}, {"dev"}, ""),
+        (["an4_train_manifest", "an4_val_manifest"], {"train", "dev"}, {"test"}, ""),
         (["north", "south"], {"train"}, {"dev", "test"}, ""),
     ],
 )
@@ -159,7 +162,8 @@ def test_shared_speakers_of_own_splits_are_told(tmp_path: Path) -> None:
         ("mine", ["--layout", "kaldi"], "is not laid out as wav.scp"),
         ("mine", ["--column", "text"], "is not KEY:NAME"),
         ("mine", ["--column", "text:said"], "is not laid out as cells under a header"),
-        ("mine", ["--egs-dir", "/nowhere/egs"], "not in a checkout"),
+        ("mine", ["--egs-dir", "/dev/null/egs"], "/dev/null"),
+        ("mine", ["--normaliser", "englisch"], "'englisch' is not one of"),
     ],
 )
 def test_refusals(
@@ -176,6 +180,130 @@ def test_refusals(
     assert message in told
     assert len(told.splitlines()) == 1
     assert [path.name for path in egs.iterdir()] == ["taken"]
+
+
+@pytest.mark.parametrize("count", [1, 2])
+def test_too_few_recordings_say_how_many_are_needed(
+    tmp_path: Path, egs: Path, capsys: pytest.CaptureFixture[str], count: int
+) -> None:
+    for index in range(count):
+        write_noise(tmp_path / "few" / f"{index}.wav", 0.5).with_suffix(".txt").write_text("word")
+    for broken in ("gone", "empty"):
+        (tmp_path / "few" / f"{broken}.txt").write_text("word")
+    (tmp_path / "few" / "empty.wav").touch()
+    assert init("mine", tmp_path / "few", egs) == 2
+    told = capsys.readouterr().err
+    assert f"{count} utterance" in told
+    assert "At least 3 are needed" in told
+    assert told.count("\n") == 1
+    assert not list(egs.iterdir())
+
+
+@pytest.mark.parametrize("speakers", [1, 8])
+def test_broken_rows_are_neither_counted_nor_held_out(
+    tmp_path: Path, egs: Path, capsys: pytest.CaptureFixture[str], speakers: int
+) -> None:
+    lines = ["path,text,speaker"]
+    for index in range(24):
+        if index % 8 < 3:
+            write_noise(tmp_path / f"{index}.wav", 0.5)
+        elif index % 8 == 3:
+            (tmp_path / f"{index}.wav").touch()
+        lines.append(f"{index}.wav,word,s{index % speakers}")
+    (tmp_path / "t.csv").write_text("\n".join(lines) + "\n")
+    assert init("mine", tmp_path / "t.csv", egs) == 0
+    told = capsys.readouterr().out
+    assert f"9 utterances, {min(speakers, 3)} speakers" in told
+    asked = (egs / "mine" / "run.sh").read_text().split("make_tables table und ")[1].splitlines()[0]
+    arguments = ["table", *shlex.split(asked), "--language", "en", "--layout", "table"]
+    paths = ["--corpus-dir", str(tmp_path / "t.csv"), "--output-dir", str(tmp_path / "tables")]
+    assert main([*arguments, *paths]) == 0
+    for split in ("train", "dev", "test"):
+        rows = read_rows(tmp_path / "tables" / f"{split}.jsonl")
+        assert any(Path(row["path"]).is_file() for row in rows), split
+
+
+WRITTEN = {
+    # language, transcripts: normaliser and what is said of them
+    ("en", "Hello there.", "ok"): ("english", "small letters and capitals in 50%, punctuation in"),
+    ("en-GB", "the 2nd of may", "may"): ("english", "digits in 50%"),
+    ("en", "don't", "well-known", "dogs' 'tis"): ("none", "one case, no punctuation"),
+    ("en", "HELLO THERE", "DON'T"): ("none", "one case"),
+    ("de", "Guten Tag!", "ja"): ("plain", "punctuation in 50%"),
+    ("de", "guten tag", "ja"): ("none", "one case"),
+    (None, "今天天气很好。", "打开窗户"): ("mandarin", "punctuation in 50%"),
+    (None, "今天天气很好", "打开窗户"): ("none", "one case"),
+    (None, "今日はいい天気です。", "ありがとう"): ("plain", "punctuation in 50%"),
+    (None, "今天 play 音乐吧", "Open 红色的窗户"): ("mixed", "small letters and capitals"),
+    (None, "Доброе утро", "да"): ("plain", "small letters and capitals in 50%"),
+}
+
+
+@pytest.mark.parametrize("case", WRITTEN, ids=lambda case: case[1])
+def test_case_and_punctuation_are_decided(
+    tmp_path: Path, egs: Path, capsys: pytest.CaptureFixture[str], case: tuple[str, ...]
+) -> None:
+    language, *texts = case
+    for index in range(12):
+        path = write_noise(tmp_path / "c" / f"{index}.wav", 0.5)
+        path.with_suffix(".txt").write_text(texts[index % len(texts)], encoding="utf-8")
+    assert init("mine", tmp_path / "c", egs, *(["--language", language] if language else [])) == 0
+    told = capsys.readouterr().out
+    normaliser, why = WRITTEN[case]
+    (row,) = [line for line in told.splitlines() if line.startswith("| text ")]
+    assert f"normaliser: {normaliser} " in row
+    assert why in row
+    assert f"normaliser={normaliser}\n" in (egs / "mine" / "run.sh").read_text()
+    for conf in (egs / "mine" / "conf").glob("conf*.yaml"):
+        assert load_config(conf).tokenizer_params.normaliser == normaliser
+    assert init("kept", tmp_path / "c", egs, "--normaliser", "none") == 0
+    assert "normaliser: none " in capsys.readouterr().out
+    assert "normaliser=none\n" in (egs / "kept" / "run.sh").read_text()
+
+
+def test_tags_and_digits_are_told(
+    tmp_path: Path, egs: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for index in range(12):
+        path = write_noise(tmp_path / "c" / f"{index}.wav", 0.5)
+        path.with_suffix(".txt").write_text("ja 3 [noise]" if index % 4 == 0 else "nein")
+    assert init("mine", tmp_path / "c", egs, "--language", "de") == 0
+    told = capsys.readouterr().out
+    assert "mind: 25% of the transcripts hold tags such as [noise]" in told
+    assert "mind: 25% of the transcripts hold digits" in told
+
+
+@pytest.mark.parametrize(
+    ("stand_in", "egs_in"), [("", ""), ("a folder", "a folder"), ("checkout/utils", "checkout")]
+)
+def test_recipes_lie_where_the_user_stands(
+    tmp_path: Path,
+    corpus: Path,
+    egs: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    stand_in: str,
+    egs_in: str,
+) -> None:
+    """In a checkout, from wherever in it, its egs/; elsewhere egs/ beside the user."""
+    (tmp_path / stand_in).mkdir(exist_ok=True)
+    monkeypatch.chdir(tmp_path / stand_in)
+    assert main(["init-recipe", "mine", "--from", str(corpus)]) == 0
+    recipe = tmp_path / egs_in / "egs" / "mine"
+    assert "--rehearse" in capsys.readouterr().out
+    done = subprocess.run(
+        ["bash", str(recipe / "run.sh"), "--rehearse", "--stop-stage", "0", "--features", "none"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stderr.strip()) == (
+        2,
+        "run.sh: error: --features takes stored, on-the-fly or shards, not 'none'",
+    )
+    is_elsewhere = egs_in != "checkout"
+    assert (str(ROOT) in (recipe / "run.sh").read_text()) == is_elsewhere
 
 
 def test_folders_it_cannot_use(

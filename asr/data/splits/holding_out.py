@@ -6,7 +6,7 @@ import random
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 
-from asr.data.tables.rows import TableRow
+from asr.data.tables.rows import TableRow, is_usable
 from asr.errors import UserError
 from asr.speakers import known_speakers
 
@@ -18,7 +18,8 @@ def hold_out_speakers(
 
     Speakers are drawn in random order until a split has its share of the utterances; a speaker who
     would take it past one and a half times its share is passed over. Rows that name no speaker stay
-    where they are, since nobody knows whose voice they are.
+    where they are, since nobody knows whose voice they are; so do speakers none of whose rows can
+    be used.
 
     Args:
         shares: each split's share of the utterances, as a fraction.
@@ -36,6 +37,8 @@ def hold_out_speakers(
     waiting = sorted(known_speakers(by_speaker))
     known = len(waiting)
     random.Random(seed).shuffle(waiting)
+    heard = [speaker for speaker in waiting if any(map(is_usable, by_speaker[speaker]))]
+    waiting = heard or waiting
     chosen: dict[str, str] = {}
     for split, share in shares.items():
         wanted, taken = share * len(rows), 0
@@ -58,7 +61,8 @@ def hold_out_utterances(
 ) -> dict[str, list[TableRow]]:
     """Part the rows into splits by utterance; speakers may be in several of them.
 
-    For corpora of too few speakers. Arguments and result are those of `hold_out_speakers`.
+    For corpora of too few speakers. Rows that cannot be used are held out only where there are no
+    others. Arguments and result are those of `hold_out_speakers`.
 
     Raises:
         UserError: there are fewer utterances than splits.
@@ -68,9 +72,12 @@ def hold_out_utterances(
     order = list(range(len(rows)))
     random.Random(seed).shuffle(order)
     chosen = [rest] * len(rows)
+    broken: list[int] = []
     for split, share in shares.items():
         for _ in range(max(1, round(share * len(rows)))):
-            chosen[order.pop()] = split
+            while order and not is_usable(rows[order[-1]]):
+                broken.append(order.pop())
+            chosen[(order or broken).pop()] = split
     return _part(rows, chosen, (*shares, rest))
 
 

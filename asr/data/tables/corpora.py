@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
+from itertools import islice
 from pathlib import Path
 from typing import Literal
 
 from asr.data.faults.rejections import Rejection, nothing_usable, write_rejections
 from asr.data.layouts import Layout, find_layout, read_parts
 from asr.data.splits.holding_out import hold_out_speakers, hold_out_utterances
-from asr.data.tables.rows import TableRow, unlisted_path, write_table
+from asr.data.tables.rows import TableRow, is_usable, unlisted_path, write_table
 from asr.errors import UserError
 
 SplitBy = Literal["speaker", "utterance"]
@@ -35,6 +37,7 @@ class TableRequest:
         holdouts: further splits, taken from those.
         split_by: what of a split is held out whole.
         columns: of the layout `table`, see `find_layout`.
+        sample: the most utterances of a split, drawn from those that are usable; all when None.
     """
 
     layout: str
@@ -45,6 +48,7 @@ class TableRequest:
     seed: int = 0
     split_by: SplitBy = "speaker"
     columns: Mapping[str, str] = field(default_factory=dict)
+    sample: int | None = None
 
 
 @dataclass(frozen=True)
@@ -72,7 +76,21 @@ def read_tables(request: TableRequest) -> Tables:
         rejected[split] = [item for item in read if isinstance(item, Rejection)]
         if not rows[split]:
             raise nothing_usable(rejected[split], where=request.corpus_dir)
-    return hold_out_splits(Tables(rows, rejected), request)
+    tables = hold_out_splits(Tables(rows, rejected), request)
+    if request.sample is None:
+        return tables
+    drawn = {
+        split: _draw(found, request.sample, request.seed) for split, found in tables.rows.items()
+    }
+    return Tables(drawn, rejected)
+
+
+def _draw(rows: Sequence[TableRow], count: int, seed: int) -> list[TableRow]:
+    """Return up to `count` usable rows in their order; of rows none of which is usable, any."""
+    order = random.Random(seed).sample(range(len(rows)), len(rows))
+    usable = (number for number in order if is_usable(rows[number]))
+    chosen = list(islice(usable, count)) or order[:count]
+    return [rows[number] for number in sorted(chosen)]
 
 
 def hold_out_splits(tables: Tables, request: TableRequest) -> Tables:

@@ -44,6 +44,14 @@ class TableRow:
     channel: int | None = None
 
 
+def is_usable(row: TableRow) -> bool:
+    """Whether a row has a text, and an audio file that is there and not empty."""
+    try:
+        return bool(row.text and row.text.strip()) and os.stat(row.path).st_size > 0
+    except OSError:
+        return False
+
+
 def read_table(path: Path) -> list[TableRow]:
     """Read a table of utterances.
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from asr.config.tokenizer import NormaliserName
 from asr.errors import UserError, did_you_mean
-from asr.text.normalise.characters import drop_punctuation, fold_accents
+from asr.text.normalise.characters import drop_punctuation, fold_accents, narrow
 from asr.text.normalise.english import normalise_english
 from asr.text.normalise.mandarin import normalise_mandarin
 from asr.text.normalise.mixed import normalise_mixed
@@ -23,6 +23,10 @@ def _basic(text: str) -> str:
     return space_scripts(unicodedata.normalize("NFKC", text))
 
 
+def _plain(text: str) -> str:
+    return space_scripts(drop_punctuation(narrow(text).lower()))
+
+
 def _english_folded(text: str) -> str:
     return drop_punctuation(fold_accents(normalise_english(text)))
 
@@ -30,6 +34,7 @@ def _english_folded(text: str) -> str:
 NORMALISERS: dict[NormaliserName, Callable[[str], str]] = {
     "none": _none,
     "basic": _basic,
+    "plain": _plain,
     "english": normalise_english,
     "english-folded": _english_folded,
     "mandarin": normalise_mandarin,
@@ -46,6 +51,7 @@ class TextNormaliser:
     Args:
         name: `none` changes nothing; `basic` applies Unicode NFKC (full-width letters and digits
             become ASCII) and writes spaces by the rule of `asr.text.scripts.space_scripts`;
+            `plain` writes any language in lower case without punctuation and leaves numbers;
             `english`, `english-folded` (without accents), `mandarin` and `mixed` write text as it
             is spoken, without punctuation.
 

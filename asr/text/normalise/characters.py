@@ -29,6 +29,11 @@ _VARIANTS = str.maketrans(
         "İ": "I",  # lower case of its own is two characters
     }
 )
+_NARROW = str.maketrans(
+    {chr(code + 0xFEE0): chr(code) for code in range(0x21, 0x7F)}
+    | {"\u3000": " ", "\u00ad": "", "İ": "I"}
+    | dict.fromkeys("‘’‛ʼ`´′", "'")
+)
 _NOT_IN_WORDS = re.compile(r"[^\w']|_")
 _LETTER = f"[^\\W\\d_{CJK_RANGES}]"
 _MARKED = re.compile(f"(?:{_LETTER}|[^\\w\\s'])")  # a letter or, as nothing else is kept, a mark
@@ -47,6 +52,11 @@ def unify(text: str) -> str:
     """
     # Twice: NFKC makes some of the characters above (`´` inside, a wide minus) of others.
     return unicodedata.normalize("NFKC", text.translate(_VARIANTS)).translate(_VARIANTS)
+
+
+def narrow(text: str) -> str:
+    """Write apostrophes and full-width ASCII in one way, and leave all else as it is."""
+    return text.translate(_NARROW)
 
 
 def drop_punctuation(text: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -70,3 +71,15 @@ def test_rows_without_a_speaker_are_never_held_out(tmp_path: Path) -> None:
     rows = read_tables(TableRequest("table", table, "en", {"train": ["all"]}, held)).rows
     assert sum(row.speaker == "unknown" for row in rows["train"]) == 20
     assert rows["dev"] and rows["test"]
+
+
+def test_a_sample_is_of_usable_rows_and_keeps_the_splits(tmp_path: Path) -> None:
+    table = write_csv(tmp_path, [f"s{index % 10}" for index in range(40)], "gone.wav,word,s1")
+    (tmp_path / "003.wav").write_bytes(b"")
+    held = {"dev": HoldOut("train", 0.2)}
+    request = TableRequest("table", table, "en", {"train": ["all"]}, held)
+    whole, drawn = read_tables(request).rows, read_tables(replace(request, sample=6)).rows
+    assert {split: len(rows) for split, rows in drawn.items()} == {"train": 6, "dev": 6}
+    for split, rows in drawn.items():
+        assert rows == [row for row in whole[split] if row in rows]
+        assert all(Path(row.path).stat().st_size for row in rows)
