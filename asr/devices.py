@@ -52,11 +52,15 @@ def _computes(device: torch.device) -> bool:
 
 
 @contextmanager
-def memory_errors(what: str) -> Iterator[None]:
+def memory_errors(
+    what: str,
+    todo: str = "Lower the batch duration or beam_size; asr transcribe cuts long recordings.",
+) -> Iterator[None]:
     """Turn running out of memory, on the CPU or a GPU, into a `UserError`.
 
     Args:
         what: needed it.
+        todo: how to need less.
     """
     try:
         yield
@@ -64,10 +68,7 @@ def memory_errors(what: str) -> Iterator[None]:
         out_of_memory = isinstance(error, torch.OutOfMemoryError)
         if not out_of_memory and "can't allocate memory" not in str(error):
             raise
-        raise UserError(
-            f"not enough memory for {what}",
-            todo="Lower the batch duration or beam_size; asr transcribe cuts long recordings.",
-        ) from error
+        raise UserError(f"not enough memory for {what}", todo=todo) from error
 
 
 def autocast(device: torch.device, precision: Precision) -> torch.autocast:

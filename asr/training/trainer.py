@@ -13,6 +13,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Generic
 
+from asr.devices import memory_errors
 from asr.errors import UserError
 from asr.files import write_json
 from asr.orphans import time_to_end
@@ -24,6 +25,11 @@ from asr.training.step import Stepper, StepResult
 from asr.training.task import B, Task
 
 logger = logging.getLogger("asr.training")
+
+_LESS_MEMORY = (
+    "Set training.device_batch_duration (of a language model device_batch_tokens) lower and run "
+    "the same again: a step is then taken in more parts, and goes on from the last checkpoint."
+)
 
 # A process whose launcher was killed has so long to end its step, which never ends where it waits
 # for one that is gone, and to write its state.
@@ -142,7 +148,8 @@ class Trainer(Generic[B]):
         start = time.monotonic()
         minutes = (start - self.last_save) / 60.0
         save = self.processes.is_main and minutes >= self.params.checkpoint_every_minutes
-        result = self.stepper.take(batches, {"stop": self._has_to_stop, "save": save})
+        with memory_errors(f"step {self.state.counters.step + 1}", _LESS_MEMORY):
+            result = self.stepper.take(batches, {"stop": self._has_to_stop, "save": save})
         counters = self.state.counters
         counters.batch += 1
         counters.count(result.sizes)

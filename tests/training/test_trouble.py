@@ -13,11 +13,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from lhotse import CutSet
 
 from asr.errors import UserError
 from asr.files import read_jsonl, write_jsonl
 from asr.tensors import load_tensors
+from asr.training.speech import SpeechTask
 from tests.disks import tmpfs
 from tests.patience import PATIENCE
 from tests.tone_corpus import ToneCorpus, run, train_here
@@ -72,6 +74,24 @@ def test_a_step_with_bad_features_is_left_out_and_named(
     assert sum(loss is None for loss in losses) == 2
     weights = load_tensors(sorted((tmp_path / "exp/checkpoints").glob("state-*.pt"))[-1])["model"]
     assert all(bool(value.isfinite().all()) for value in weights.values())
+
+
+def test_too_little_memory_is_one_line_and_fewer_seconds_at_once_go_on(
+    tone_corpus: ToneCorpus, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is asked for is more than any machine has; the error is torch's own."""
+    train_here(tone_corpus, tmp_path / "exp", "training.max_epochs=1")
+    with monkeypatch.context() as patched:
+        patched.setattr(SpeechTask, "losses", lambda *_: torch.empty(1 << 60))
+        with pytest.raises(UserError, match="not enough memory for step") as caught:
+            train_here(tone_corpus, tmp_path / "exp", "training.max_epochs=2")
+    assert "training.device_batch_duration" in str(caught.value)
+    lower = "training.device_batch_duration=4"
+    train_here(tone_corpus, tmp_path / "exp", "training.max_epochs=2", lower)
+    rows = read_jsonl(tmp_path / "exp" / "metrics.jsonl")
+    steps = [row["step"] for row in rows if row["kind"] == "train"]
+    assert steps == list(range(1, len(steps) + 1))
+    assert not (tmp_path / "exp" / "previous").exists()
 
 
 def test_training_gives_up_after_several_bad_steps(tone_corpus: ToneCorpus, tmp_path: Path) -> None:
