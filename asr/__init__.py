@@ -14,10 +14,10 @@ __version__ = "0.1.0"
 
 
 def load(bundle: str, method: str | None = None, device: str = "cpu") -> Recognizer:
-    """Load a bundle directory; the result's `transcribe` takes files and arrays.
+    """Load a bundle; the result's `transcribe` takes files and arrays.
 
     Args:
-        bundle: the folder that stage 5 of a recipe makes.
+        bundle: the folder that stage 5 of a recipe makes, or the `.tar.gz` of stage 7.
         method: a decoding method; the default is the best that the model has.
 
     Raises:

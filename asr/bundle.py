@@ -21,6 +21,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from asr import __version__
+from asr.archives import BUNDLE, unpacked
 from asr.config.bases import read_mapping
 from asr.config.decoding import DecodingOptions
 from asr.config.loading import build, parse_config
@@ -39,7 +41,7 @@ from asr.saved_models import (
 from asr.text.tokenizers import Tokenizer, load_tokenizer
 
 FORMAT_VERSION = 1
-DESCRIPTION_FILE = "bundle.json"
+DESCRIPTION_FILE = BUNDLE
 TUNED_FILE = "tuned.json"
 TEST_AUDIO, TEST_FILE = "test.wav", "test.json"
 
@@ -51,6 +53,7 @@ class Bundle:
     Attributes:
         provenance: how the weights came about: epochs, training time, commit, dev error rate, …
         tuned: decoding options chosen on dev, by method; the others are the configuration's.
+        toolkit_version: of the toolkit that wrote it, as `asr.__version__`.
     """
 
     model: SpeechModel
@@ -58,6 +61,7 @@ class Bundle:
     tokenizer: Tokenizer[Any]
     provenance: dict[str, Any] = field(default_factory=dict)
     tuned: dict[str, dict[str, Any]] = field(default_factory=dict)
+    toolkit_version: str = __version__
 
     def decoding_options(self, method: str) -> DecodingOptions:
         """Return the options of a method: those chosen on dev, else the configuration's."""
@@ -107,11 +111,14 @@ def _read_tuned(path: Path) -> dict[str, dict[str, Any]]:
 def load_bundle(directory: PathLike, device: str | torch.device = "cpu") -> Bundle:
     """Load a bundle for use: evaluation mode, on `device`.
 
+    Args:
+        directory: its folder, or a `.tar.gz` or `.tar` of it, which is unpacked into the cache.
+
     Raises:
         UserError: it is missing, half-written, damaged or of a newer format, or the device is not
             here.
     """
-    folder = Path(directory)
+    folder = unpacked(directory)
     device = pick_device(device) if isinstance(device, str) else device
     description = read_description(
         folder / DESCRIPTION_FILE,
@@ -123,7 +130,8 @@ def load_bundle(directory: PathLike, device: str | torch.device = "cpu") -> Bund
     model = AsrModel(config, tokenizer.vocab_size)
     load_weights(model, folder)
     provenance = description.get("provenance", {})
-    return Bundle(model.to(device).eval(), config, tokenizer, provenance, tuned)
+    version = str(description.get("toolkit_version", "unknown"))
+    return Bundle(model.to(device).eval(), config, tokenizer, provenance, tuned, version)
 
 
 def load_settings(

@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
 
+from asr import __version__
 from asr.errors import UserError
 
 PathLike = str | os.PathLike[str]
@@ -225,8 +226,10 @@ def read_description(path: PathLike, what: str, format_version: int, todo: str) 
         raise UserError(f"is not a {what}'s description", where=str(source))
     version = description["format_version"]
     if version > format_version:
+        writer = description.get("toolkit_version", "unknown")
         raise UserError(
-            f"the {what} has format {version}, this toolkit reads up to {format_version}",
+            f"the {what} has format {version}, written by toolkit {writer}; this toolkit, "
+            f"{__version__}, reads up to {format_version}",
             where=str(source),
             todo="Update the toolkit.",
         )

@@ -9,6 +9,7 @@ from typing import Any
 
 import click
 
+from asr.archives import unpacked
 from asr.config.augmentation import SpeedPerturb
 from asr.config.export import BACKENDS
 from asr.config.schema import ExperimentConfig
@@ -51,6 +52,16 @@ class FiniteRange(click.FloatRange):
         return number
 
 
+class BundlePath(click.Path):
+    """A bundle's folder, unpacked into the cache where an archive is given."""
+
+    def convert(
+        self, value: Any, parameter: click.Parameter | None, context: click.Context | None
+    ) -> Path:
+        """Return the folder; a wrong archive is a `UserError`."""
+        return unpacked(str(super().convert(value, parameter, context)))
+
+
 config_option = click.option(
     "--config",
     "config_path",
@@ -68,7 +79,11 @@ set_option = click.option(
 )
 device_option = click.option("--device", default="auto", help="cpu, cuda, cuda:N, or auto.")
 bundle_option = click.option(
-    "--bundle", type=PATH, required=True, metavar="DIR", help="A trained model's bundle folder."
+    "--bundle",
+    type=BundlePath(),
+    required=True,
+    metavar="DIR",
+    help="A trained model's bundle folder, or the .tar.gz or .tar of one.",
 )
 backend_option = click.option(
     "--backend",

@@ -8,6 +8,7 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
+from asr.archives import unpack
 from asr.data.manifests.cuts import load_cuts
 from asr.decoding.recognizer import Recognizer
 from asr.decoding.self_test import (
@@ -62,10 +63,8 @@ def pack_bundle(bundle: Path, cuts: Path | None, output: Path) -> PackedBundle:
         packed = Path(scratch) / "bundle.tar.gz"
         with tarfile.open(packed, "w:gz") as archive:
             archive.add(folder, arcname="bundle")
-        unpacked = Path(scratch) / "unpacked"
-        with tarfile.open(packed) as archive:
-            archive.extractall(unpacked, filter="data")
-        check_bundle(unpacked / "bundle")
+        unpack(packed, Path(scratch) / "unpacked")
+        check_bundle(Path(scratch) / "unpacked" / "bundle")
         with packed.open("rb") as source, atomic_writer(output, "wb") as target:
             shutil.copyfileobj(source, target)
     return PackedBundle(output, hypothesis.text)

@@ -15,6 +15,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from asr.archives import unpacked
 from asr.config.language_model import LmConfig, LstmLmParams, TransformerLmParams
 from asr.config.loading import load_config_of
 from asr.errors import UserError
@@ -64,13 +65,13 @@ def save_neural_lm(
 def load_neural_lm(
     directory: PathLike, tokenizer: Tokenizer[Any], device: str | torch.device = "cpu"
 ) -> NeuralLmScorer:
-    """Load a language model to score the labels of `tokenizer` with.
+    """Load a language model, packed or not, to score the labels of `tokenizer` with.
 
     Raises:
         UserError: it is missing, half-written, damaged or of a newer format, or it was trained
             with another vocabulary.
     """
-    folder = Path(directory)
+    folder = unpacked(directory, DESCRIPTION_FILE)
     read_description(
         folder / DESCRIPTION_FILE,
         "neural language model",
