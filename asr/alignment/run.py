@@ -17,7 +17,7 @@ from asr.alignment.delay import DelayMeter, EmissionDelay
 from asr.alignment.formats import FORMATS
 from asr.alignment.utterances import AlignedUtterance, align_batch
 from asr.bundle import Bundle
-from asr.data.batches.feasibility import split_feasible
+from asr.data.batches.feasibility import cut_text, feasibility_advice, split_feasible
 from asr.data.batches.sampling import duration_batches
 from asr.data.faults.reasons import Reason
 from asr.data.faults.rejections import Rejection, count_reasons, nothing_usable, write_rejections
@@ -69,8 +69,9 @@ def align_split(
     """
     meters = [DelayMeter(folder) for folder in decoded]
     features = bundle.config.features_params
+    given = load_cuts(cuts_path)
     cuts, rejected = split_feasible(
-        load_cuts(cuts_path),
+        given,
         bundle.tokenizer,
         features,
         bundle.model.encoder.output_lengths,
@@ -79,7 +80,8 @@ def align_split(
     check_writable(output_dir)
     if not cuts:
         write_rejections(output_dir / "rejected.jsonl", rejected)
-        raise nothing_usable(rejected, cuts_path)
+        todo = feasibility_advice(rejected, map(cut_text, given), bundle.tokenizer)
+        raise nothing_usable(rejected, cuts_path, todo)
     extractor, scores = FbankExtractor(features), []
     with ExitStack() as stack:
         writers = [

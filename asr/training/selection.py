@@ -8,7 +8,7 @@ from functools import partial
 from lhotse.cut import Cut
 
 from asr.config.schema import ExperimentConfig
-from asr.data.batches.feasibility import split_feasible
+from asr.data.batches.feasibility import cut_text, feasibility_advice, split_feasible
 from asr.data.faults.rejections import count_reasons, write_rejections
 from asr.data.shards.reading import ShardedCuts
 from asr.errors import UserError
@@ -55,12 +55,13 @@ def keep_feasible(
     told = f"{len(rejected)} of {len(judged)} {split} utterances cannot be trained on ({reasons})"
     tolerated = max(params.max_rejected_share * len(judged), ALWAYS_TOLERATED)
     if len(rejected) > tolerated or not kept:
+        advice = feasibility_advice(rejected, map(cut_text, judged), experiment.tokenizer)
         examples = "; ".join(f"{r.id}: {r.detail}" for r in rejected[:3])
         raise UserError(
             f"{told}, e.g. {examples}",
             where=str(experiment.directory),
-            todo="Mend the data, lower the subsampling factor or the vocabulary size, or raise "
-            "training.max_rejected_share.",
+            todo=f"{advice} Or raise training.max_rejected_share, now"
+            f" {params.max_rejected_share:g}, to train without them.",
         )
     if processes.is_main:
         logger.warning("%s: see %s", told, experiment.rejections(split))

@@ -8,7 +8,7 @@ from collections import Counter
 import pytest
 
 from asr.config.bases import PRESETS, lay_over, read_conf
-from asr.config.loading import parse_config
+from asr.config.loading import default_classes, parse_config
 from asr.config.schema import ExperimentConfig
 from asr.data.synthesis.rehearsal import WORDS
 from asr.recipes.decisions import Plan, decide
@@ -42,8 +42,9 @@ def english(count: int) -> list[str]:
 
 def load(plan: Plan) -> ExperimentConfig:
     """Return the plan's conf over its preset, checked by the schema."""
-    preset = read_conf(PRESETS / f"conformer{plan.preset_size}.yaml")
-    return parse_config(lay_over(preset, plan.conf), "plan")
+    defaults = default_classes(ExperimentConfig)
+    preset = read_conf(PRESETS / f"conformer{plan.preset_size}.yaml", defaults)
+    return parse_config(lay_over(preset, plan.conf, defaults), "plan")
 
 
 def test_an_hour_of_mandarin() -> None:

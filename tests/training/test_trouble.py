@@ -109,6 +109,7 @@ def test_too_many_utterances_that_ctc_cannot_train_on(
     told = mistake(done)
     assert "train utterances cannot be trained on" in told
     assert "too-short-for-its-text" in told
+    assert "lower encoder_params.subsampling_factor" in told
     rows = (tmp_path / "exp" / "rejected_train.jsonl").read_text().splitlines()
     assert {json.loads(row)["reason"] for row in rows} == {"too-short-for-its-text"}
 
@@ -164,6 +165,25 @@ def test_a_character_outside_the_vocabulary(tone_corpus: ToneCorpus, tmp_path: P
     assert rejected["reason"] == "unknown-token"
     assert "\u00fc" in rejected["detail"]
     assert not list(read_jsonl(tmp_path / "exp" / "rejected_dev.jsonl"))
+
+
+@pytest.mark.parametrize(
+    ("text", "advice"),
+    [
+        ("LOW high", "The tokenizer knows them as small letters"),
+        ("low \u00fcber", "build one from these transcripts"),
+    ],
+)
+def test_what_to_do_about_letters_that_the_tokenizer_does_not_know(
+    tone_corpus: ToneCorpus, tmp_path: Path, text: str, advice: str
+) -> None:
+    rows = list(read_jsonl(tone_corpus.train_cuts))
+    for row in rows:
+        row["supervisions"][0]["text"] = text
+    write_jsonl(tmp_path / "cuts.jsonl", rows)
+    with pytest.raises(UserError, match=advice) as refused:
+        train_here(tone_corpus, tmp_path / "exp", train_cuts=tmp_path / "cuts.jsonl")
+    assert "subsampling" not in str(refused.value)
 
 
 def test_a_dev_set_that_is_all_unfit(tone_corpus: ToneCorpus, tmp_path: Path) -> None:

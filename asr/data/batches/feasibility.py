@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Literal
 
 import torch
@@ -12,9 +12,9 @@ from torch import Tensor
 
 from asr.config.features import FbankParams
 from asr.data.faults.reasons import Reason
-from asr.data.faults.rejections import Rejection
+from asr.data.faults.rejections import Rejection, count_reasons
 from asr.data.features.fbank import num_frames
-from asr.text.tokenizers import Tokenizer, unknown_characters
+from asr.text.tokenizers import Tokenizer, other_case, unknown_characters
 
 
 def required_ctc_length(tokens: list[int]) -> int:
@@ -50,6 +50,34 @@ def split_feasible(
         else:
             rejected.append(Rejection(cut.id, None, *fault, duration=cut.duration))
     return kept, rejected
+
+
+def feasibility_advice(
+    rejected: Sequence[Rejection], texts: Iterable[str], tokenizer: Tokenizer[Any]
+) -> str:
+    """Return what to do about most of the utterances that `split_feasible` set aside.
+
+    Args:
+        texts: transcripts among which theirs are.
+    """
+    (name, _), *_ = count_reasons(rejected).items()
+    if name == Reason.TOO_SHORT_FOR_TEXT.value:
+        return (
+            "Look whether the transcripts are those of the audio; else lower"
+            " encoder_params.subsampling_factor, or use larger subwords."
+        )
+    if name != Reason.UNKNOWN_TOKEN.value:
+        return "Mend the data."
+    case = other_case(tokenizer, unknown_characters(tokenizer, texts))
+    if case:
+        return (
+            f"The tokenizer knows them as {case}: write the transcripts so, or build a tokenizer"
+            " with a normaliser (tokenizer_params.normaliser, docs/text.md)."
+        )
+    return (
+        "The tokenizer was built from other text: build one from these transcripts (asr tokenizer),"
+        " or take the characters out of them."
+    )
 
 
 def cut_text(cut: Cut) -> str:

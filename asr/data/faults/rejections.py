@@ -56,7 +56,7 @@ def name_rejections(rejections: Sequence[Rejection], most: int = 5) -> list[str]
     return lines + ([f"and {len(rejections) - most} more"] if len(rejections) > most else [])
 
 
-def nothing_usable(rejections: Sequence[Rejection], where: PathLike) -> UserError:
+def nothing_usable(rejections: Sequence[Rejection], where: PathLike, todo: str = "") -> UserError:
     """Return the error that no utterance is left; it names the most frequent reason."""
     (reason, count), *_ = count_reasons(rejections).items()
     example = next(item for item in rejections if item.reason.value == reason)
@@ -65,4 +65,5 @@ def nothing_usable(rejections: Sequence[Rejection], where: PathLike) -> UserErro
         f"no utterance is usable: {count} of {len(rejections)} are {reason},"
         f" for example {name} ({example.detail})",
         where=str(where),
+        todo=todo,
     )

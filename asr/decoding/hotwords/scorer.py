@@ -32,7 +32,7 @@ from asr.decoding.hotwords.context_graph import (
 )
 from asr.errors import UserError
 from asr.text.hotwords import Hotword, read_hotwords
-from asr.text.tokenizers import Tokenizer, unknown_characters
+from asr.text.tokenizers import Tokenizer, other_case, unknown_characters
 
 
 class _Tables(NamedTuple):
@@ -192,9 +192,12 @@ def _check_spelling(phrase: str, tokens: list[int], tokenizer: Tokenizer[Any], w
         raise UserError(what, where=where, todo="Leave it out.")
     if tokenizer.unk_id in tokens:
         missing = sorted(unknown_characters(tokenizer, [phrase]))
+        case = other_case(tokenizer, missing)
         names = ", ".join("a space" if character == " " else character for character in missing)
         raise UserError(
             f"the phrase '{phrase}' cannot be spelled: the model does not know {names}",
             where=where,
-            todo="Write it as the transcripts of the training do, or leave it out.",
+            todo=f"Write it in {case}."
+            if case
+            else "Write it as the transcripts of the training do, or leave it out.",
         )

@@ -18,6 +18,7 @@ from asr.text.tokenizers.base import (
     TOKENS_FILE,
     Span,
     Tokenizer,
+    other_case,
     unknown_characters,
 )
 from asr.text.tokenizers.bpe import BpeTokenizer
@@ -33,6 +34,7 @@ __all__ = [
     "Span",
     "Tokenizer",
     "load_tokenizer",
+    "other_case",
     "train_tokenizer",
     "unknown_characters",
 ]

@@ -252,3 +252,17 @@ def unknown_characters(tokenizer: Tokenizer[P], texts: Iterable[str]) -> Counter
     if SPACE_TOKEN in missing:
         missing[" "] = missing.pop(SPACE_TOKEN)
     return missing
+
+
+def other_case(tokenizer: Tokenizer[P], missing: Iterable[str]) -> str:
+    """Return `small letters` or `capitals` where these alone, for `missing`, can be spelled.
+
+    Args:
+        missing: characters that the vocabulary lacks.
+    """
+    characters = list(missing)
+    cases = (("small letters", str.lower), ("capitals", str.upper))
+    for name, change in cases:
+        if characters and all(c != change(c) and tokenizer.spells(change(c)) for c in characters):
+            return name
+    return ""
