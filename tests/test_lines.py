@@ -35,7 +35,7 @@ def read(path: Path, content: bytes) -> list[Line]:
         TEXT.replace("\n", "\r").encode(),
         codecs.BOM_UTF16_LE + TEXT.replace("\n", "\r").encode("utf-16-le"),
         TEXT.rstrip("\n").encode(),
-        gzip.compress(TEXT.encode("utf-8-sig")),
+        gzip.compress(TEXT.encode("utf-8-sig"), mtime=0),
     ],
 )
 def test_encodings_and_ends_of_lines(tmp_path: Path, content: bytes) -> None:
