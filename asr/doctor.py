@@ -54,6 +54,7 @@ OPTIONAL = (
     Optional("espeakng-loader", "espeakng_loader", "egs/mini", ("synthesis",)),
     Optional("matplotlib", "matplotlib", "pictures of training curves", ("plots",)),
     Optional("silero-vad", "silero_vad", "asr transcribe by voice activity", ("vad",)),
+    Optional("av", "av", "audio in m4a, mp4, webm, wma, amr, …", ("media",)),
     Optional("fastapi", "fastapi", "asr serve", ("serve",)),
     Optional("uvicorn", "uvicorn", "asr serve", ("serve",)),
     Optional("httpx", "httpx", "asr client", ("client",)),

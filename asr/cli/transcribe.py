@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from asr.audio.paths import audio_files
 from asr.cli.options import (
     DEFAULT_METHOD,
     PATH,
@@ -73,13 +74,17 @@ def command(
     device: str,
     **resource_files: Any,
 ) -> None:
-    """Transcribe FILES of any length, sampling rate, channels and format that libsndfile reads.
+    """Transcribe FILES of any length, sampling rate, channels and format, or folders of them.
+
+    WAV, FLAC, MP3, Ogg and what else libsndfile reads; through the extra media MP4, WebM, WMA, AMR
+    and what else FFmpeg reads.
 
     A transcription into --output-dir that was killed goes on where it stopped.
     """
     cutting = {"segmentation": segmentation, "window": window, "overlap": overlap}
     options = build(TranscriptionOptions, cutting, source="asr transcribe")
     formats = formats or ("txt",)
+    files = tuple(audio_files(files))
     _check_names(files, formats, output_dir)
     from asr.decoding.long_audio.recordings import AudioFile
     from asr.decoding.recognizer import recognizers_of

@@ -8,8 +8,10 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 import numpy as np
-import soundfile
 
+from asr.audio.base import AudioError, blocks
+from asr.audio.paths import existing_audio, unreadable
+from asr.audio.reader import start_decoder
 from asr.errors import UserError, needs_extra
 
 BLOCK_SECONDS = 0.1
@@ -23,31 +25,30 @@ def file_blocks(path: Path) -> tuple[Iterator[np.ndarray], int]:
         UserError: the file is missing, is no audio or holds no samples; while its blocks are taken:
             it is damaged, or holds values that are no numbers.
     """
-    if not path.is_file():
-        raise UserError("the audio file does not exist", where=str(path))
     try:
-        stream = soundfile.SoundFile(str(path))
-    except (soundfile.LibsndfileError, TypeError) as error:
-        todo = "Convert it to WAV or FLAC."
-        raise UserError("cannot be read as audio", where=str(path), todo=todo) from error
-    rate: int = stream.samplerate
-    if not stream.frames:
-        raise UserError("holds no samples", where=str(path))
+        decoder = start_decoder(existing_audio(path))
+    except AudioError as error:
+        raise unreadable(path, error) from error
+    rate = decoder.header.sampling_rate
 
-    def blocks() -> Iterator[np.ndarray]:
-        with stream:
-            size = max(1, round(rate * BLOCK_SECONDS))
-            try:
-                for block in stream.blocks(size, dtype="float32", always_2d=True):
-                    if not np.isfinite(block).all():
-                        what = "holds values that are not finite (NaN or infinity)"
-                        raise UserError(what, where=str(path))
-                    yield _as_int16(block.mean(axis=1))
-            except soundfile.LibsndfileError as error:
-                what = "is damaged: no more of it than was sent can be read"
-                raise UserError(what, where=str(path)) from error
+    def sent() -> Iterator[np.ndarray]:
+        is_empty = True
+        try:
+            for block in blocks(decoder, max(1, round(rate * BLOCK_SECONDS))):
+                is_empty = False
+                if not np.isfinite(block).all():
+                    what = "holds values that are not finite (NaN or infinity)"
+                    raise UserError(what, where=str(path))
+                yield _as_int16(block.mean(axis=1))
+        finally:
+            decoder.close()
+        if decoder.stopped_by:
+            what = f"is damaged: no more of it than was sent can be read ({decoder.stopped_by})"
+            raise UserError(what, where=str(path))
+        if is_empty:
+            raise UserError("holds no samples", where=str(path))
 
-    return blocks(), rate
+    return sent(), rate
 
 
 def paced(blocks: Iterable[np.ndarray], sampling_rate: int) -> Iterator[np.ndarray]:

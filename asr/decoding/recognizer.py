@@ -144,7 +144,7 @@ class Recognizer:
         `asr transcribe` does; see `decode_recording` for what the hypothesis then holds.
 
         Args:
-            audio: a file that libsndfile reads, of any rate and number of channels, or samples
+            audio: an audio file of any format, rate and number of channels, or samples
                 (N,) or (N, channels): floats within +-1, or integers.
             sampling_rate: of the samples; the model's own when left out.
 

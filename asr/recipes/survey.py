@@ -9,8 +9,8 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
+from asr.audio.base import AudioHeader
 from asr.config.tokenizer import NormaliserName
-from asr.data.audio.files import AudioHeader
 from asr.data.faults.reasons import Reason
 from asr.data.faults.rejections import Rejection
 from asr.data.manifests.preparation import header_or_fault

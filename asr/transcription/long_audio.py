@@ -38,7 +38,7 @@ def transcribe_file(
 
     Args:
         recognizer: what decodes the windows.
-        path: a file that libsndfile reads.
+        path: an audio file; one that is damaged is transcribed as far as it can be decoded.
         options: how it is cut; see `TranscriptionOptions`.
         journal: keeps the words of decoded windows while this runs, so that a killed
             transcription goes on where it stopped; removed at the end.
@@ -48,6 +48,7 @@ def transcribe_file(
             written.
     """
     file = AudioFile.open(path)
+    file.tell_warning()
     options = options.for_model(recognizer.bundle.provenance)
     kept = _Journal(journal, _fingerprint(recognizer, path, options)) if journal else None
     windows = _windows(file, options)

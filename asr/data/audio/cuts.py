@@ -4,21 +4,53 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 from lhotse.audio import set_current_audio_backend
-from lhotse.audio.backend import CompositeAudioBackend, LibsndfileBackend
+from lhotse.audio.backend import CompositeAudioBackend, FileObject, LibsndfileBackend
 from lhotse.audio.utils import AudioLoadingError, DurationMismatchError
 from lhotse.augmentation import AudioTransform
 from lhotse.cut import Cut
+from lhotse.utils import compute_num_samples
 
+from asr.audio.base import rest
+from asr.audio.reader import open_audio
 from asr.errors import UserError
 
-# lhotse's own choice hands every .sph file to a program that is rarely installed. What
-# libsndfile could read when a corpus was validated, it shall read in training as well.
+
+class OneReader(LibsndfileBackend):
+    """Reads for lhotse: files by `asr.audio`, as every other command does.
+
+    What comes as bytes, of shards, is WAV or FLAC, and libsndfile's.
+    """
+
+    def read_audio(
+        self,
+        path_or_fd: str | Path | FileObject,
+        offset: float = 0.0,
+        duration: float | None = None,
+        force_opus_sampling_rate: int | None = None,
+    ) -> tuple[np.ndarray, int]:
+        """Return float32 (channels, N), and the sampling rate in Hz.
+
+        Args:
+            offset, duration: seconds; None for all from `offset`.
+        """
+        if not isinstance(path_or_fd, str | Path):
+            return super().read_audio(path_or_fd, offset, duration)
+        with open_audio(path_or_fd) as decoder:
+            rate = decoder.header.sampling_rate
+            decoder.seek(compute_num_samples(offset, rate))
+            if duration is None:
+                return rest(decoder).T, rate
+            return decoder.read(compute_num_samples(duration, rate)).T, rate
+
+
+# lhotse's own choice differs from file to file and from machine to machine.
 if "LHOTSE_AUDIO_BACKEND" not in os.environ:
-    # Inside a composite, what libsndfile raises becomes lhotse's AudioLoadingError.
-    set_current_audio_backend(CompositeAudioBackend([LibsndfileBackend()]))
+    # Inside a composite, what is raised becomes lhotse's AudioLoadingError.
+    set_current_audio_backend(CompositeAudioBackend([OneReader()]))
 
 
 def load_samples(cut: Cut, sampling_rate: int) -> np.ndarray:

@@ -1,102 +1,20 @@
-"""Reading audio with libsndfile: headers, whole files for recognition, parts of files."""
+"""Whole files and stretches of them as mono samples at a model's rate."""
 
 from __future__ import annotations
 
 import os
-import re
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
-import soundfile
 
+from asr.audio.base import AudioError, rest
+from asr.audio.paths import existing_audio, unreadable
+from asr.audio.reader import open_audio
 from asr.data.audio.resampling import resample
 from asr.errors import UserError
 from asr.files import PathLike
 
 _FULL_SCALE = {np.dtype(np.int16): 2.0**15, np.dtype(np.int32): 2.0**31}
-# libsndfile's log of a WAV, AIFF or AU file whose samples end before the header says.
-_CUT_SHORT = re.compile(
-    r"^\s*(?:data|SSND|Data Size)\s*:\s*(\d+) \(should be (\d+)\)", re.MULTILINE
-)
-_LENGTH_UNKNOWN = 2**32 - 1  # what programs that write to a pipe put there
 _LOUDEST = 2.0**31  # 32-bit values as floats; the power of much larger ones is no number
-_LONGEST = 2**62  # libsndfile says 2**63 - 1 samples when a FLAC header does not tell
-
-
-# fmt: off
-AUDIO_SUFFIXES = {
-    ".aif", ".aifc", ".aiff", ".amr", ".au", ".caf", ".flac", ".m4a", ".mp3", ".mp4", ".nist",
-    ".oga", ".ogg", ".opus", ".rf64", ".snd", ".sph", ".w64", ".wav", ".wma",
-}
-# fmt: on
-
-
-class AudioError(Exception):
-    """An audio file cannot be read; the message says why, without naming the file."""
-
-
-@dataclass(frozen=True)
-class AudioHeader:
-    """What an audio file's header says.
-
-    Attributes:
-        num_samples: a channel, as many as libsndfile will try to read.
-        declared_samples: a channel; more than `num_samples` where the file was cut short.
-    """
-
-    sampling_rate: int
-    num_channels: int
-    num_samples: int
-    declared_samples: int
-
-
-def read_header(path: PathLike) -> AudioHeader:
-    """Read the header of an audio file.
-
-    Raises:
-        AudioError: libsndfile does not recognise it, or it does not tell its length.
-    """
-    with open_audio(path) as stream:
-        return header_of(stream)
-
-
-def header_of(stream: soundfile.SoundFile) -> AudioHeader:
-    """Return the header of an open file; raises `AudioError` when it does not tell its length."""
-    if stream.frames >= _LONGEST:
-        raise AudioError("the header does not say how long it is; encode the file anew")
-    declared = stream.frames
-    cut_short = _CUT_SHORT.search(stream.extra_info)
-    if cut_short:
-        stated, available = int(cut_short[1]), int(cut_short[2])
-        if 0 < available < stated < _LENGTH_UNKNOWN:
-            declared = round(stream.frames * stated / available)
-    return AudioHeader(stream.samplerate, stream.channels, stream.frames, declared)
-
-
-@contextmanager
-def open_audio(path: PathLike) -> Iterator[soundfile.SoundFile]:
-    """Open an audio file; what libsndfile finds wrong, now or later, becomes an `AudioError`."""
-    if Path(path).stat().st_size == 0:
-        raise AudioError("the file is empty (0 bytes)")
-    try:
-        stream = soundfile.SoundFile(os.fspath(path))
-    except soundfile.LibsndfileError as error:
-        raise AudioError(libsndfile_message(error)) from error
-    except TypeError as error:  # soundfile takes the suffix .raw for headerless samples
-        raise AudioError("headerless samples; write them as WAV or FLAC") from error
-    with stream:
-        try:
-            yield stream
-        except soundfile.LibsndfileError as error:
-            raise AudioError(libsndfile_message(error)) from error
-
-
-def libsndfile_message(error: soundfile.LibsndfileError) -> str:
-    """Return what libsndfile says, without the file's name."""
-    return str(error.error_string).removeprefix("Error : ").rstrip(".")
 
 
 def read_audio(
@@ -105,7 +23,7 @@ def read_audio(
     """Read one recording as mono samples at `target_rate`.
 
     Args:
-        source: a file in any format libsndfile reads, or samples (N,) or (N, channels): floats
+        source: an audio file, or samples (N,) or (N, channels): floats
             within +-1, or 16-bit or 32-bit integers.
         target_rate: Hz.
         sampling_rate: Hz, of samples; `target_rate` when None. A file brings its own.
@@ -123,7 +41,7 @@ def read_audio(
     else:
         where = os.fspath(source)
         samples, rate = _read_file(source)
-    _check(samples, where)
+    check_samples(samples, where)
     mono = samples if samples.ndim == 1 else samples.mean(axis=1)
     return resample(mono, rate, target_rate)
 
@@ -144,12 +62,17 @@ def read_part(
         UserError: as `read_audio`.
     """
     samples, rate = _read_file(path, start, num_samples)
-    _check(samples, os.fspath(path))
+    check_samples(samples, os.fspath(path))
     mono = samples.mean(axis=1) if channel < 0 else np.ascontiguousarray(samples[:, channel])
     return resample(mono, rate, target_rate)
 
 
-def _check(samples: np.ndarray, where: str) -> None:
+def check_samples(samples: np.ndarray, where: str) -> None:
+    """Find out whether samples are audio.
+
+    Raises:
+        UserError: there are none, or values that are not finite or far beyond +-1.
+    """
     if samples.size == 0:
         raise UserError("holds no samples", where=where)
     if not np.isfinite(samples).all():
@@ -162,17 +85,14 @@ def _check(samples: np.ndarray, where: str) -> None:
 
 def _read_file(path: PathLike, start: int = 0, num_samples: int = -1) -> tuple[np.ndarray, int]:
     """Return samples (N, channels) and the sampling rate."""
-    if not Path(path).is_file():
-        raise UserError("the audio file does not exist", where=os.fspath(path))
     try:
-        with open_audio(path) as stream:
-            header_of(stream)
+        with open_audio(existing_audio(path)) as decoder:
             if start:
-                stream.seek(start)
-            return stream.read(num_samples, "float32", always_2d=True), stream.samplerate
+                decoder.seek(start)
+            samples = rest(decoder) if num_samples < 0 else decoder.read(num_samples)
+            return samples, decoder.header.sampling_rate
     except AudioError as error:
-        what = f"cannot be read as audio: {error}"
-        raise UserError(what, where=os.fspath(path), todo="Convert it to WAV or FLAC.") from error
+        raise unreadable(path, error) from error
 
 
 def _as_float(samples: np.ndarray) -> np.ndarray:

@@ -10,15 +10,15 @@ from pathlib import Path
 import numpy as np
 import soundfile
 
-from asr.data.audio.files import AudioError, read_header, read_part
+from asr.audio.base import AUDIO_SUFFIXES, AudioError
+from asr.audio.reader import read_header
+from asr.data.audio.files import read_part
 from asr.data.augmentation.base import repeated
 from asr.errors import UserError
 
 CACHE_BYTES = 128 * 2**20
 LONGEST_KEPT_SECONDS = 120.0
-_SUFFIXES = {f".{name.lower()}" for name in soundfile.available_formats()} | {
-    ".aif", ".aifc", ".oga", ".opus", ".sph", ".snd",
-}  # fmt: skip
+_SUFFIXES = {f".{name.lower()}" for name in soundfile.available_formats()} | AUDIO_SUFFIXES
 
 
 class DecodedCache:

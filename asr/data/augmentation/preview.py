@@ -35,7 +35,7 @@ class PreviewRequest:
 
     Attributes:
         augmentation, features: of the conf file.
-        files: audio in any format libsndfile reads.
+        files: audio.
         directory: where wav files and pictures go.
         each: apply every configured part alone, to every file, instead of all as in training.
         epoch: of the training whose random numbers are used; another gives other sounds.

@@ -19,7 +19,7 @@ class Reason(Enum):
     MISSING_TRANSCRIPT = "missing-transcript"  # audio without a transcript
     MISSING_AUDIO = "missing-audio"  # a transcript without audio
     EMPTY_TRANSCRIPT = "empty-transcript"  # nothing but white space
-    UNREADABLE_AUDIO = "unreadable-audio"  # libsndfile cannot open it
+    UNREADABLE_AUDIO = "unreadable-audio"  # no decoder opens it
     EMPTY_AUDIO = "empty-audio"  # a header and no samples
     CHANGED_AUDIO = "changed-audio"  # not the file that the manifest was made from
     TRUNCATED_AUDIO = "truncated-audio"  # fewer samples than the header says

@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from asr.data.audio.files import AUDIO_SUFFIXES
+from asr.audio.base import AUDIO_SUFFIXES
 from asr.data.faults.rejections import Rejection
 from asr.data.layouts.base import ALL, REST, Read, is_part_name, malformed, numbered_lines
 from asr.data.tables.rows import TableRow

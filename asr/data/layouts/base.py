@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Protocol
 
-from asr.data.audio.files import AUDIO_SUFFIXES
+from asr.audio.base import AUDIO_SUFFIXES
 from asr.data.faults.reasons import Reason
 from asr.data.faults.rejections import Rejection
 from asr.data.tables.rows import TableRow

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from asr.data.audio.files import AUDIO_SUFFIXES
+from asr.audio.base import AUDIO_SUFFIXES
 from asr.data.faults.reasons import Reason
 from asr.data.faults.rejections import Rejection
 from asr.data.layouts.base import ALL, Read, is_part_name, locate, malformed

@@ -11,7 +11,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-from asr.data.audio.files import AudioError, read_header
+from asr.audio.base import AudioError
+from asr.audio.reader import read_header
 from asr.data.faults.reasons import Reason
 from asr.data.faults.rejections import Rejection
 

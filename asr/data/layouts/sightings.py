@@ -7,7 +7,7 @@ from collections.abc import Callable
 from itertools import islice
 from pathlib import Path
 
-from asr.data.audio.files import AUDIO_SUFFIXES
+from asr.audio.base import AUDIO_SUFFIXES
 from asr.data.faults.rejections import Rejection
 from asr.data.layouts.base import locate, numbered_lines
 from asr.data.layouts.column_table import ColumnTable, tables_in

@@ -8,7 +8,8 @@ from pathlib import Path
 from lhotse import Recording, SupervisionSegment
 from lhotse.audio import AudioSource
 
-from asr.data.audio.files import AUDIO_SUFFIXES, AudioError, AudioHeader, read_header
+from asr.audio.base import AUDIO_SUFFIXES, AudioError, AudioHeader
+from asr.audio.reader import read_header
 from asr.data.faults.reasons import Reason
 from asr.data.faults.rejections import (
     Rejection,

@@ -17,7 +17,7 @@ from asr.files import disk_errors, read_jsonl, write_jsonl
 from asr.progress import progress_bar
 
 _FILES_A_TASK = 16
-_VERSION = 2  # of what a check finds; rows of another one count for nothing
+_VERSION = 3  # of what a check finds; rows of another one count for nothing
 _IDENTITY = ("size", "mtime_ns", "version")
 _Row = tuple[str, dict[str, int], AudioCheck]
 
@@ -25,7 +25,7 @@ _Row = tuple[str, dict[str, int], AudioCheck]
 def check_files(
     segments: Mapping[str, Sequence[Segment]], cache: Path, num_jobs: int
 ) -> dict[str, AudioCheck]:
-    """Check every file on `num_jobs` threads (libsndfile runs outside Python's lock).
+    """Check every file on `num_jobs` threads (decoders run outside Python's lock).
 
     Results are written beside `cache` as they come, and into it at the end, so that a run that is
     killed, at whatever moment, loses at most the files it was decoding.

@@ -8,11 +8,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import soundfile
 
-from asr.data.audio.files import AudioError, header_of, libsndfile_message, open_audio
+from asr.audio.base import AudioError, Decoder, blocks
+from asr.audio.reader import open_audio
 
 Segment = tuple[int, int]  # first sample and the one after the last, at the file's own rate
+TO_THE_END = 2**62  # the latter, of a segment that ends with its file
 
 _BLOCK = 1 << 16  # samples decoded at once
 _TOP = 1 - 1e-4  # of the peak: what a clipped sample reaches, and the crest of a wave hardly ever
@@ -41,8 +42,7 @@ class AudioCheck:
     Attributes:
         exists: whether there is such a file.
         error: why it cannot be opened; the values below mean nothing then.
-        num_samples: a channel, what libsndfile's header promises to decode.
-        declared_samples: a channel, what the file's own header says.
+        num_samples, declared_samples: as `AudioHeader` has them.
         decoded_samples: a channel, what could be decoded; rounded down to a block after an error.
         stopped_by: the error that ended decoding early.
         segments: what was looked at, in order.
@@ -68,10 +68,10 @@ class AudioCheck:
 def check_audio(path: str, segments: Sequence[Segment]) -> AudioCheck:
     """Decode a file from beginning to end, in bounded memory; `segments` are sorted."""
     try:
-        with open_audio(path) as stream:
-            header = header_of(stream)
-            scan = _Scan(segments, stream.channels)
-            stopped_by = scan.run(stream)
+        with open_audio(path) as decoder:
+            header = decoder.header
+            scan = _Scan(segments, header.num_channels)
+            scan.run(decoder)
     except (AudioError, OSError) as error:
         return AudioCheck(error=str(error), segments=segments)
     return AudioCheck(
@@ -80,7 +80,7 @@ def check_audio(path: str, segments: Sequence[Segment]) -> AudioCheck:
         num_samples=header.num_samples,
         declared_samples=header.declared_samples,
         decoded_samples=scan.position,
-        stopped_by=stopped_by,
+        stopped_by=decoder.stopped_by,
         segments=segments,
         found=scan.found(),
     )
@@ -99,14 +99,10 @@ class _Scan:
         ]
         self.position = 0
 
-    def run(self, stream: soundfile.SoundFile) -> str:
-        """Decode everything; returns the error that ended it, if any."""
-        try:
-            for block in stream.blocks(_BLOCK, dtype="float32", always_2d=True):
-                self._add(block)
-        except soundfile.LibsndfileError as error:
-            return libsndfile_message(error)
-        return ""
+    def run(self, decoder: Decoder) -> None:
+        """Decode everything."""
+        for block in blocks(decoder, _BLOCK):
+            self._add(block)
 
     def _add(self, block: np.ndarray) -> None:
         position, end = self.position, self.position + len(block)

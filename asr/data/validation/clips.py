@@ -8,7 +8,8 @@ import io
 import numpy as np
 import soundfile
 
-from asr.data.audio.files import AudioError, open_audio
+from asr.audio.base import AudioError
+from asr.audio.reader import open_audio
 from asr.data.audio.resampling import resample
 
 _RATE = 16000
@@ -22,13 +23,11 @@ def clip(path: str, start: float, duration: float) -> str:
         `""` when nothing there can be decoded.
     """
     try:
-        with open_audio(path) as stream:
-            stream.seek(round(max(start, 0.0) * stream.samplerate))
+        with open_audio(path) as decoder:
+            rate = decoder.header.sampling_rate
+            decoder.seek(round(max(start, 0.0) * rate))
             seconds = min(duration, _LONGEST) if duration > 0 else _LONGEST
-            samples = stream.read(
-                round(seconds * stream.samplerate), dtype="float32", always_2d=True
-            )
-            rate = stream.samplerate
+            samples = decoder.read(round(seconds * rate))
     except (AudioError, OSError):
         return ""
     if not len(samples):

@@ -39,14 +39,14 @@ def overlapping_segments(
                 before = utterance
                 continue
             shared = _shared_seconds(before, utterance)
-            is_fault = shared > options.max_overlap and utterance.segment != before.segment
+            is_fault = shared > options.max_overlap and utterance.bounds != before.bounds
             if is_fault and utterance.id not in found:
                 found.add(utterance.id)
                 detail = f"shares {shared:.2f} s with {before.id}"
                 yield utterance, Reason.OVERLAPPING_SEGMENTS, detail
             if is_fault and Reason.OVERLAPPING_SEGMENTS in options.rejecting:
                 continue
-            if utterance.segment[1] > before.segment[1]:
+            if utterance.bounds[1] > before.bounds[1]:
                 before = utterance
 
 
@@ -58,9 +58,9 @@ def _channels(utterances: Iterable[Utterance]) -> Iterator[list[Utterance]]:
             groups[utterance.path, channel].append(utterance)
     for group in groups.values():
         if len(group) > 1:
-            yield sorted(group, key=lambda item: (*item.segment, item.id))
+            yield sorted(group, key=lambda item: (*item.bounds, item.id))
 
 
 def _shared_seconds(before: Utterance, after: Utterance) -> float:
-    stop = min(before.segment[1], after.segment[1])
-    return (stop - after.segment[0]) / after.recording.sampling_rate
+    stop = min(before.bounds[1], after.bounds[1])
+    return (stop - after.bounds[0]) / after.recording.sampling_rate

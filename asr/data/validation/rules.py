@@ -10,7 +10,7 @@ from lhotse.utils import compute_num_samples
 
 from asr.data.batches.feasibility import required_ctc_length
 from asr.data.faults.reasons import Reason
-from asr.data.validation.audio_checks import SegmentCheck
+from asr.data.validation.audio_checks import TO_THE_END, SegmentCheck
 from asr.data.validation.options import CtcRule, ValidationOptions
 from asr.data.validation.utterance import Utterance
 from asr.text.inspection import ScriptProfile, control_characters, markup, spoken_letters
@@ -82,8 +82,8 @@ def _truncated_audio(utterance: Utterance, _: Judge) -> str | None:
     audio, rate = utterance.audio, utterance.recording.sampling_rate
     if audio is None:
         return None
-    is_whole = utterance.segment == (0, audio.num_samples)
-    needed = audio.declared_samples if is_whole else min(utterance.segment[1], audio.num_samples)
+    stop = utterance.segment[1]
+    needed = audio.declared_samples if stop == TO_THE_END else min(stop, audio.num_samples)
     if needed - audio.decoded_samples <= _TRUNCATION_TOLERANCE * rate:
         return None
     found = f"{audio.decoded_samples / rate:.2f} of {audio.declared_samples / rate:.2f} s are there"
@@ -92,7 +92,7 @@ def _truncated_audio(utterance: Utterance, _: Judge) -> str | None:
 
 def _segment_outside(utterance: Utterance, _: Judge) -> str | None:
     rate, length = utterance.recording.sampling_rate, utterance.num_samples
-    start, stop = utterance.segment
+    start, stop = utterance.bounds
     if 0 <= start < length and start < stop <= length + _MAX_OVERSHOOT * rate:
         return None
     return f"{start / rate:.2f} to {stop / rate:.2f} s of {length / rate:.2f} s"

@@ -15,7 +15,7 @@ from asr.data.audio.cuts import Downmix
 from asr.data.faults.reasons import Reason
 from asr.data.faults.rejections import Rejection
 from asr.data.manifests.files import Manifests, audio_path, is_one_file
-from asr.data.validation.audio_checks import AudioCheck, Segment
+from asr.data.validation.audio_checks import TO_THE_END, AudioCheck, Segment
 from asr.text.scripts import space_scripts
 
 
@@ -25,7 +25,8 @@ class Utterance:
 
     Attributes:
         text: with its white space in order.
-        segment: samples of the recording, at its own rate.
+        recording: as it was prepared; `cut` gives it the length that was decoded.
+        segment: samples of the recording, at its own rate; `TO_THE_END` where it ends with it.
         audio: what decoding showed; None when nothing is decoded.
     """
 
@@ -51,13 +52,19 @@ class Utterance:
 
     @property
     def num_samples(self) -> int:
-        """How many samples a channel the recording has."""
-        return self.recording.num_samples if self.audio is None else self.audio.num_samples
+        """How many samples a channel the recording has: what was decoded, where that was done."""
+        return self.recording.num_samples if self.audio is None else self.audio.decoded_samples
+
+    @property
+    def bounds(self) -> Segment:
+        """Its first sample and the one after the last, as far as it is known."""
+        start, stop = self.segment
+        return start, self.num_samples if stop == TO_THE_END else stop
 
     @property
     def duration(self) -> float:
         """Seconds from its start to its end, or to the recording's end when that comes first."""
-        start, stop = self.segment
+        start, stop = self.bounds
         return (min(stop, self.num_samples) - start) / self.recording.sampling_rate
 
     @property
@@ -87,13 +94,19 @@ class Utterance:
 
     def cut(self, sampling_rate: int) -> MonoCut:
         """Return a cut of one channel at `sampling_rate`, within its recording."""
-        supervision, recording, channels = self.supervision, self.recording, self.channels
+        supervision, recording, channels = (
+            self.supervision,
+            self._decoded_recording(),
+            self.channels,
+        )
         if len(channels) > 1:
             recording, channels = _mono(recording), [0]
         recording = recording.resample(sampling_rate)
         start = compute_num_samples(supervision.start, sampling_rate)
-        wanted = compute_num_samples(supervision.duration, sampling_rate)
-        duration = min(wanted, recording.num_samples - start) / sampling_rate
+        left = recording.num_samples - start
+        if self.segment[1] != TO_THE_END:
+            left = min(left, compute_num_samples(supervision.duration, sampling_rate))
+        duration = left / sampling_rate
         within_cut = fastcopy(
             supervision, start=0.0, duration=duration, channel=channels[0], text=self.text
         )
@@ -105,6 +118,10 @@ class Utterance:
             recording=recording,
             supervisions=[within_cut],
         )
+
+    def _decoded_recording(self) -> Recording:
+        length, rate = self.num_samples, self.recording.sampling_rate
+        return fastcopy(self.recording, num_samples=length, duration=length / rate)
 
 
 @dataclass(frozen=True)
@@ -189,7 +206,9 @@ def _untranscribed(recordings: Iterable[Recording]) -> Iterator[Rejection]:
 def _segment(supervision: SupervisionSegment, recording: Recording) -> Segment:
     rate = recording.sampling_rate
     start = compute_num_samples(supervision.start, rate)
-    return start, start + compute_num_samples(supervision.duration, rate)
+    stop = start + compute_num_samples(supervision.duration, rate)
+    # Start and duration may each be rounded.
+    return start, TO_THE_END if abs(stop - recording.num_samples) <= 1 else stop
 
 
 def _mono(recording: Recording) -> Recording:

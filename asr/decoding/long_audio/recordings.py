@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import math
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,13 +10,19 @@ from typing import Protocol
 
 import numpy as np
 
-from asr.data.audio.files import AudioError, AudioHeader, read_audio, read_header, read_part
+from asr.audio.base import AudioError, AudioHeader, Decoder
+from asr.audio.paths import existing_audio, unreadable
+from asr.audio.reader import count_samples, read_header, start_decoder
+from asr.data.audio.files import check_samples, read_audio
 from asr.data.audio.resampling import resample
 from asr.decoding.long_audio.windows import Window
 from asr.errors import UserError
 from asr.files import PathLike
 
+logger = logging.getLogger("asr.decoding")
+
 _MARGIN = 0.1  # seconds on either side that resampling needs
+_TOLERANCE = 0.01  # seconds; headers that are off by a few bytes are common
 
 
 class Recording(Protocol):
@@ -29,37 +36,59 @@ class Recording(Protocol):
         """Return a stretch as mono float32 (N,) at `rate`."""
 
 
-@dataclass(frozen=True)
 class AudioFile:
-    """A file that libsndfile reads; never more than what is asked for is in memory."""
+    """An audio file; never more than what is asked for is in memory.
 
-    path: Path
-    header: AudioHeader
+    Stretches are best read in order of time: then the file is decoded once, whatever its format.
+
+    Attributes:
+        num_samples: a channel, as many as can be decoded.
+        warning: what is wrong with the file, where less can be decoded than it says; else empty.
+    """
+
+    def __init__(self, path: Path, header: AudioHeader, num_samples: int, warning: str) -> None:
+        self.path, self.num_samples, self.warning = path, num_samples, warning
+        self._rate = header.sampling_rate
+        self._decoder: Decoder | None = None
+        self._position = 0
+        self._kept = np.zeros(0, dtype=np.float32)  # what was read last, up to `_position`
 
     @classmethod
-    def open(cls, path: PathLike) -> AudioFile:
-        """Read a file's header.
+    def open(cls, path: PathLike, longest: float = math.inf) -> AudioFile:
+        """Find out how long a file is: by its size, or by decoding it.
+
+        Args:
+            longest: seconds; of a file that is longer nothing but that is found out.
 
         Raises:
             UserError: the file is missing, is no audio or holds no samples.
         """
-        path = Path(path)
-        if not path.is_file():
-            raise UserError("the audio file does not exist", where=str(path))
+        path = existing_audio(path)
         try:
             header = read_header(path)
+            num_samples, stopped_by = count_samples(path, longest)
         except AudioError as error:
-            what = f"cannot be read as audio: {error}"
-            todo = "Convert it to WAV or FLAC."
-            raise UserError(what, where=str(path), todo=todo) from error
-        if not header.num_samples:
+            raise unreadable(path, error) from error
+        if not num_samples:
             raise UserError("holds no samples", where=str(path))
-        return cls(path, header)
+        warning = ""
+        if stopped_by or num_samples < header.declared_samples - _TOLERANCE * header.sampling_rate:
+            said = max(header.declared_samples, header.num_samples) / header.sampling_rate
+            warning = (
+                f"only {num_samples / header.sampling_rate:.2f} of {said:.2f} s can be decoded"
+            )
+            warning += f" ({stopped_by})" if stopped_by else ""
+        return cls(path, header, num_samples, warning)
 
     @property
     def duration(self) -> float:
-        """Seconds."""
-        return self.header.num_samples / self.header.sampling_rate
+        """Seconds that can be decoded."""
+        return self.num_samples / self._rate
+
+    def tell_warning(self) -> None:
+        """Log what is wrong with the file, if anything."""
+        if self.warning:
+            logger.warning("%s: %s", self.path, self.warning)
 
     def read(self, window: Window, rate: int) -> np.ndarray:
         """Return a stretch as mono float32 (N,), as if the whole file had been resampled.
@@ -67,20 +96,42 @@ class AudioFile:
         Raises:
             UserError: the file cannot be read, or a sample is not finite.
         """
-        own = self.header.sampling_rate
+        own = self._rate
         if own == rate:
             start = round(window.start * rate)
-            return read_part(self.path, rate, start, round(window.end * rate) - start)
+            return self._stretch(start, round(window.end * rate))
         # Both ends lie where a sample of either rate does.
         common = math.gcd(own, rate)
         step = own // common
         first = max(math.floor((window.start - _MARGIN) * own / step), 0) * step
-        last = min(math.ceil((window.end + _MARGIN) * own), self.header.num_samples)
-        raw = read_part(self.path, own, first, last - first)
-        samples = resample(raw, own, rate)
+        last = min(math.ceil((window.end + _MARGIN) * own), self.num_samples)
+        samples = resample(self._stretch(first, last), own, rate)
         offset = first // step * (rate // common)
         begin = round(window.start * rate) - offset
         return samples[begin : round(window.end * rate) - offset]
+
+    def _stretch(self, first: int, last: int) -> np.ndarray:
+        """Return mono samples at the file's own rate; what was just read is not decoded again."""
+        try:
+            samples = self._decode(first, last)
+        except AudioError as error:
+            raise unreadable(self.path, error) from error
+        check_samples(samples, str(self.path))
+        return samples
+
+    def _decode(self, first: int, last: int) -> np.ndarray:
+        if self._decoder is None:
+            self._decoder = start_decoder(self.path)
+        kept_from = self._position - len(self._kept)
+        if not kept_from <= first <= self._position:
+            self._decoder.seek(first)
+            self._kept, kept_from, self._position = self._kept[:0], first, first
+        if last > self._position:
+            following = self._decoder.read(last - self._position).mean(axis=1)
+            self._position += len(following)
+            self._kept = np.concatenate([self._kept[first - kept_from :], following])
+            kept_from = first
+        return self._kept[first - kept_from : last - kept_from]
 
 
 @dataclass(frozen=True)
@@ -107,7 +158,7 @@ def open_recording(
     """Open a file, or take samples for a model that hears `rate` Hz.
 
     Args:
-        audio: a file that libsndfile reads, or samples (N,) or (N, channels): floats within +-1,
+        audio: an audio file, or samples (N,) or (N, channels): floats within +-1,
             or integers.
         sampling_rate: Hz, of samples; `rate` when None.
 
@@ -117,4 +168,6 @@ def open_recording(
     """
     if isinstance(audio, np.ndarray):
         return Samples(read_audio(audio, rate, sampling_rate), rate)
-    return AudioFile.open(audio)
+    file = AudioFile.open(audio)
+    file.tell_warning()
+    return file

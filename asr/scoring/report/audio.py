@@ -16,6 +16,8 @@ from typing import Any
 import numpy as np
 import soundfile
 
+from asr.audio.base import AudioError
+from asr.audio.reader import open_audio
 from asr.errors import UserError
 from asr.files import PathLike, read_jsonl
 
@@ -133,15 +135,15 @@ def read_clip(segment: Segment, longest: float) -> Clip:
     if not Path(segment.path).is_file():
         raise NoAudioError(f"the file {segment.path} does not exist")
     try:
-        with soundfile.SoundFile(segment.path) as stream:
-            rate = stream.samplerate
+        with open_audio(segment.path) as decoder:
+            rate = decoder.header.sampling_rate
             first, last = (
                 round(second * rate) for second in (segment.start, segment.start + segment.duration)
             )
-            stream.seek(min(first, stream.frames))
+            decoder.seek(first)
             count = min(last - first, round(longest * rate))
-            samples = stream.read(count, dtype="float32", always_2d=True)
-    except (soundfile.LibsndfileError, OSError, TypeError) as error:
+            samples = decoder.read(count)
+    except (AudioError, OSError) as error:
         raise NoAudioError(f"the file {segment.path} cannot be read as audio") from error
     if not len(samples) or (segment.channel or 0) >= samples.shape[1]:
         raise NoAudioError(
@@ -152,7 +154,7 @@ def read_clip(segment: Segment, longest: float) -> Clip:
 
 
 def _as_int16(samples: np.ndarray) -> np.ndarray:
-    # Read as floats: libsndfile does not scale a file of floats to integers. 16 bits survive it.
+    # 16 bits survive being read as floats.
     finite = np.nan_to_num(samples, nan=0.0, posinf=1.0, neginf=-1.0)
     scaled = np.rint(finite * _FULL_SCALE)
     return np.clip(scaled, -_FULL_SCALE, _FULL_SCALE - 1).astype(np.int16)

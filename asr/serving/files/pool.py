@@ -184,7 +184,7 @@ def _transcribe(
     if _recognizer is None:
         _recognizer = _decoder.load()
     try:
-        duration = AudioFile.open(path).duration
+        duration = AudioFile.open(path, _decoder.max_seconds).duration
         if duration > _decoder.max_seconds:
             limit = f"{_decoder.max_seconds:g}"
             message = f"The audio is {duration:.0f} s long; at most {limit} s are taken."
