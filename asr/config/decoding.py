@@ -225,8 +225,8 @@ class DecodingOptions(Params):
     asked for beside the conf has to count in a method (`asr.config.decoding_use`).
 
     `joint` and `attention-rescoring` score by `ctc_weight * ctc + (1 - ctc_weight) * attention`,
-    both natural log-probabilities; what extras say is added with their weights. docs/decoding.md
-    says which options are of which methods, and when to turn them.
+    both natural log-probabilities. What extras say is added with their weights. The page
+    docs/decoding.md says which options are of which methods, and when to turn them.
     """
 
     beam_size: int = Field(

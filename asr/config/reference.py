@@ -15,7 +15,8 @@ from asr.config.serving import ServerConfig
 
 _INTRODUCTION = """# Configuration
 
-Written by `asr config --reference`; a test keeps it current.
+Every key of a conf file, with its type, range, default and meaning. Written by
+`asr config --reference`; a test keeps it current.
 
 A conf file is YAML or JSON. Every pluggable part is a pair of keys: `<part>` names a class,
 `<part>_params` holds its parameters. What is left out has the default given here. An unknown key or
