@@ -5,13 +5,22 @@ from __future__ import annotations
 import argparse
 import shutil
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import NoReturn
 
-from asr.data.tables.rows import TableRow, write_table
+from asr.data.faults.rejections import (
+    Rejection,
+    name_rejections,
+    nothing_usable,
+    write_rejections,
+)
+from asr.data.tables.reading import Read, without_duplicates
+from asr.data.tables.rows import TableRow, unlisted_path, write_table
 from asr.errors import UserError, tell_mistake
 from asr.files import check_writable, disk_errors
+from asr.folders import unpacking_advice
+from asr.speakers import count_speakers
 
 
 def run_script(main: Callable[[], None]) -> NoReturn:
@@ -43,9 +52,8 @@ def find_corpus(corpus_dir: Path, name: str, download: str) -> Path:
         if folder.name == name and folder.is_dir():
             return folder
     problem = f"holds no folder {name}" if corpus_dir.is_dir() else "no such folder"
-    raise UserError(
-        problem, where=str(corpus_dir), todo=f"Give --corpus-dir, or fetch it with {download}"
-    )
+    todo = unpacking_advice(corpus_dir) or f"Give --corpus-dir, or fetch it with {download}"
+    raise UserError(problem, where=str(corpus_dir), todo=todo)
 
 
 def make_output_folder(path: Path) -> None:
@@ -59,15 +67,53 @@ def make_output_folder(path: Path) -> None:
         path.mkdir(parents=True, exist_ok=True)
 
 
+def write_tables(
+    output_dir: Path, splits: Mapping[str, Iterable[Read]], where: Path
+) -> dict[str, list[TableRow]]:
+    """Write `<split>.jsonl` of every split, and beside it what `asr prepare` has to set aside.
+
+    Nothing is written unless every split has rows. Of several rows with one id the first is taken.
+
+    Args:
+        where: the corpus, for messages.
+
+    Returns:
+        the rows of every split.
+
+    Raises:
+        UserError: a split has no utterance, or none that could be made a row.
+    """
+    rows: dict[str, list[TableRow]] = {}
+    rejected: dict[str, list[Rejection]] = {}
+    for split, items in splits.items():
+        read = list(without_duplicates(items))
+        rows[split] = [item for item in read if isinstance(item, TableRow)]
+        rejected[split] = [item for item in read if isinstance(item, Rejection)]
+        if not read:
+            todo = unpacking_advice(where)
+            raise UserError(f"no utterances for {split}", where=str(where), todo=todo)
+        if not rows[split]:
+            raise nothing_usable(rejected[split], where=where)
+    make_output_folder(output_dir)
+    for split in rows:
+        path = output_dir / f"{split}.jsonl"
+        write_rejections(unlisted_path(path), rejected[split])
+        write_table(path, rows[split])
+        for line in name_rejections(rejected[split]):
+            print(f"{split}: set aside: {line}", file=sys.stderr)
+    return rows
+
+
 def run_prepare_tables(
-    read_splits: Callable[[Path], dict[str, Sequence[TableRow]]], name: str, download: str
+    read_splits: Callable[[Path], Mapping[str, Iterable[Read]]], name: str, download: str
 ) -> NoReturn:
     """Be the whole of a recipe's `local/prepare_tables.py --corpus-dir DIR --output-dir DIR`.
 
     Nothing is written unless all splits can be read.
 
     Args:
-        read_splits: returns every split's rows, given the corpus' folder.
+        read_splits: returns what every split holds, given the corpus' folder: rows, and rejections
+            of what cannot be one.
         name, download: see `find_corpus`.
     """
     parser = argparse.ArgumentParser(description="Write the tables of the corpus.")
@@ -77,15 +123,9 @@ def run_prepare_tables(
 
     def main() -> None:
         folder = find_corpus(options.corpus_dir, name, download)
-        splits = read_splits(folder)
+        splits = write_tables(options.output_dir, read_splits(folder), folder)
         for split, rows in splits.items():
-            if not rows:
-                raise UserError(f"no utterances for {split}", where=str(folder))
-        make_output_folder(options.output_dir)
-        for split, rows in splits.items():
-            write_table(options.output_dir / f"{split}.jsonl", rows)
-            speakers = len({row.speaker for row in rows})
-            print(f"{split}: {len(rows)} utterances of {speakers} speakers")
+            print(f"{split}: {len(rows)} utterances, {count_speakers(r.speaker for r in rows)}")
 
     run_script(main)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -93,6 +94,9 @@ def test_what_is_set_aside(
     far = corpus / "Train_Ali_far"
     write_part(far, "R0004_M0001_MS003", "R0004_M0001", textgrid(INTERVALS)[:200], 8)
     write_part(far, "R0005_M0001_MS003", "R0006_M0001", textgrid({ANN: INTERVALS[ANN][:1]}), 8)
+    soundfile.write(far / "audio_dir" / f"{SESSION}_MS003.wav", np.zeros((160, 8)), 16000)
+    (far / "audio_dir" / f"._{SESSION}_MS002.wav").write_bytes(b"\0\5\x16\7")
+    (far / "textgrid_dir" / f"._{SESSION}.TextGrid").write_bytes(b"\0\5\x16\7")
     result, _ = prepare(run_script, corpus, tmp_path / "tables", "--microphone", "far")
     assert result.stderr.startswith("set aside: ")
     assert "R0004_M0001.TextGrid: ends where" in result.stderr
@@ -102,6 +106,7 @@ def test_what_is_set_aside(
         "segment-outside-recording",
     )  # ends before its start
     assert found == {
+        SESSION: "duplicate-id",
         f"{SESSION}-SPK0093-00003": "empty-transcript",
         "R0004_M0001": "missing-transcript",
         "R0005_M0001": "missing-transcript",
@@ -109,12 +114,31 @@ def test_what_is_set_aside(
     }
 
 
+def counted(run_script, corpus: Path, output: Path, microphone: str) -> int:
+    result, _ = prepare(run_script, corpus, output, "--microphone", microphone)
+    found = re.search(r"train: .* (\d+) of them with another voice", result.stdout)
+    assert found
+    return int(found[1])
+
+
+def test_only_other_speakers_are_other_voices(corpus: Path, tmp_path: Path, run_script) -> None:
+    ann = [(0.0, 1.0, "一"), (0.5, 1.5, "二"), (2.0, 3.0, "三"), (3.2, 4.0, "四")]
+    bob = [(1.4, 2.0, "五"), (3.5, 3.4, "反"), (3.4, 3.6, "<%>")]
+    far, near = corpus / "Train_Ali_far", corpus / "Train_Ali_near"
+    grids = far / "textgrid_dir", near / "textgrid_dir"
+    (grids[0] / f"{SESSION}.TextGrid").write_text(textgrid({ANN: ann, BOB: bob}), "utf-8")
+    # two: Ann over herself, an interval that ends before it starts, and noise are no other voice
+    assert counted(run_script, corpus, tmp_path / "far", "far") == 2
+    # each headset has a recording and a TextGrid of its own; Bob is heard in Ann's all the same
+    (grids[1] / f"{ANN}.TextGrid").write_text(textgrid({ANN: ann}), "utf-8")
+    name = f"{SESSION}_{BOB}"
+    write_part(near, name, name, textgrid({name: bob}), 1)
+    assert counted(run_script, corpus, tmp_path / "near", "near") == 2
+
+
 def test_faults_of_the_corpus(corpus: Path, tmp_path: Path, fails_with_one_line) -> None:
     arguments = ["--corpus-dir", corpus, "--microphone", "far", "--output-dir", tmp_path / "out"]
     audio = corpus / "Train_Ali_far" / "audio_dir"
-    soundfile.write(audio / f"{SESSION}_MS003.wav", np.zeros((160, 8)), 16000)
-    message = fails_with_one_line(SCRIPT, *arguments)
-    assert f"{SESSION}_MS003.wav: is a second recording of {SESSION}" in message
     for path in audio.glob("*.wav"):
         path.unlink()
     assert "audio_dir: holds no *.wav" in fails_with_one_line(SCRIPT, *arguments)

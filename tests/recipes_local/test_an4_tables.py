@@ -52,7 +52,7 @@ def prepare(run_script, corpus: Path) -> dict[str, list[dict]]:
     output = corpus.parent / "tables"
     result = run_script(SCRIPT, "--corpus-dir", corpus.parent, "--output-dir", output)
     assert result.returncode == 0, result.stderr
-    return {path.stem: list(read_jsonl(path)) for path in output.iterdir()}
+    return {name: list(read_jsonl(output / f"{name}.jsonl")) for name in ("train", "dev", "test")}
 
 
 def fails(fails_with_one_line, corpus: Path) -> str:
@@ -117,24 +117,35 @@ def test_headerless_archive(fails_with_one_line, corpus: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("line", "expected"),
+    ("line", "reason", "detail"),
     [
-        ("<s> YES </s>", "transcription:3: is not a text with (prompt-speaker-b)"),
-        ("GO (an406)", "transcription:3: is not a text with (prompt-speaker-b)"),
-        (f"GO ({TEST[0]})", f"transcription:3: '{TEST[0]}' stands twice"),
+        (
+            b"<s> YES </s>",
+            "malformed-row",
+            "transcription:3: is not a text with (prompt-",
+        ),
+        (b"GO (an406)", "malformed-row", "transcription:3: is not a text with (prompt-"),
+        (f"GO ({TEST[0]})".encode(), "duplicate-id", "transcription:3: an earlier line has it"),
+        (b"G\xd6 (an9-fcaw-b)", "malformed-row", "transcription:3: not UTF-8 text"),
     ],
 )
-def test_broken_line(fails_with_one_line, corpus: Path, line: str, expected: str) -> None:
-    with (corpus / "etc" / "an4_test.transcription").open("r+") as stream:
-        content = stream.read().strip()
-        stream.seek(0)
-        stream.write(f"{content}\n{line}\n")
-    assert expected in fails(fails_with_one_line, corpus)
+def test_broken_lines_are_set_aside(
+    run_script, corpus: Path, line: bytes, reason: str, detail: str
+) -> None:
+    transcription = corpus / "etc" / "an4_test.transcription"
+    transcription.write_bytes(transcription.read_bytes().strip() + b"\n" + line + b"\n")
+    assert [row["id"] for row in prepare(run_script, corpus)["test"]] == TEST
+    (rejected,) = read_jsonl(corpus.parent / "tables" / "unlisted_test.jsonl")
+    assert rejected["reason"] == reason
+    assert detail in rejected["detail"]
 
 
-def test_file_without_a_speaker(fails_with_one_line, corpus: Path) -> None:
-    (corpus / "etc" / "an4_test.fileids").write_text("an4test_clstk/an406\n")
-    assert "'an406' does not name its speaker" in fails(fails_with_one_line, corpus)
+def test_file_without_a_speaker(run_script, corpus: Path) -> None:
+    fileids = corpus / "etc" / "an4_test.fileids"
+    fileids.write_text(fileids.read_text() + "an4test_clstk/an406\n")
+    assert [row["id"] for row in prepare(run_script, corpus)["test"]] == TEST
+    (rejected,) = read_jsonl(corpus.parent / "tables" / "unlisted_test.jsonl")
+    assert "'an406' does not name its speaker" in rejected["detail"]
 
 
 def test_missing_files(fails_with_one_line, corpus: Path) -> None:

@@ -10,6 +10,7 @@ import pytest
 import soundfile
 
 from asr.data.tables.rows import TableRow, read_table
+from tests.corpus_files import read_rows
 
 SCRIPT = "egs/tedlium3/local/prepare_tables.py"
 LINES = """\
@@ -78,12 +79,24 @@ def test_what_is_set_aside(
     }
 
 
-def test_malformed_line_is_named(corpus: Path, tmp_path: Path, fails_with_one_line) -> None:
-    stm = corpus / "TEDLIUM_release-3/legacy/dev/stm/Ann_2016.stm"
-    stm.write_text(LINES + "Ann_2016 1 Ann now 5 <o> hello\n")
-    message = fails_with_one_line(SCRIPT, "--corpus-dir", corpus, "--output-dir", tmp_path / "out")
-    assert "Ann_2016.stm:7: 'now' is not a time in seconds" in message
-    assert not (tmp_path / "out").exists()
+def test_malformed_lines_are_set_aside(
+    corpus: Path, tmp_path: Path, run_script, set_aside: Callable[[Path], dict[str, str]]
+) -> None:
+    train = corpus / "TEDLIUM_release-3/legacy/train"
+    stm = train / "stm" / "Ann_2016.stm"
+    broken = b"Ann_2016 1 Ann now 5 <o> hello\nAnn_2016 1 Ann 2.5 3 <o> t\xe9\n"
+    again = b"Ann_2016 1 Ann 1.00 2.00 <o> again\n"
+    stm.write_bytes(LINES.encode() + broken + again)
+    (train / "stm" / "._Ann_2016.stm").write_bytes(b"\0\5\x16\7")
+    rows = prepare(run_script, corpus, tmp_path / "tables")["train"]
+    assert len(rows) == 4
+    rejected = read_rows(tmp_path / "tables" / "unlisted_train.jsonl")
+    assert sorted((row["reason"], row["detail"]) for row in rejected) == [
+        ("duplicate-id", "an earlier row has this id"),
+        ("malformed-row", f"{stm}:7: 'now' is not a time in seconds"),
+        ("malformed-row", f"{stm}:8: not UTF-8 text"),
+    ]
+    assert set_aside(tmp_path / "tables" / "train.jsonl")["None"] == "malformed-row"
 
 
 def test_missing_parts(corpus: Path, tmp_path: Path, fails_with_one_line) -> None:

@@ -34,7 +34,7 @@ def prepare(run_script, corpus: Path) -> dict[str, list[dict]]:
     output = corpus.parent / "tables"
     result = run_script(SCRIPT, "--corpus-dir", corpus, "--output-dir", output)
     assert result.returncode == 0, result.stderr
-    return {path.stem: list(read_jsonl(path)) for path in output.iterdir()}
+    return {part: list(read_jsonl(output / f"{part}.jsonl")) for part in NAMES}
 
 
 def test_transcripts_are_found_behind_their_paths(run_script, corpus: Path) -> None:
@@ -66,6 +66,10 @@ def test_faults_are_set_aside_with_their_reasons(run_script, corpus: Path) -> No
     for name in ("B2_251", "B2_252"):
         write_wav(corpus / "train" / f"{name}.wav", np.full(1600, 0.1), 16000)
     (corpus / "train" / "B2_252.wav.trn").write_text(WORDS, encoding="utf-8")
+    (corpus / "train" / "B2_253.wav.trn").write_text(WORDS, encoding="gb18030")
+    (corpus / "train" / "B2_254.wav.trn").write_text("B2_254.wav.trn\n")
+    for name in ("._B2_252.wav", "._B2_252.wav.trn"):
+        (corpus / "train" / name).write_bytes(b"\0\5\x16\7")
     prepare(run_script, corpus)
     table = corpus.parent / "tables" / "train.jsonl"
     manifests = prepare_manifests(table, "train", corpus.parent / "manifests")
@@ -75,6 +79,8 @@ def test_faults_are_set_aside_with_their_reasons(run_script, corpus: Path) -> No
         "A11_1": "missing-transcript",
         "B2_250": "missing-audio",
         "B2_251": "missing-transcript",
+        "B2_253": "malformed-row",
+        "B2_254": "malformed-row",
     }
 
 
@@ -82,7 +88,8 @@ def test_mistakes_are_one_line(fails_with_one_line, corpus: Path) -> None:
     arguments = ["--corpus-dir", corpus, "--output-dir", corpus.parent / "tables"]
     gb18030 = corpus / "data" / "C4_501.wav.trn"
     gb18030.write_text(WORDS, encoding="gb18030")
-    assert "C4_501.wav.trn:1: not UTF-8" in fails_with_one_line(SCRIPT, *arguments)
+    assert "C4_501.wav.trn:1: not UTF-8" in (told := fails_with_one_line(SCRIPT, *arguments))
+    assert "no utterance is usable" in told
     for path in (corpus / "dev").iterdir():
         path.unlink()
     assert "no utterances for dev" in fails_with_one_line(SCRIPT, *arguments)

@@ -32,6 +32,21 @@ class Rejection:
     start: float = 0.0
 
 
+def malformed(where: str, detail: str, id: str | None = None) -> Rejection:
+    """Return the rejection of something that cannot be a row of a table.
+
+    Args:
+        where: file and line, or the file alone.
+        id: of the utterance where that much could be read.
+    """
+    return Rejection(id, None, Reason.MALFORMED_ROW, f"{where}: {detail}")
+
+
+def duplicate(id: str, path: str | None, detail: str) -> Rejection:
+    """Return the rejection of what an earlier row or line has the id of."""
+    return Rejection(id, path, Reason.DUPLICATE_ID, detail)
+
+
 def write_rejections(path: Path, rejections: Iterable[Rejection]) -> None:
     """Write one JSON object a rejection."""
     write_jsonl(path, ({**asdict(item), "reason": item.reason.value} for item in rejections))

@@ -6,9 +6,10 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from asr.data.faults.rejections import Rejection, malformed
 from asr.errors import UserError
 from asr.files import PathLike
-from asr.text.transcripts import read_lines
+from asr.lines import read_lines
 
 _COMMENT = ";;"
 _IGNORED = "ignore_time_segment_in_scoring"
@@ -40,29 +41,41 @@ class StmSegment:
         return self.text.lower() == _IGNORED
 
 
-def read_stm(path: PathLike) -> Iterator[StmSegment]:
+def read_stm(path: PathLike, broken: list[Rejection] | None = None) -> Iterator[StmSegment]:
     """Yield the segments of an STM file in its order; comments and blank lines are passed over.
 
     A line is `recording channel speaker start end [<label>] [text]`, as NIST's sclite defines it.
 
+    Args:
+        broken: gets the lines that are none; without it the first of them is an error.
+
     Raises:
-        UserError: the file is missing or not UTF-8, or a line is malformed; its number is told.
+        UserError: the file is missing, or a line is malformed and there is no `broken`; its number
+            is told.
     """
-    for where, line in read_lines(path):
-        if not line.startswith(_COMMENT):
-            yield _parse(line, where)
+    for line in read_lines(path):
+        if line.text.startswith(_COMMENT):
+            continue
+        try:
+            if line.fault:
+                raise ValueError(line.fault)
+            segment = _parse(line.text.strip())
+        except ValueError as error:
+            if broken is None:
+                raise UserError(str(error), where=line.where) from error
+            broken.append(malformed(line.where, str(error)))
+            continue
+        yield segment
 
 
-def _parse(line: str, where: str) -> StmSegment:
+def _parse(line: str) -> StmSegment:
+    """Raises `ValueError` with what is wrong."""
     fields = line.split(maxsplit=5)
     if len(fields) < 5:
-        problem = "is not 'recording channel speaker start end <label> text'"
-        raise UserError(problem, where=where)
+        raise ValueError("is not 'recording channel speaker start end <label> text'")
     recording, channel, speaker, start, end, *rest = fields
     label, text = _split_label(rest[0] if rest else "")
-    return StmSegment(
-        recording, channel, speaker, _seconds(start, where), _seconds(end, where), label, text
-    )
+    return StmSegment(recording, channel, speaker, _seconds(start), _seconds(end), label, text)
 
 
 def _split_label(rest: str) -> tuple[str, str]:
@@ -73,11 +86,11 @@ def _split_label(rest: str) -> tuple[str, str]:
     return label[1:], text.strip()
 
 
-def _seconds(field: str, where: str) -> float:
+def _seconds(field: str) -> float:
     try:
         seconds = float(field)
     except ValueError:
         seconds = math.nan
     if not math.isfinite(seconds):
-        raise UserError(f"'{field}' is not a time in seconds", where=where)
+        raise ValueError(f"'{field}' is not a time in seconds")
     return seconds

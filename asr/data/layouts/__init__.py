@@ -10,7 +10,7 @@ from pathlib import Path
 
 from asr.data.layouts.aishell import Aishell
 from asr.data.layouts.audio_folder import AudioFolder
-from asr.data.layouts.base import Layout, Read, without_duplicates
+from asr.data.layouts.base import Layout
 from asr.data.layouts.column_table import ALIASES, ColumnTable
 from asr.data.layouts.common_voice import CommonVoice
 from asr.data.layouts.kaldi import Kaldi
@@ -18,6 +18,7 @@ from asr.data.layouts.lhotse_cuts import LhotseCuts
 from asr.data.layouts.librispeech import LibriSpeech
 from asr.data.layouts.pairs import Pairs
 from asr.data.layouts.sightings import look_at
+from asr.data.tables.reading import Read, without_duplicates
 from asr.errors import UserError, did_you_mean
 
 # The more a layout asks for, the earlier: the first that fits is what a folder is taken for.

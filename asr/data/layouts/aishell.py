@@ -7,7 +7,8 @@ from pathlib import Path
 
 from asr.data.faults.reasons import Reason
 from asr.data.faults.rejections import Rejection
-from asr.data.layouts.base import Read, inside, read_entries
+from asr.data.layouts.base import inside
+from asr.data.tables.reading import Read, read_entries
 from asr.data.tables.rows import TableRow
 from asr.errors import UserError
 from asr.folders import archives_in, is_own, own_folders

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Protocol
 
 from asr.audio.base import AUDIO_SUFFIXES
-from asr.data.faults.reasons import Reason
-from asr.data.faults.rejections import Rejection
-from asr.data.tables.rows import TableRow
-from asr.lines import read_lines
+from asr.data.faults.rejections import malformed as malformed
+from asr.data.tables.reading import Read
+from asr.data.tables.reading import numbered_lines as numbered_lines
 from asr.speakers import UNKNOWN_SPEAKER
 
 ALL = "all"  # the part of a corpus that has no parts
@@ -22,7 +21,6 @@ SPLIT_NAMES = {  # what corpora call their parts
     "test": re.compile(r"(test|testing|eval|evaluation)([-_.\d].*)?", re.IGNORECASE),
 }
 NO_SPEAKER = UNKNOWN_SPEAKER  # of rows that do not say who speaks
-Read = TableRow | Rejection
 
 
 def is_part_name(name: str) -> bool:
@@ -94,66 +92,3 @@ def find_audio(path: Path) -> Path:
             if (found := path.with_name(stem + spelled)).is_file():
                 return found
     return path
-
-
-def numbered_lines(path: Path) -> Iterator[tuple[str, str | Rejection]]:
-    """Yield `path:number` and each line that is not blank, or why it cannot be read as text.
-
-    See `asr.lines.read_lines` for encodings and ends of lines.
-    """
-    for line in read_lines(path):
-        yield line.where, malformed(line.where, line.fault) if line.fault else line.text
-
-
-def read_entries(paths: Iterable[Path]) -> tuple[dict[str, str], list[Rejection]]:
-    """Read files with lines `<name> <rest>`, as Kaldi, LibriSpeech and AISHELL have them.
-
-    Returns:
-        the entries by name, white space around them dropped; the lines that are none, or whose name
-        an earlier line has, each with the name where it could be read. A name whose line cannot be
-        read has no entry.
-    """
-    entries: dict[str, str] = {}
-    faults = []
-    for line in (line for path in paths for line in read_lines(path)):
-        name, rest = _first_word(line.text)
-        if line.fault:
-            readable = name.isprintable() and "\ufffd" not in name
-            faults.append(malformed(line.where, line.fault, name if name and readable else None))
-        elif name in entries:
-            faults.append(duplicate(name, None, f"{line.where}: an earlier line has this name"))
-        else:
-            entries[name] = rest
-    return entries, faults
-
-
-def _first_word(text: str) -> tuple[str, str]:
-    name, *rest = text.split(maxsplit=1) or [""]
-    return name, rest[0].strip() if rest else ""
-
-
-def without_duplicates(items: Iterable[Read]) -> Iterator[Read]:
-    """Yield the first row of every id; later ones become rejections."""
-    ids: set[str] = set()
-    for item in items:
-        if isinstance(item, TableRow):
-            if item.id in ids:
-                yield duplicate(item.id, item.path, "an earlier row has this id")
-                continue
-            ids.add(item.id)
-        yield item
-
-
-def duplicate(id: str, path: str | None, detail: str) -> Rejection:
-    """Return the rejection of what an earlier row or line has the id of."""
-    return Rejection(id, path, Reason.DUPLICATE_ID, detail)
-
-
-def malformed(where: str, detail: str, id: str | None = None) -> Rejection:
-    """Return the rejection of something that cannot be a row of a table.
-
-    Args:
-        where: file and line, or the file alone.
-        id: of the utterance where that much could be read.
-    """
-    return Rejection(id, None, Reason.MALFORMED_ROW, f"{where}: {detail}")

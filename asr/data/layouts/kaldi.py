@@ -7,9 +7,10 @@ from dataclasses import replace
 from pathlib import Path
 
 from asr.data.faults.reasons import Reason
-from asr.data.faults.rejections import Rejection
-from asr.data.layouts.base import ALL, Read, locate, malformed, numbered_lines, read_entries
+from asr.data.faults.rejections import Rejection, malformed
+from asr.data.layouts.base import ALL, locate
 from asr.data.layouts.kaldi_channels import Channels, Segment
+from asr.data.tables.reading import Read, numbered_lines, read_entries
 from asr.data.tables.rows import TableRow
 from asr.folders import own_folders
 from asr.speakers import speaker_name

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from asr.data.layouts.base import Read, inside, read_entries
+from asr.data.layouts.base import inside
+from asr.data.tables.reading import Read, read_entries
 from asr.data.tables.rows import TableRow
 from asr.folders import is_own, own_folders
 

@@ -12,19 +12,23 @@ import argparse
 import re
 import sys
 import unicodedata
+from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from itertools import pairwise
 from pathlib import Path
 
-from asr.cli.script import make_output_folder, run_script
+from asr.cli.script import run_script, write_tables
+from asr.data.faults.rejections import Rejection, duplicate
 from asr.data.formats.textgrid import Tier, read_textgrid
-from asr.data.tables.rows import TableRow, write_table
+from asr.data.tables.reading import Read
+from asr.data.tables.rows import TableRow
 from asr.errors import UserError
+from asr.folders import own_files, unpacking_advice
 from asr.text.scripts import join_cjk
 
 PARTS = {"train": "Train", "dev": "Eval", "test": "Test"}
 CHANNELS = {**{str(number): number for number in range(8)}, "mean": None}
 TAG = re.compile(r"<[^<>]*>")  # <sil>, <%>, <$>: silence, noise, laughter, other voices
+MEETING = re.compile(r"[^_]+_[^_]+")  # R0003_M0046 of R0003_M0046_MS002, R0003_M0046_F_SPK0093
 MARK = re.compile(r"[^\w\s'·]|_")
 
 
@@ -40,10 +44,8 @@ def main() -> None:
         split: find_part(options.corpus_dir.absolute(), part, options.microphone)
         for split, part in PARTS.items()
     }
-    tables = {split: list(read_part(folder, channel)) for split, folder in folders.items()}
-    make_output_folder(options.output_dir)
-    for split, rows in tables.items():
-        write_table(options.output_dir / f"{split}.jsonl", rows)
+    splits = {split: read_part(folder, channel) for split, folder in folders.items()}
+    for split, rows in write_tables(options.output_dir, splits, options.corpus_dir).items():
         recordings = len({row.path for row in rows})
         overlapping = f"{count_overlaps(rows)} of them with another voice"
         print(f"{split}: {len(rows)} segments of {recordings} recordings, {overlapping}")
@@ -56,18 +58,21 @@ def find_part(corpus_dir: Path, part: str, microphone: str) -> Path:
         if (folder / "audio_dir").is_dir() and (folder / "textgrid_dir").is_dir():
             return folder
     problem = f"holds no {name} with audio_dir and textgrid_dir"
-    todo = f"Give --corpus-dir, or run egs/alimeeting/local/download.sh DIR {microphone}"
+    fetch = f"Give --corpus-dir, or run egs/alimeeting/local/download.sh DIR {microphone}"
+    todo = unpacking_advice(corpus_dir) or fetch
     raise UserError(problem, where=str(corpus_dir), todo=todo)
 
 
-def read_part(folder: Path, channel: int | None) -> Iterator[TableRow]:
-    """Yield the intervals of every recording of a part.
+def read_part(folder: Path, channel: int | None) -> Iterator[Read]:
+    """Yield the intervals of every recording of a part; a meeting's second one as a rejection.
 
     Raises:
-        UserError: two recordings are of one meeting, or there is none.
+        UserError: there is no recording.
     """
-    grids = {path.stem: path for path in sorted((folder / "textgrid_dir").rglob("*.TextGrid"))}
-    audio = match_audio(folder / "audio_dir", set(grids))
+    files = own_files(folder / "textgrid_dir")
+    grids = {path.stem: path for path in files if path.suffix.lower() == ".textgrid"}
+    audio, others = match_audio(folder / "audio_dir", set(grids))
+    yield from others
     for session in sorted(grids.keys() | audio.keys()):
         path = audio.get(session, folder / "audio_dir" / f"{session}.wav")
         tiers = read_tiers(grids[session]) if session in grids else None
@@ -77,18 +82,19 @@ def read_part(folder: Path, channel: int | None) -> Iterator[TableRow]:
             yield from segments(session, tiers, path, channel)
 
 
-def match_audio(folder: Path, sessions: set[str]) -> dict[str, Path]:
+def match_audio(folder: Path, sessions: set[str]) -> tuple[dict[str, Path], list[Rejection]]:
     """Find each session's recording: R0003_M0046_MS002.wav is the array's of R0003_M0046."""
     found: dict[str, Path] = {}
-    for path in sorted(folder.rglob("*.wav")):
+    others = []
+    for path in (path for path in own_files(folder) if path.suffix.lower() == ".wav"):
         without_array = re.sub(r"_MS\d+$", "", path.stem)
         session = path.stem if path.stem in sessions else without_array
         if session in found:
-            raise UserError(f"is a second recording of {session}", where=str(path))
-        found[session] = path
+            others.append(duplicate(session, str(path), f"a second recording of {session}"))
+        found.setdefault(session, path)
     if not found:
         raise UserError("holds no *.wav", where=str(folder), todo="Unpack the whole corpus.")
-    return found
+    return found, others
 
 
 def read_tiers(path: Path) -> list[Tier] | None:
@@ -126,19 +132,25 @@ def clean(text: str) -> str:
 
 
 def count_overlaps(rows: Sequence[TableRow]) -> int:
-    """Return how many segments share time with another one of their recording."""
-    timed = sorted((row.path, row.start, row.start + (row.duration or 0.0)) for row in rows)
-    overlapping: set[int] = set()
-    last = 0  # the segment so far that ends last
-    for index, (before, here) in enumerate(pairwise(timed), start=1):
-        if before[0] != here[0]:
-            last = index
-            continue
-        if here[1] < timed[last][2]:
-            overlapping |= {last, index}
-        if here[2] > timed[last][2]:
-            last = index
+    """Return how many segments share time with one of another speaker in their meeting.
+
+    Headsets hear the others of their meeting too, whose segments are of other recordings.
+    """
+    speech = [row for row in rows if row.text and (row.duration or 0.0) > 0]
+    overlapping: set[str] = set()
+    active: dict[str, list[TableRow]] = defaultdict(list)
+    for row in sorted(speech, key=lambda row: row.start):
+        meeting = MEETING.match(Path(row.path).stem)
+        others = active[meeting[0] if meeting else row.path]
+        others[:] = [other for other in others if end_of(other) > row.start]
+        heard = {other.id for other in others if other.speaker != row.speaker}
+        overlapping |= heard | ({row.id} if heard else set())
+        others.append(row)
     return len(overlapping)
+
+
+def end_of(row: TableRow) -> float:
+    return row.start + (row.duration or 0.0)
 
 
 if __name__ == "__main__":

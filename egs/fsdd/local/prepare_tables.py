@@ -29,6 +29,7 @@ from asr.cli.script import find_corpus, make_output_folder, run_script
 from asr.data.audio.wav import write_wav
 from asr.errors import UserError, did_you_mean
 from asr.files import write_jsonl
+from asr.folders import is_own
 
 WORDS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
 NAME = re.compile(r"(?P<digit>[0-9])_(?P<speaker>[a-z]+)_(?P<index>[0-9]+)")
@@ -108,7 +109,8 @@ def find_clips(folder: Path) -> list[Clip]:
             one of the splits.
     """
     clips = []
-    for path in sorted(folder.glob("*.wav")):
+    found = (path for path in folder.iterdir() if path.suffix.lower() == ".wav")
+    for path in sorted(path for path in found if is_own(path)):
         name = NAME.fullmatch(path.stem)
         if name is None:
             raise UserError(

@@ -10,36 +10,38 @@ lesson stands in a speaker's place.
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Iterator
 from pathlib import Path
 
 from asr.cli.script import run_prepare_tables
+from asr.data.tables.reading import Read, read_entries
 from asr.data.tables.rows import TableRow
+from asr.folders import own_files
 from asr.text.scripts import space_scripts
-from asr.text.transcripts import read_pairs
 
 PARTS = ("train", "dev", "test")
 APOSTROPHES = "'‘’"
 
 
-def read_splits(folder: Path) -> dict[str, Sequence[TableRow]]:
+def read_splits(folder: Path) -> dict[str, Iterator[Read]]:
     return {part: read_part(folder / f"{part}_set") for part in PARTS}
 
 
-def read_part(folder: Path) -> list[TableRow]:
-    """Return the rows of a part; what has only audio or only a transcript is among them."""
-    texts = dict(read_pairs(folder / "label.txt"))
-    files = {path.stem: path for path in (folder / "wav").rglob("*.wav")}
-    return [
-        TableRow(
+def read_part(folder: Path) -> Iterator[Read]:
+    """Yield the rows of a part, what has only audio or only a transcript among them."""
+    texts, broken = read_entries([folder / "label.txt"])
+    yield from broken
+    found = own_files(folder / "wav")
+    files = {path.stem: path for path in found if path.suffix.lower() == ".wav"}
+    without_text = {line.id for line in broken} - texts.keys()
+    for name in sorted({*texts, *files} - without_text):
+        yield TableRow(
             id=name,
             path=str(files.get(name, folder / "wav" / f"{name}.wav")),
             text=normalise(texts[name]) if name in texts else None,
             speaker=name.rpartition("_")[0] or name,
             language="cmn-en",
         )
-        for name in sorted({*texts, *files})
-    ]
 
 
 def normalise(text: str) -> str:

@@ -13,10 +13,14 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from asr.cli.script import find_corpus, make_output_folder, run_script
+from asr.cli.script import find_corpus, run_script, write_tables
+from asr.data.faults.rejections import Rejection
 from asr.data.formats.stm import StmSegment, read_stm
-from asr.data.tables.rows import TableRow, write_table
+from asr.data.tables.reading import Read
+from asr.data.tables.rows import TableRow
 from asr.errors import UserError
+from asr.folders import is_own
+from asr.speakers import UNKNOWN_SPEAKER
 
 SPLITS = ("train", "dev", "test")
 TAG = re.compile(r"<[^<>\s]*>|\{[^{}\s]*\}|\[[^\[\]\s]*\]|\(\d+\)")
@@ -31,31 +35,38 @@ def main() -> None:
     options = parser.parse_args()
     download = "egs/tedlium3/local/download.sh DIR"
     root = find_corpus(options.corpus_dir, "TEDLIUM_release-3", download)
-    tables = {split: list(read_split(root / "legacy" / split)) for split in SPLITS}
-    make_output_folder(options.output_dir)
-    for split, rows in tables.items():
-        write_table(options.output_dir / f"{split}.jsonl", rows)
+    splits = {split: read_split(root / "legacy" / split) for split in SPLITS}
+    for split, rows in write_tables(options.output_dir, splits, root).items():
         talks = len({row.path for row in rows})
         print(f"{split}: {len(rows)} segments of {talks} talks")
 
 
-def read_split(folder: Path) -> Iterator[TableRow]:
-    """Yield the segments of a split, talk by talk.
+def read_split(folder: Path) -> Iterator[Read]:
+    """Yield the segments of a split, talk by talk; lines that are none as rejections.
 
     Raises:
-        UserError: it holds no transcripts, or a transcript is malformed.
+        UserError: it holds no transcripts.
     """
-    transcripts = sorted((folder / "stm").glob("*.stm"))
+    transcripts = files_in(folder / "stm", ".stm")
     if not transcripts:
         raise UserError("holds no stm/*.stm", where=str(folder), todo="Unpack the whole corpus.")
+    recordings = {path.stem: path for path in files_in(folder / "sph", ".sph")}
+    broken: list[Rejection] = []
     for path in transcripts:
-        for segment in read_stm(path):
+        for segment in read_stm(path, broken):
             if not segment.is_ignored:
-                yield as_row(segment, folder / "sph" / f"{segment.recording}.sph")
-    transcribed = {path.stem for path in transcripts}
-    for audio in sorted((folder / "sph").glob("*.sph")):
-        if audio.stem not in transcribed:
-            yield TableRow(audio.stem, str(audio), None, audio.stem, "en")
+                missing = folder / "sph" / f"{segment.recording}.sph"
+                yield as_row(segment, recordings.get(segment.recording, missing))
+    yield from broken
+    for name in sorted(recordings.keys() - {path.stem for path in transcripts}):
+        yield TableRow(name, str(recordings[name]), None, UNKNOWN_SPEAKER, "en")
+
+
+def files_in(folder: Path, suffix: str) -> list[Path]:
+    if not folder.is_dir():
+        return []
+    found = (path for path in folder.iterdir() if path.suffix.lower() == suffix)
+    return sorted(path for path in found if is_own(path))
 
 
 def as_row(segment: StmSegment, audio: Path) -> TableRow:

@@ -15,6 +15,7 @@ from pathlib import Path
 from asr.cli.script import find_corpus, make_output_folder, run_script
 from asr.errors import UserError
 from asr.files import write_jsonl
+from asr.folders import is_own
 
 NUM_RECORDINGS = 60
 WORDS = {"0": "NO", "1": "YES"}
@@ -41,7 +42,8 @@ def find_recordings(folder: Path) -> list[Path]:
     Raises:
         UserError: a file's name is not a transcript, or the files are not all there.
     """
-    recordings = sorted(folder.glob("*.wav"))
+    found = (path for path in folder.iterdir() if path.suffix.lower() == ".wav")
+    recordings = sorted(path for path in found if is_own(path))
     for path in recordings:
         if not NAME.fullmatch(path.stem):
             raise UserError(
