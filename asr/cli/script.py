@@ -125,7 +125,7 @@ def run_prepare_tables(
         folder = find_corpus(options.corpus_dir, name, download)
         splits = write_tables(options.output_dir, read_splits(folder), folder)
         for split, rows in splits.items():
-            print(f"{split}: {len(rows)} utterances, {count_speakers(r.speaker for r in rows)}")
+            print(f"{split}: {len(rows)} utterances of {count_speakers(r.speaker for r in rows)}")
 
     run_script(main)
 

@@ -18,6 +18,7 @@ from asr.data.tables.corpora import (
     parse_splits,
     write_tables,
 )
+from asr.speakers import count_speakers
 
 _LAYOUTS = "\n\n".join(f"{layout.name}: {layout.about}" for layout in LAYOUTS.values())
 
@@ -89,7 +90,6 @@ def command(
     )
     tables = write_tables(request, output_dir)
     for split, rows in tables.rows.items():
-        speakers = len({row.speaker for row in rows})
-        click.echo(f"{split}: {len(rows)} utterances of {speakers} speakers")
+        click.echo(f"{split}: {len(rows)} utterances of {count_speakers(r.speaker for r in rows)}")
         for line in name_rejections(tables.rejected.get(split, [])):
             click.echo(f"  set aside: {line}")

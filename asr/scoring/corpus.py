@@ -16,6 +16,7 @@ from asr.scoring.significance import (
     bootstrap_interval,
     compare_paired,
 )
+from asr.speakers import is_known
 from asr.text.normalise import TextNormaliser
 
 
@@ -39,11 +40,16 @@ class CorpusScore:
     interval: Interval | None
 
     def per_speaker(self) -> dict[str, list[UtteranceScore]]:
-        """Return the utterances of each speaker."""
+        """Return the utterances of each known speaker."""
         speakers: dict[str, list[UtteranceScore]] = defaultdict(list)
         for utterance in self.utterances:
-            speakers[utterance.speaker].append(utterance)
+            if is_known(utterance.speaker):
+                speakers[utterance.speaker].append(utterance)
         return dict(speakers)
+
+    def of_unknown_speakers(self) -> list[UtteranceScore]:
+        """Return the utterances that name no speaker: of one or of many, nobody knows."""
+        return [utterance for utterance in self.utterances if not is_known(utterance.speaker)]
 
 
 def total_counts(utterances: Iterable[UtteranceScore]) -> ErrorCounts:

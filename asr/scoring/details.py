@@ -40,12 +40,18 @@ def render_alignments(score: CorpusScore, title: str) -> str:
 
 
 def render_speakers(score: CorpusScore, title: str) -> str:
-    """Write a markdown table with one row a speaker, most errors first, and the total."""
+    """Write a markdown table with one row a speaker, most errors first, and the total.
+
+    Utterances that name no speaker have a row of their own before the total.
+    """
     name, tokens = RATE_NAMES[score.unit], TOKEN_NAMES[score.unit]
     speakers = [
         (speaker, len(group), total_counts(group)) for speaker, group in score.per_speaker().items()
     ]
     speakers.sort(key=lambda row: (*badness(row[2]), row[0]))
+    unnamed = score.of_unknown_speakers()
+    if unnamed:
+        speakers.append(("not named", len(unnamed), total_counts(unnamed)))
     speakers.append(("total", len(score.utterances), score.total))
     columns = dict.fromkeys(
         ["speaker", "utterances", f"{name} %", f"errors/{tokens}", "ins", "del", "sub"], "right"

@@ -21,6 +21,8 @@ from asr.data.manifests.files import ManifestPaths, Manifests
 from asr.data.tables.rows import TableRow, read_table, unlisted_path
 from asr.errors import UserError
 from asr.files import PathLike, write_jsonl
+from asr.folders import own_files
+from asr.speakers import is_known
 
 _Fault = tuple[Reason, str]
 
@@ -125,7 +127,7 @@ def _supervision(row: TableRow, recording: Recording) -> SupervisionSegment:
         channel=channels if len(channels) > 1 else channels[0],
         text=row.text,
         language=row.language,
-        speaker=row.speaker,
+        speaker=row.speaker if is_known(row.speaker) else None,
     )
 
 
@@ -134,7 +136,7 @@ def _untranscribed(folder: Path, rows: list[TableRow]) -> list[Rejection]:
     if not folder.is_dir():
         raise UserError("the audio folder does not exist", where=str(folder))
     named = {os.path.realpath(row.path) for row in rows}
-    files = (path for path in folder.rglob("*") if path.suffix.lower() in AUDIO_SUFFIXES)
+    files = (path for path in own_files(folder) if path.suffix.lower() in AUDIO_SUFFIXES)
     return [
         Rejection(
             None, str(path.absolute()), Reason.MISSING_TRANSCRIPT, "the table does not name it"

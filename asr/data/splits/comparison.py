@@ -11,6 +11,7 @@ from typing import Any
 from asr.data.faults.reasons import ACROSS_SPLITS, Reason, parse_reasons
 from asr.errors import UserError
 from asr.files import PathLike, read_jsonl, write_json
+from asr.speakers import is_known
 
 FINGERPRINTS = "fingerprints.jsonl"  # what tells the utterances of a split from those of others
 _KEYS = {
@@ -115,7 +116,7 @@ def _users(path: Path) -> dict[str, _Users]:
     found: dict[str, _Users] = {key: {} for key in _KEYS.values()}
     for row in read_jsonl(path):
         for key, users in found.items():
-            if row[key]:
+            if row[key] and (key != "speaker" or is_known(row[key])):
                 users.setdefault(row[key], []).append(row)
     return found
 

@@ -69,7 +69,7 @@ def _summary(report: ValidationReport) -> str:
         ("kept", f"{data['kept']:,} utterances, {data['kept_hours']:.2f} hours"),
         ("set aside", f"{data['rejected']:,} utterances, {data['rejected_hours']:.2f} hours"),
         ("warnings", f"{len(report.warnings):,}"),
-        ("speakers", f"{data['speakers']:,}"),
+        ("speakers", _count_speakers(report)),
     ]
     if report.options.decode:
         rows += [
@@ -155,7 +155,16 @@ def _speakers(report: ValidationReport) -> str:
             f'<tr><td>{len(others):,} others</td><td class="number">{count:,}</td>'
             f'<td class="number">{hours:.3f}</td><td></td></tr>'
         )
-    return f"<h2>Hours of each speaker</h2>{plain_table(rows)}"
+    unknown = f"<p>{report.num_unknown:,} utterances name no speaker.</p>"
+    note = unknown if report.num_unknown else ""
+    return f"<h2>Hours of each speaker</h2>{plain_table(rows)}{note}"
+
+
+def _count_speakers(report: ValidationReport) -> str:
+    if not report.speakers:
+        return "unknown"
+    unnamed = f"; {report.num_unknown:,} utterances name none" if report.num_unknown else ""
+    return f"{len(report.speakers):,}{unnamed}"
 
 
 def _counts(counts: dict[str, int]) -> str:

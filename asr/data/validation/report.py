@@ -14,6 +14,7 @@ from asr.data.faults.rejections import Rejection, count_reasons
 from asr.data.validation.audio_checks import AudioCheck
 from asr.data.validation.options import ValidationOptions
 from asr.data.validation.utterance import Utterance
+from asr.speakers import is_known
 from asr.text.inspection import spoken_letters
 
 _EXAMPLES = 5
@@ -51,17 +52,23 @@ class ValidationReport:
 
     @cached_property
     def speakers(self) -> list[tuple[str, int, float]]:
-        """Name, utterances and seconds of every speaker, who speaks longest first."""
+        """Name, utterances and seconds of every known speaker, who speaks longest first."""
         counts: Counter[str] = Counter()
         seconds: dict[str, float] = defaultdict(float)
         for utterance, duration in zip(self.kept, self.durations.tolist(), strict=True):
-            speaker = utterance.supervision.speaker or "unknown"
-            counts[speaker] += 1
-            seconds[speaker] += duration
+            speaker = utterance.supervision.speaker
+            if speaker is not None and is_known(speaker):
+                counts[speaker] += 1
+                seconds[speaker] += duration
         return sorted(
             ((name, counts[name], total) for name, total in seconds.items()),
             key=lambda item: (-item[2], item[0]),
         )
+
+    @property
+    def num_unknown(self) -> int:
+        """How many utterances that are kept name no speaker."""
+        return len(self.kept) - sum(count for _, count, _ in self.speakers)
 
     def as_json(self) -> dict[str, Any]:
         """Return counts, hours, examples by reason and the spread of durations in seconds."""
@@ -78,6 +85,7 @@ class ValidationReport:
             "warnings": count_reasons(self.warnings),
             "warning_examples": _examples(self.warnings),
             "speakers": len(self.speakers),
+            "utterances_of_unknown_speakers": self.num_unknown,
             "files_by_sampling_rate": _histogram(check.sampling_rate for check in readable),
             "files_by_channels": _histogram(check.num_channels for check in readable),
             "duration_quantiles": _quantiles(self.durations),

@@ -16,6 +16,7 @@ from asr.data.faults.reasons import Reason
 from asr.data.faults.rejections import Rejection
 from asr.data.manifests.files import Manifests, audio_path, is_one_file
 from asr.data.validation.audio_checks import TO_THE_END, AudioCheck, Segment
+from asr.speakers import is_known
 from asr.text.scripts import space_scripts
 
 
@@ -85,7 +86,7 @@ class Utterance:
 
     def fingerprint(self) -> dict[str, Any]:
         """Return what tells it from the utterances of other splits, for `asr.data.splits`."""
-        speaker = self.supervision.speaker
+        speaker = self.supervision.speaker if is_known(self.supervision.speaker) else None
         return {"id": self.id, "speaker": speaker, "recording": self.path, "audio": self.audio_key}
 
     def fault(self, reason: Reason, detail: str) -> Rejection:

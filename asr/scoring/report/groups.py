@@ -59,9 +59,14 @@ def render_speakers(view: View, score: CorpusScore) -> str:
     """Return error rates by speaker, most errors first."""
     groups, total = by_speaker(score, _MOST_SPEAKERS)
     title = f"{RATE_NAMES[view.unit]} by speaker"
+    unnamed = len(score.of_unknown_speakers())
+    if not groups:
+        return f'<p class="note">{title} is not known: no utterance names its speaker.</p>'
     caption = f"{title}, {total} speakers"
     if total > len(groups):
         caption += f"; the {len(groups)} with most errors"
+    if unnamed:
+        caption += f"; {unnamed} utterances name none"
     return _group_table(view, caption, "speaker", groups) + _group_chart(view, title, groups, "")
 
 

@@ -14,7 +14,8 @@ from asr.data.formats.ctm import CtmWord
 from asr.data.formats.stm import StmSegment
 from asr.errors import UserError
 from asr.scoring.transcripts.formats import FORMATS
-from asr.scoring.transcripts.reading import UNKNOWN_SPEAKER, Texts, by_file
+from asr.scoring.transcripts.reading import Texts, by_file
+from asr.speakers import UNKNOWN_SPEAKER
 
 _MOST_NAMES = 5
 

@@ -13,9 +13,9 @@ from asr.data.formats.ctm import CtmWord, read_ctm
 from asr.data.formats.stm import StmSegment, read_stm
 from asr.errors import UserError
 from asr.scoring.transcripts.formats import COMMENT, FORMATS, TRN_LINE, FormatName
+from asr.speakers import is_known, speaker_name
 from asr.text.transcripts import read_all_lines, read_lines
 
-UNKNOWN_SPEAKER = "unknown"
 _IDS = (
     "id",
     "utt_id",
@@ -148,9 +148,9 @@ def _read_objects(read: Texts, text_keys: tuple[str, ...]) -> None:
         else:
             text = _value(row, text_keys, where, "the text")
         read.add(id, text, where)
-        speaker = next((row[key] for key in _SPEAKERS if row.get(key)), None)
-        if speaker is not None:
-            read.speakers[id] = str(speaker)
+        speaker = speaker_name(next((row[key] for key in _SPEAKERS if key in row), None))
+        if is_known(speaker):
+            read.speakers[id] = speaker
 
 
 def _value(row: dict[str, Any], keys: tuple[str, ...], where: str, what: str) -> str:

@@ -17,7 +17,8 @@ from asr.scoring.rows import ErrorRate
 from asr.scoring.transcripts.alternatives import Readings, closest, has_alternatives, parse_readings
 from asr.scoring.transcripts.formats import FormatName, find_formats
 from asr.scoring.transcripts.pairing import PairedText, Pairing, pair
-from asr.scoring.transcripts.reading import UNKNOWN_SPEAKER, Texts, find_file, read_texts
+from asr.scoring.transcripts.reading import Texts, find_file, read_texts
+from asr.speakers import is_known
 from asr.text.normalise import TextNormaliser
 
 
@@ -65,7 +66,7 @@ class FilesScore:
         }
         write_json(folder / "score.json", content)
         write_text(folder / "alignments.txt", render_alignments(self.score, title))
-        if any(one.speaker != UNKNOWN_SPEAKER for one in self.score.utterances):
+        if any(is_known(one.speaker) for one in self.score.utterances):
             write_text(folder / "per_speaker.md", render_speakers(self.score, title))
 
 
