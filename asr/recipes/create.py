@@ -19,7 +19,7 @@ from asr.recipes.decisions import Decision, decide
 from asr.recipes.files import RecipeFiles
 from asr.recipes.places import find_place
 from asr.recipes.splits import check_usable, plan_splits
-from asr.recipes.survey import Survey, survey_rows
+from asr.recipes.survey import Survey, split_repeated, survey_rows
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
 
@@ -73,12 +73,15 @@ def init_recipe(request: RecipeRequest) -> RecipeReport:
     language = request.language or "und"
     unsplit = TableRequest(layout.name, source, language, {}, columns=request.columns)
     splits = plan_splits(unsplit, layout.parts(source))
-    survey = survey_rows([row for rows in splits.tables.rows.values() for row in rows])
+    parted = {split: split_repeated(found) for split, found in splits.tables.rows.items()}
+    rows = {split: first for split, (first, _) in parted.items()}
+    survey = survey_rows([row for found in rows.values() for row in found])
     unlisted = [item for items in splits.tables.rejected.values() for item in items]
-    rejected = [*unlisted, *survey.faults]
+    repeated = [item for _, again in parted.values() for item in again]
+    rejected = [*unlisted, *repeated, *survey.faults]
     if not survey.seconds_by_rate:
         raise nothing_usable(rejected, where=source)
-    check_usable(splits.tables.rows, survey.faults, source)
+    check_usable(rows, survey.faults, source)
     plan = decide(survey, request.language, request.normaliser)
     decisions = [
         _layout_decision(request, layout, others),

@@ -81,6 +81,17 @@ class Survey:
         return replace(self, text=survey_texts(normalise_texts(sample_texts(self.texts), name)))
 
 
+def split_repeated(rows: Sequence[TableRow]) -> tuple[list[TableRow], list[Rejection]]:
+    """Part the rows of a split into the first of each id, and those that have it again."""
+    first: dict[str, TableRow] = {}
+    repeated = []
+    for row in rows:
+        if first.setdefault(row.id, row) is not row:
+            detail = "an earlier row of the table has this id"
+            repeated.append(Rejection(row.id, row.path, Reason.DUPLICATE_ID, detail))
+    return list(first.values()), repeated
+
+
 def survey_rows(rows: Sequence[TableRow], seed: int = 0) -> Survey:
     """Look at every transcript, whether every file is there, and at some files' headers.
 
@@ -103,6 +114,11 @@ def survey_rows(rows: Sequence[TableRow], seed: int = 0) -> Survey:
         header = headers.get(row.path)
         if isinstance(header, AudioHeader):
             whole = header.num_samples / header.sampling_rate - row.start
+            if whole <= 0:
+                detail = f"starts {-whole:.2f} s behind the end of the file"
+                outside = Reason.SEGMENT_OUTSIDE_RECORDING
+                faults.append(Rejection(row.id, row.path, outside, detail))
+                continue
             durations.append(whole if row.duration is None else row.duration)
             seconds[header.sampling_rate] = seconds.get(header.sampling_rate, 0.0) + durations[-1]
         elif header is not None:

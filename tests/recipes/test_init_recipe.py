@@ -210,10 +210,12 @@ def test_broken_rows_are_neither_counted_nor_held_out(
         elif index % 8 == 3:
             (tmp_path / f"{index}.wav").touch()
         lines.append(f"{index}.wav,word,s{index % speakers}")
+    lines.append(lines[1])
     (tmp_path / "t.csv").write_text("\n".join(lines) + "\n")
     assert init("mine", tmp_path / "t.csv", egs) == 0
     told = capsys.readouterr().out
     assert f"9 utterances, {min(speakers, 3)} speakers" in told
+    assert "0: duplicate-id" in told
     asked = (egs / "mine" / "run.sh").read_text().split("make_tables table und ")[1].splitlines()[0]
     arguments = ["table", *shlex.split(asked), "--language", "en", "--layout", "table"]
     paths = ["--corpus-dir", str(tmp_path / "t.csv"), "--output-dir", str(tmp_path / "tables")]

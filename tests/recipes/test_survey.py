@@ -28,16 +28,21 @@ def test_hours_rates_and_faults(tmp_path: Path) -> None:
         row("e", broken),
         row("f", wide, None),
         row("g", wide, " "),
+        row("h", wide, start=1.5),
+        row("i", write_noise(tmp_path / "i.wav", 0.0)),
     ]
     found = survey.survey_rows(rows)
     assert found.seconds_by_rate == pytest.approx({8000: 2.5, 16000: 1.0})
     assert found.hours == pytest.approx(3.5 / 3600)
     assert not found.is_estimate
+    assert found.utterances == 3
     assert {item.id: item.reason.value for item in found.faults} == {
         "d": "missing-audio",
         "e": "unreadable-audio",
         "f": "missing-transcript",
         "g": "empty-transcript",
+        "h": "segment-outside-recording",
+        "i": "empty-audio",
     }
 
 
@@ -47,6 +52,11 @@ def test_many_files_are_estimated(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     found = survey.survey_rows(rows)
     assert found.is_estimate
     assert found.hours == pytest.approx(10 / 3600)
+    for i in range(10):
+        (tmp_path / f"{i}.wav").unlink()
+    found = survey.survey_rows(rows)
+    assert found.utterances == 10
+    assert len(found.faults) == 10
 
 
 def test_scripts_and_words() -> None:

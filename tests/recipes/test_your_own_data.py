@@ -1,11 +1,14 @@
-"""docs/your_own_data.md as a user follows it: every bash block, in order, word for word."""
+"""docs/your_own_data.md as a user follows it: every bash block, in order, word for word.
+
+The long training is left out, and what uses its model uses that of the rehearsal.
+"""
 
 from __future__ import annotations
 
 import json
 import os
 import re
-import shutil
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -14,75 +17,102 @@ import pytest
 import soundfile
 
 from asr.data.synthesis.rehearsal import speak
-from tests.patience import PATIENCE
+from tests.corpus_files import read_rows
 from tests.recipes.conftest import ROOT
 
 pytestmark = pytest.mark.recipe
 
 TUTORIAL = (ROOT / "docs" / "your_own_data.md").read_text(encoding="utf-8")
+SPEAKERS = ("george", "jackson", "lucas", "nicolas", "theo", "yweweler")
+TRAINING = "bash egs/digits/run.sh\n"
+BROKEN = "Rows that are broken"
 
 
-def commands(title: str) -> str:
-    """Return the bash blocks of a section, joined."""
-    section = TUTORIAL.split(f"\n## {title}\n")[1].split("\n## ")[0]
-    return "\n".join(re.findall(r"^```bash\n(.*?)^```$", section, re.MULTILINE | re.DOTALL))
+def commands(text: str) -> str:
+    """Return the bash blocks of a text, joined."""
+    return "\n".join(re.findall(r"^```bash\n(.*?)^```$", text, re.MULTILINE | re.DOTALL))
+
+
+def section(title: str) -> str:
+    return TUTORIAL.split(f"\n## {title}\n")[1].split("\n## ")[0]
 
 
 @pytest.fixture(scope="module")
-def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A checkout without recipes, with recordings and texts as the tutorial describes them."""
-    root = tmp_path_factory.mktemp("checkout")
-    shutil.copytree(ROOT / "utils", root / "utils")
-    (root / "egs").mkdir()
-    for number, spoken in enumerate(speak("en", 16000, num_speakers=6, utterances_each=6)):
-        path = root / "recordings" / f"speaker{spoken.speaker}" / f"{number % 6:03d}.wav"
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder outside of any checkout, with recordings and texts as the tutorial has them."""
+    root = tmp_path_factory.mktemp("home of a user")
+    for number, spoken in enumerate(speak("en", 16000, len(SPEAKERS), utterances_each=6)):
+        path = root / "recordings" / SPEAKERS[spoken.speaker] / f"{number % 6:03d}.wav"
         path.parent.mkdir(parents=True, exist_ok=True)
         soundfile.write(path, spoken.samples, spoken.sampling_rate, subtype="PCM_16")
-        path.with_suffix(".txt").write_text(spoken.text + "\n")
+        path.with_suffix(".txt").write_text(f"{spoken.text.capitalize()}.\n")
     return root
 
 
-def follow(checkout: Path, script: str) -> str:
-    """Run the commands where the tutorial says; `egs` of this checkout instead of the real one."""
-    script = script.replace("asr init-recipe", "asr init-recipe --egs-dir egs")
+def follow(home: Path, script: str) -> str:
+    """Run commands where the user stands, and return what they printed."""
     environment = {**os.environ, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
+    environment.pop("ASR_TOOLKIT", None)
     done = subprocess.run(
         ["bash", "-euo", "pipefail", "-c", script],
-        cwd=checkout,
+        cwd=home,
         env=environment,
         capture_output=True,
         text=True,
-        timeout=PATIENCE,
+        timeout=1800,
         check=False,
     )
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
     return done.stdout
 
 
-def test_a_folder_of_recordings(checkout: Path) -> None:
-    printed = follow(checkout, commands("A folder of recordings with text files"))
+def free_port() -> int:
+    with socket.socket() as opened:
+        opened.bind(("127.0.0.1", 0))
+        return int(opened.getsockname()[1])
+
+
+def test_from_recordings_to_a_served_model(home: Path) -> None:
+    script = commands(TUTORIAL.split(f"\n## {BROKEN}\n")[0])
+    assert script.count(TRAINING) == 1
+    assert script.count("8000") == 2
+    script = script.replace(TRAINING, "").replace("8000", str(free_port()))
+    script = script.replace("egs/digits/exp/", "egs/digits/rehearsal/exp/")
+    printed = follow(home, script)
     assert "36 utterances, 6 speakers" in printed
-    results = json.loads((checkout / "egs/greetings/results/test.json").read_text())
-    assert results["rows"][0]["wer"]["reference_tokens"] > 0
-    speakers = []
-    for split in ("train", "dev", "test"):
-        table = (checkout / f"egs/greetings/data/tables/{split}.jsonl").read_text().splitlines()
-        speakers += sorted({json.loads(line)["speaker"] for line in table})
-    assert len(speakers) == len(set(speakers)) == 6
+    assert "normaliser: english" in printed
+    recipe = home / "egs" / "digits"
+    assert {path.name for path in recipe.iterdir()} == {"README.md", "conf", "rehearsal", "run.sh"}
+    for split in ("dev", "test"):
+        results = json.loads((recipe / "rehearsal" / "results" / f"{split}.json").read_text())
+        assert len(results["rows"]) == 2
+        assert all(row["wer"]["reference_tokens"] > 0 for row in results["rows"])
+        for row in read_rows(next((recipe / "rehearsal").rglob(f"{split}/ctc-greedy/hyps.jsonl"))):
+            assert row["reference"] == row["reference"].lower().strip(".")
+    speakers = [
+        {row["speaker"] for row in read_rows(recipe / f"rehearsal/data/tables/{split}.jsonl")}
+        for split in ("train", "dev", "test")
+    ]
+    assert sum(map(len, speakers)) == len(set().union(*speakers)) == len(SPEAKERS)
+    evaluated = json.loads((home / "evaluate/results/lucas.json").read_text())["rows"]
+    assert [row["normaliser"] for row in evaluated] == ["english"]
+    (answer,) = re.findall(r'^\{"text": .*\}$', printed, re.MULTILINE)
+    assert isinstance(json.loads(answer)["text"], str)
 
 
-def test_a_table_with_three_broken_rows(checkout: Path) -> None:
-    example = re.search(r"^```text\n(file,.*?)^```$", TUTORIAL, re.MULTILINE | re.DOTALL)
+def test_rows_that_are_broken(home: Path) -> None:
+    example = re.search(r"^```text\n(file,.*?)^```$", section(BROKEN), re.MULTILINE | re.DOTALL)
     assert example
     header, _, *broken = example[1].splitlines()
     assert len(broken) == 3
     rows = [
-        f"{path.relative_to(checkout)},{path.with_suffix('.txt').read_text().strip()},{path.parent.name}"
-        for path in sorted((checkout / "recordings").rglob("*.wav"))
-        if path != checkout / "recordings/speaker0/001.wav"
+        f"{path.relative_to(home)},{path.with_suffix('.txt').read_text().strip()},{path.parent.name}"
+        for path in sorted((home / "recordings").rglob("*.wav"))
+        if path != home / "recordings/lucas/001.wav"
     ]
-    (checkout / "table.csv").write_text("\n".join([header, *rows, *broken]) + "\n")
-    printed = follow(checkout, commands("A table"))
+    (home / "table.csv").write_text("\n".join([header, *rows, *broken]) + "\n")
+    printed = follow(home, commands(section(BROKEN)))
+    assert f"{len(rows)} utterances" in printed
     lines = printed.splitlines()
     told = [line for line in lines if line.startswith("set aside: ")]
     found = [json.loads(line) for line in lines if line.startswith('{"id"')]
@@ -91,7 +121,7 @@ def test_a_table_with_three_broken_rows(checkout: Path) -> None:
     assert len(found) == len(told) == 3
     assert all(any(reason in line for line in told) for reason in reasons)
     kept = [
-        len((checkout / f"egs/from_table/data/{split}/cuts.jsonl").read_text().splitlines())
+        len((home / f"egs/from_table/data/{split}/cuts.jsonl").read_text().splitlines())
         for split in ("train", "dev", "test")
     ]
     assert sum(kept) == len(rows)
