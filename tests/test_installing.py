@@ -66,7 +66,7 @@ def test_install_lines_name_this_folder_or_what_is_published() -> None:
     for path, line in lines:
         told = re.split(r"[#;,:)(]|\s(?:for|and|brings|without|in)\s", line)[0]
         for word in told.replace("'", "").replace('"', "").split():
-            if word.startswith(("-", "{")):
+            if word.startswith(("-", "{")) or word.strip(".").isupper():  # options, placeholders
                 continue
             folder = re.fullmatch(r"\.(?:\[([\w,]+)\])?", word)
             if folder:
