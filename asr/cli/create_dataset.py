@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from asr.cli.options import PATH, asked_speeds, set_option
 from asr.config.loading import load_config
 from asr.config.schema import ExperimentConfig
-from asr.data.shards.creation import create_dataset
-from asr.data.shards.executors import open_executor
-from asr.data.shards.job import AudioFormat, DatasetJob, dataset_augmenter
-from asr.data.shards.planning import plan_dataset
+
+if TYPE_CHECKING:
+    from asr.data.shards.job import AudioFormat
 
 
 @click.command("create-dataset")
@@ -65,6 +65,11 @@ def command(
         raise click.UsageError("--features, --speed-copies, --augment and --set need --config.")
     config = load_config(config_path, overrides) if config_path else ExperimentConfig()
     speed = asked_speeds(config, speed_copies, config_path)
+    from asr.data.shards.creation import create_dataset
+    from asr.data.shards.executors import open_executor
+    from asr.data.shards.job import DatasetJob, dataset_augmenter
+    from asr.data.shards.planning import plan_dataset
+
     job = DatasetJob(
         cuts.absolute(), output_dir.absolute(), shard_size, seed, audio,
         config.features_params if features else None, speed,

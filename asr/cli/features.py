@@ -9,7 +9,6 @@ import click
 
 from asr.cli.options import PATH, asked_speeds, config_option, set_option
 from asr.config.loading import load_config
-from asr.data.features.extraction import FeatureJob, plan_extraction, run_extraction
 
 
 @click.command("features")
@@ -50,6 +49,8 @@ def command(
     """Store the features of CUTS.jsonl in DIR. Parts that an earlier run finished are kept."""
     config = load_config(config_path, overrides)
     speed = asked_speeds(config, speed_copies, config_path)
+    from asr.data.features.extraction import FeatureJob, plan_extraction, run_extraction
+
     job = FeatureJob(cuts, output_dir.absolute(), config.features_params, speed)
     plan = plan_extraction(job, output_cuts or cuts.with_name("cuts_fbank.jsonl"))
     click.echo(plan.summary())

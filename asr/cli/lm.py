@@ -13,10 +13,6 @@ from asr.config.loading import build
 from asr.config.ngram import Estimator, NgramParams, Unit
 from asr.errors import UserError
 from asr.files import write_json
-from asr.lm.perplexity import measure_perplexity
-from asr.lm.text import UnitText
-from asr.lm.training import prune_arpa, train_ngram
-from asr.ngrams.arpa import read_arpa
 
 
 @click.group("lm", invoke_without_command=True)
@@ -97,6 +93,9 @@ def train(
     prune: float,
 ) -> None:
     """Estimate a model from transcripts."""
+    from asr.lm.text import UnitText
+    from asr.lm.training import train_ngram
+
     given = {
         "order": order,
         "estimator": estimator,
@@ -123,6 +122,8 @@ def train(
 @click.option("--output", type=PATH, metavar="FILE", required=True, help="ARPA file; .gz too.")
 def prune(path: Path, threshold: float, output: Path) -> None:
     """Leave out what changes the perplexity by a share of less than the threshold."""
+    from asr.lm.training import prune_arpa
+
     before, after = prune_arpa(path, threshold, output)
     click.echo(f"read: {_counts(before)}")
     click.echo(f"{_counts(after)} in {output}")
@@ -140,6 +141,10 @@ def perplexity(
     json_file: Path | None,
 ) -> None:
     """Measure how well a model foretells a text."""
+    from asr.lm.perplexity import measure_perplexity
+    from asr.lm.text import UnitText
+    from asr.ngrams.arpa import read_arpa
+
     text = UnitText(text_files, unit, tokenizer_dir)
     report = measure_perplexity(read_arpa(path), text)
     for line in report.lines(unit):

@@ -10,8 +10,6 @@ from asr.cli.options import PATH, set_option
 from asr.config.features import FbankParams
 from asr.config.loading import load_config
 from asr.data.faults.reasons import rejecting_reasons
-from asr.data.validation import CtcRule, ValidationOptions, validate_split
-from asr.text.tokenizers import load_tokenizer
 
 
 @click.command("validate")
@@ -87,6 +85,10 @@ def command(
     if tokenizer_dir and not config_path:
         raise click.UsageError("--tokenizer needs the model's conf file: give --config as well.")
     config = load_config(config_path, overrides) if config_path else None
+    rejecting = rejecting_reasons(reject, keep)
+    from asr.data.validation import CtcRule, ValidationOptions, validate_split
+    from asr.text.tokenizers import load_tokenizer
+
     options = ValidationOptions(
         sampling_rate=(config.features_params if config else FbankParams()).sampling_rate,
         min_duration=min_duration,
@@ -94,7 +96,7 @@ def command(
         min_letter_rate=min_letter_rate,
         max_letter_rate=max_letter_rate,
         max_rejected_share=max_rejected_share,
-        rejecting=rejecting_reasons(reject, keep),
+        rejecting=rejecting,
         decode=not no_audio,
     )
     ctc = CtcRule.of(load_tokenizer(tokenizer_dir), config) if config and tokenizer_dir else None

@@ -9,9 +9,6 @@ from pathlib import Path
 from asr.config.ngram import NgramParams
 from asr.errors import UserError
 from asr.files import PathLike
-from asr.lm.kaldingram_estimator import estimate_by_kaldingram
-from asr.lm.kenlm_estimator import estimate_by_kenlm
-from asr.lm.pruning import fit_backoffs, prune_ngrams
 from asr.lm.text import UnitText, open_vocabulary
 from asr.ngrams.arpa import read_arpa, write_arpa
 
@@ -52,10 +49,18 @@ def train_ngram(text: UnitText, params: NgramParams, output: PathLike) -> Traini
             yield sentence.units
 
     if params.estimator == "kenlm":
+        from asr.lm.kenlm_estimator import estimate_by_kenlm
+
         model = estimate_by_kenlm(counted(), vocabulary, params)
     else:
+        from asr.lm.kaldingram_estimator import estimate_by_kaldingram  # which loads torch
+
         model = estimate_by_kaldingram(map(replaced, counted()), params)
-    pruned = prune_ngrams(model, params.prune)
+    pruned = model
+    if params.prune:
+        from asr.lm.pruning import prune_ngrams  # which loads torch
+
+        pruned = prune_ngrams(model, params.prune)
     write_arpa(pruned, output)
     return TrainingReport(sentences, units, model.counts, pruned.counts)
 
@@ -69,6 +74,8 @@ def prune_arpa(path: PathLike, threshold: float, output: PathLike) -> tuple[list
     Raises:
         UserError: see `read_arpa`.
     """
+    from asr.lm.pruning import fit_backoffs, prune_ngrams
+
     _check_output(output)
     model = read_arpa(path)
     pruned = prune_ngrams(fit_backoffs(model), threshold)

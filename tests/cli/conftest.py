@@ -8,6 +8,7 @@ import pytest
 
 from tests.cli.mistakes import MistakeKit
 from tests.decoding_kit import DecodingKit
+from tests.scoring.conftest import make_decode  # noqa: F401 - a fixture for these tests as well
 
 
 @pytest.fixture

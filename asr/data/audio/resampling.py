@@ -5,8 +5,6 @@ from __future__ import annotations
 import math
 
 import numpy as np
-import torch
-from torchaudio.functional import resample as _resample
 
 _LARGEST_KERNEL = 1 << 22  # values
 _ROLLOFF = 0.99  # torchaudio's: of the lower rate's Nyquist frequency, what is let through
@@ -31,8 +29,14 @@ def resample(
     # torchaudio weighs a whole period at once: gigabytes where the rates have little in common.
     if made * (period + 2 * _half_width(period, made, zero_crossings)) > _LARGEST_KERNEL:
         return _resample_piecewise(samples, period, made, zero_crossings)
+    import torch  # only where something is resampled: most audio is not
+    from torchaudio import functional
+
     waveform = torch.from_numpy(samples)
-    return _resample(waveform, from_rate, to_rate, lowpass_filter_width=zero_crossings).numpy()
+    filtered = functional.resample(
+        waveform, from_rate, to_rate, lowpass_filter_width=zero_crossings
+    )
+    return filtered.numpy()
 
 
 def _resample_piecewise(

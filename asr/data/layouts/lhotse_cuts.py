@@ -6,9 +6,7 @@ import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
-
-from lhotse import MonoCut
-from lhotse.serialization import deserialize_item
+from typing import TYPE_CHECKING
 
 from asr.data.faults.rejections import Rejection
 from asr.data.layouts.base import ALL, NO_SPEAKER, Read, locate, malformed, numbered_lines
@@ -16,6 +14,9 @@ from asr.data.manifests.files import audio_path, is_one_file
 from asr.data.tables.rows import TableRow
 from asr.folders import is_own
 from asr.speakers import speaker_name
+
+if TYPE_CHECKING:
+    from lhotse import MonoCut
 
 SUFFIXES = (".jsonl", ".jsonl.gz")
 _CUT_TYPES = {"MonoCut", "MultiCut", "MixedCut"}
@@ -48,6 +49,9 @@ class LhotseCuts:
 
 
 def _read_cut(line: str, where: str, folder: Path, language: str) -> Iterator[Read]:
+    from lhotse import MonoCut  # and torch with it, which other layouts do without
+    from lhotse.serialization import deserialize_item
+
     try:
         row = json.loads(line)
         cut = deserialize_item(row)

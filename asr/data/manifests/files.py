@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TypeVar
-
-from lhotse import Recording, SupervisionSegment
+from typing import TYPE_CHECKING, TypeVar
 
 from asr.data.faults.rejections import Rejection, count_reasons, read_rejections
 from asr.errors import UserError
 from asr.files import PathLike, read_jsonl
 
-T = TypeVar("T", Recording, SupervisionSegment)
+if TYPE_CHECKING:
+    from lhotse import Recording, SupervisionSegment
+
+T = TypeVar("T", "Recording", "SupervisionSegment")
 
 
 @dataclass(frozen=True)
@@ -55,6 +56,8 @@ def read_manifests(folder: PathLike, split: str) -> Manifests:
     Raises:
         UserError: a file is missing or malformed.
     """
+    from lhotse import Recording, SupervisionSegment  # after the command line was understood
+
     paths = ManifestPaths.of(folder, split)
     for path in (paths.recordings, paths.supervisions):
         if not path.is_file():

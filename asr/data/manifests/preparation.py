@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-
-from lhotse import Recording, SupervisionSegment
-from lhotse.audio import AudioSource
+from typing import TYPE_CHECKING
 
 from asr.audio.base import AUDIO_SUFFIXES, AudioError, AudioHeader
 from asr.audio.reader import read_header
@@ -23,6 +21,9 @@ from asr.errors import UserError
 from asr.files import PathLike, write_jsonl
 from asr.folders import own_files
 from asr.speakers import is_known
+
+if TYPE_CHECKING:
+    from lhotse import Recording, SupervisionSegment
 
 _Fault = tuple[Reason, str]
 
@@ -106,6 +107,9 @@ def _recording_ids(paths: set[str]) -> dict[str, str]:
 
 
 def _recording(path: str, ids: dict[str, str], header: AudioHeader) -> Recording:
+    from lhotse import Recording  # once there is something to make a manifest of
+    from lhotse.audio import AudioSource
+
     channels = list(range(header.num_channels))
     return Recording(
         id=ids[path],
@@ -117,6 +121,8 @@ def _recording(path: str, ids: dict[str, str], header: AudioHeader) -> Recording
 
 
 def _supervision(row: TableRow, recording: Recording) -> SupervisionSegment:
+    from lhotse import SupervisionSegment
+
     duration = recording.duration - row.start if row.duration is None else row.duration
     channels = recording.channel_ids if row.channel is None else [row.channel]
     return SupervisionSegment(
