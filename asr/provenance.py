@@ -1,9 +1,14 @@
-"""Where a result comes from."""
+"""Where a result comes from: the commit and the command."""
 
 from __future__ import annotations
 
+import os
+import shlex
 import subprocess
+import sys
 from pathlib import Path
+
+_PROGRAMS = {"asr", "__main__.py"}
 
 
 def git_commit() -> str | None:
@@ -19,3 +24,17 @@ def git_commit() -> str | None:
         return commit + ("+" if git("status", "--porcelain", "--untracked-files=no") else "")
     except (OSError, subprocess.CalledProcessError):
         return None
+
+
+def command_line() -> str:
+    """Return the running command as one would type it in this folder, paths below it relative."""
+    program, *arguments = sys.argv
+    name = "asr" if Path(program).name in _PROGRAMS else Path(program).name
+    return shlex.join([name, *map(_relative, arguments)])
+
+
+def _relative(argument: str) -> str:
+    here = Path.cwd()
+    if not argument.startswith(f"{here}{os.sep}"):
+        return argument
+    return str(Path(argument).relative_to(here))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
@@ -25,7 +24,7 @@ from asr.data.features.fbank import FbankExtractor
 from asr.data.manifests.cuts import load_cuts
 from asr.files import check_writable, write_json
 from asr.progress import progress_bar
-from asr.provenance import git_commit
+from asr.provenance import command_line, git_commit
 
 _CUTS_IN_MEMORY = 2000
 
@@ -139,6 +138,6 @@ def _summary(
         "mean_score": round(result.mean_score, 6),
         "emission_delay": [asdict(delay) for delay in result.delays],
         "git_commit": git_commit(),
-        "command": " ".join(sys.argv),
+        "command": command_line(),
         "date": time.strftime("%Y-%m-%d %H:%M:%S"),
     }

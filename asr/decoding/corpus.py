@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -26,7 +25,7 @@ from asr.errors import UserError
 from asr.files import check_writable, write_json, write_jsonl
 from asr.models import Chunking
 from asr.progress import progress_bar
-from asr.provenance import git_commit
+from asr.provenance import command_line, git_commit
 from asr.scoring.hypotheses import decode_folder, write_trn
 from asr.text.tokenizers import Tokenizer
 
@@ -147,7 +146,7 @@ def describe_decoding(bundle: Bundle, options: Params, chunking: Chunking | None
         "device": torch.cuda.get_device_name(device) if device.type == "cuda" else device.type,
         "num_threads": torch.get_num_threads(),
         "git_commit": git_commit(),
-        "command": " ".join(sys.argv),
+        "command": command_line(),
         "date": time.strftime("%Y-%m-%d %H:%M:%S"),
     }
 

@@ -14,6 +14,7 @@ _WIDTH, _HEIGHT, _MARGIN = 440, 160, 26
 _BINS = 30
 _CHARACTER = 7.0  # pixels, about, at the style's 12
 _ROW = 22
+_LINE = 14  # pixels between two names
 _LONGEST_NAME = 44  # characters
 
 
@@ -44,6 +45,16 @@ class Line:
     name: str
     points: Sequence[ScatterPoint]
     is_marked: bool = False
+
+
+@dataclass(frozen=True)
+class Curve:
+    """A function of x, drawn as a line; `marked` is the point that is set off, if any."""
+
+    name: str
+    points: Sequence[tuple[float, float]]
+    has_dots: bool = False
+    marked: int | None = None
 
 
 def histogram_svg(values: Sequence[float] | np.ndarray, title: str, unit: str) -> str:
@@ -128,6 +139,32 @@ def lines_svg(lines: Sequence[Line], title: str, x_label: str, y_label: str) -> 
         names += [*before, _short(f"{line.name}, {last}")]
         ends.append(len(names) - 1)
     parts += _names(names, places, ends, width)
+    return _svg(width, height, title, parts)
+
+
+def curves_svg(curves: Sequence[Curve], title: str, x_label: str, y_label: str) -> str:
+    """Draw curves over axes from 0; where there are several, each with its name at its end."""
+    width, height, left, bottom = 560.0, 360.0, 52.0, 310.0
+    points = [point for curve in curves for point in curve.points]
+    x_axis = linear_axis([x for x, _ in points], left, width - 60)
+    y_axis = linear_axis([y for _, y in points], bottom, 16)
+    parts = _frame(x_axis, y_axis, x_label, y_label, height)
+    ends: list[tuple[float, float, str]] = []
+    for curve in curves:
+        kind = "line marked" if curve.has_dots else "line"
+        places = [(x_axis.position(x), y_axis.position(y)) for x, y in curve.points]
+        corners = " ".join(f"{x:.1f},{y:.1f}" for x, y in places)
+        parts.append(f'<polyline class="{kind}" points="{corners}"></polyline>')
+        for index, ((x, y), place) in enumerate(zip(curve.points, places, strict=True)):
+            if curve.has_dots:
+                words = f"{curve.name}: {x_label} {x:g}, {y_label} {y:.4g}"
+                dot = _dot(*place, index == curve.marked)
+                parts.append(f"<g><title>{escape(words)}</title>{dot}</g>")
+        ends.append((*places[-1], curve.name))
+    lowest = bottom + _LINE
+    for x, y, name in sorted(ends, key=lambda end: -end[1]) if len(curves) > 1 else ():
+        lowest = min(y, lowest - _LINE)  # names do not meet
+        parts.append(_text(x + 8, lowest + 4, name, "start", "name"))
     return _svg(width, height, title, parts)
 
 

@@ -26,6 +26,11 @@ def escape(value: str, longest: int | None = _LONGEST_TEXT) -> str:
     return html.escape(printable)
 
 
+def escape_lines(value: str) -> str:
+    """Do `escape` for text of several lines, which stay lines."""
+    return "\n".join(escape(line, None) for line in value.split("\n"))
+
+
 @dataclass(frozen=True)
 class Cell:
     """A table's cell.

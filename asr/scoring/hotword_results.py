@@ -12,7 +12,7 @@ from asr.files import read_json, write_json, write_text
 from asr.scoring.alignment import Unit
 from asr.scoring.details import error_cells
 from asr.scoring.hotwords import Detection, HotwordScore, hotword_phrases, score_hotwords
-from asr.scoring.hypotheses import decode_folder
+from asr.scoring.hypotheses import compared_after, decode_folder
 from asr.scoring.records import Record
 from asr.scoring.rows import ErrorRate, ScoredDecode
 from asr.scoring.text_tables import (
@@ -41,6 +41,7 @@ class HotwordRow(Record):
     chunk_size: int | None
     live_chunk_ms: float | None = None
     normaliser: str
+    tokenizer_normaliser: str = "none"
     unit: Unit
     hotwords: str
     phrases: int
@@ -56,6 +57,11 @@ class HotwordRow(Record):
         chunks = (self.chunk_size or 0, self.live_chunk_ms or 0.0)
         system = (self.experiment, self.method, *chunks, self.normaliser)
         return (self.unit, self.hotwords, *system)
+
+    @property
+    def compared_after(self) -> str:
+        """What the texts went through; the rates of two rows compare where it is equal."""
+        return compared_after(self.normaliser, self.tokenizer_normaliser)
 
     @property
     def detection(self) -> Detection:
@@ -135,6 +141,7 @@ def score_decodes_on_hotwords(
             chunk_size=decode.row.chunk_size,
             live_chunk_ms=decode.row.live.chunk_ms if decode.row.live else None,
             normaliser=decode.row.normaliser,
+            tokenizer_normaliser=decode.row.tokenizer_normaliser,
             unit=unit,
             hotwords=path.name,
             phrases=len(phrases),
@@ -197,7 +204,7 @@ def hotword_cells(row: HotwordRow) -> list[str]:
     cells = [
         row.experiment,
         decode_folder(row.method, row.chunk_size, row.live_chunk_ms),
-        row.normaliser,
+        row.compared_after,
         row.hotwords,
         str(row.phrases),
     ]

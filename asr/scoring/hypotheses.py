@@ -76,6 +76,19 @@ def decode_folder(method: str, chunk_size: int | None, live_chunk_ms: float | No
     return method if chunk_size is None else f"{method}-chunk{chunk_size}"
 
 
+def compared_after(normaliser: str, tokenizer_normaliser: str) -> str:
+    """Say what references went through before they were compared; rates compare where it is equal.
+
+    Args:
+        normaliser: of `asr score`, which goes over references and hypotheses.
+        tokenizer_normaliser: of the model, which has gone over the references by then.
+    """
+    if tokenizer_normaliser in ("none", normaliser):  # what a normaliser has written, it leaves
+        return normaliser
+    after = "" if normaliser == "none" else f", then {normaliser}"
+    return f"{tokenizer_normaliser} by the tokenizer{after}"
+
+
 def read_hypotheses(path: PathLike) -> list[DecodedUtterance]:
     """Read `hyps.jsonl`.
 

@@ -38,7 +38,7 @@ class LiveRun:
     """
 
     experiment: str
-    normaliser: str
+    normaliser: str  # what texts went through, as `ResultRow.compared_after` says it
     passes: tuple[str, str]
     live: LiveDecoding | None
     first: ResultRow | None
@@ -76,7 +76,7 @@ def live_runs(rows: Iterable[ResultRow]) -> list[LiveRun]:
     """
     rows = list(rows)
     offline = {
-        (row.experiment, row.normaliser, row.method): row
+        (row.experiment, row.compared_after, row.method): row
         for row in rows
         if row.live is None and row.chunk_size is None
     }
@@ -84,7 +84,7 @@ def live_runs(rows: Iterable[ResultRow]) -> list[LiveRun]:
     passes: dict[tuple[str, str, LiveDecoding], dict[str, ResultRow]] = {}
     for row in rows:
         if row.live is not None:
-            run = passes.setdefault((row.experiment, row.normaliser, row.live), {})
+            run = passes.setdefault((row.experiment, row.compared_after, row.live), {})
             run[row.method] = row
     systems: dict[tuple[str, str, tuple[str, str]], list[LiveRun]] = {}
     for (experiment, normaliser, live), by_method in passes.items():

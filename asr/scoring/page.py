@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
 from datetime import timedelta
 from typing import get_args
 
@@ -23,9 +25,11 @@ from asr.scoring.text_tables import (
 _NOTES = (
     "Square brackets: 95 % bootstrap interval over utterances. RTF: decoding time / audio time, "
     "on the device given below. chunk: encoder frames, `full` is the whole utterance; milliseconds "
-    "where the split was spoken live. normaliser: what `asr score` did to references and "
-    "hypotheses before it compared them."
+    "where the split was spoken live. normaliser: what references and hypotheses went through "
+    "before they were compared; docs/text.md tells what each does."
 )
+_WORD = re.compile(r"""(?:'[^']*'|"[^"]*"|\S)+""")  # of a command: quoted spaces part nothing
+_LINE = 100  # characters of a command in one line
 _FIGURES = ("parameters", "epochs", "training")  # columns that stand on the right
 
 
@@ -49,7 +53,26 @@ def _render_streaming(rows: Sequence[ResultRow], unit: Unit) -> list[str]:
 
 
 def render_rates(rows: Sequence[ResultRow], unit: Unit) -> str:
-    """Lay out the table of error rates, `unit` in full and of each other unit the rate alone."""
+    """Lay out error rates, `unit` in full and of each other unit the rate alone.
+
+    Rows whose texts went through other normalisers do not compare: each kind has a table.
+    """
+    kinds = rows_that_compare(rows)
+    if len(kinds) == 1:
+        return _rates_table(rows, unit)
+    told = (f"normaliser {kind}:\n\n{_rates_table(own, unit)}" for kind, own in kinds.items())
+    return "\n".join([f"Rates of different tables do not compare.\n\n{next(told)}", *told])
+
+
+def rows_that_compare(rows: Iterable[ResultRow]) -> dict[str, list[ResultRow]]:
+    """Return rows by what their texts went through, `none` first."""
+    kinds: dict[str, list[ResultRow]] = defaultdict(list)
+    for row in rows:
+        kinds[row.compared_after].append(row)
+    return dict(sorted(kinds.items(), key=lambda item: (item[0] != "none", item[0])))
+
+
+def _rates_table(rows: Sequence[ResultRow], unit: Unit) -> str:
     others: list[Unit] = [other for other in get_args(Unit) if other != unit]
     figures = [
         f"{RATE_NAMES[unit]} % [low, high]",
@@ -75,7 +98,7 @@ def render_rates(rows: Sequence[ResultRow], unit: Unit) -> str:
                 *(format_percent(row.rate(other).rate) for other in others),
                 f"{row.rtf:.4f}",
                 _chunk(row),
-                row.normaliser,
+                row.compared_after,
             ]
         )
     return markdown_table(columns, cells)
@@ -100,22 +123,46 @@ def _zero_error_notes(rows: Sequence[ResultRow], unit: Unit) -> list[str]:
 
 
 def _render_provenance(rows: Sequence[ResultRow]) -> str:
-    cells = [
-        {
-            "experiment": row.experiment,
-            "method": row.folder,
-            **provenance(row),
-            "command": f"`{row.command}`",
-        }
-        for row in rows
+    """Lay out one row for all methods that came about in the same way, and each command once."""
+    commands = numbered_commands(rows)
+    methods: dict[tuple[str, ...], list[str]] = defaultdict(list)
+    titles: list[str] = []
+    for row in rows:
+        made = {"experiment": row.experiment, **provenance(row), "command": commands[row.command]}
+        titles = list(made)
+        methods[tuple(map(str, made.values()))].append(row.folder)
+    cells = [[made[0], ", ".join(dict.fromkeys(own)), *made[1:]] for made, own in methods.items()]
+    columns = {titles[0]: "left", "methods": "left"}
+    columns |= {title: "right" if title in _FIGURES else "left" for title in titles[1:]}
+    told = [
+        f"Command {number}:\n\n```\n{fold_command(command)}\n```\n"
+        for command, number in commands.items()
     ]
-    sides = {title: "right" if title in _FIGURES else "left" for title in cells[0]}
-    distinct = dict.fromkeys(tuple(row.values()) for row in cells)
-    return markdown_table(sides, list(distinct))
+    return "\n".join([markdown_table(columns, cells), *told])
+
+
+def numbered_commands(rows: Iterable[ResultRow]) -> dict[str, int]:
+    """Return the number, from 1, of each command that rows come from."""
+    commands = dict.fromkeys(row.command for row in rows)
+    return {command: number for number, command in enumerate(commands, start=1)}
+
+
+def fold_command(command: str) -> str:
+    """Break a command into lines of a page, to be read and typed; its program goes by its name."""
+    program, *words = _WORD.findall(command)
+    lines = [program.rpartition("/")[2]]
+    for index, word in enumerate(words):
+        value = words[index + 1] if word.startswith("--") and index + 1 < len(words) else ""
+        goes_with = 0 if value.startswith("--") else len(value) + 1
+        if len(lines[-1]) + len(word) + goes_with + 3 > _LINE and index:
+            lines.append(f"  {word}")
+        else:
+            lines[-1] += f" {word}"
+    return " \\\n".join(lines)
 
 
 def provenance(row: ResultRow) -> dict[str, str]:
-    """Return how a row came about, by the titles of a table; the command stands last."""
+    """Return how a row came about, by the titles of a table; its command stands apart."""
     return {
         "parameters": f"{row.parameters:,}",
         "epochs": UNKNOWN if row.epochs is None else f"{row.epochs:g}",
@@ -124,7 +171,6 @@ def provenance(row: ResultRow) -> dict[str, str]:
         "decoded on": f"{row.device}, threads: {row.num_threads}",
         "tokenizer's normaliser": row.tokenizer_normaliser,
         "commit": row.git_commit[:10] if row.git_commit else UNKNOWN,
-        "command": row.command,
     }
 
 

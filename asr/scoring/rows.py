@@ -14,6 +14,7 @@ from asr.scoring.corpus import CorpusScore, normalise_utterances, score_corpus
 from asr.scoring.hypotheses import (
     DecodedUtterance,
     DecodeSummary,
+    compared_after,
     hypotheses_path,
     read_hypotheses,
     read_summary,
@@ -80,6 +81,11 @@ class ResultRow(DecodeSummary):
         """
         live_chunk = self.live.chunk_ms if self.live else 0.0
         return self.experiment, self.method, self.chunk_size or 0, live_chunk, self.normaliser
+
+    @property
+    def compared_after(self) -> str:
+        """What the texts went through; the rates of two rows compare where it is equal."""
+        return compared_after(self.normaliser, self.tokenizer_normaliser)
 
     def rate(self, unit: Unit) -> ErrorRate:
         return {"word": self.wer, "char": self.cer, "mixed": self.mer}[unit]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import platform
-import sys
 import time
 from dataclasses import dataclass
 from importlib import metadata
@@ -18,7 +17,7 @@ from asr.config.loading import dump_config, load_config, load_config_of
 from asr.config.schema import ExperimentConfig
 from asr.errors import UserError
 from asr.files import read_json, write_json, write_text
-from asr.provenance import git_commit
+from asr.provenance import command_line, git_commit
 from asr.tensors import load_tensors
 from asr.text.tokenizers import Tokenizer, load_tokenizer
 from asr.training.checkpoints import Checkpoints
@@ -201,7 +200,7 @@ def describe_environment() -> dict[str, Any]:
     """Return versions, machine and commit, for `environment.json`."""
     packages = ("torch", "torchaudio", "lhotse", "sentencepiece", "kaldialign", "numpy")
     return {
-        "command": " ".join(sys.argv),
+        "command": command_line(),
         "date": time.strftime("%Y-%m-%d %H:%M:%S"),
         "git_commit": git_commit(),
         "python": platform.python_version(),

@@ -5,6 +5,8 @@ from __future__ import annotations
 import base64
 import io
 import json
+import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -123,10 +125,10 @@ def test_errors_are_of_the_system_that_is_best_on_dev(folders: list[Path], tmp_p
     assert sum(int(row[1]) for row in page.tables["Deletions: 3, of 1 kinds"][1:]) == 3
     assert page.tables["Insertions: 1, of 1 kinds"][1:] == [["ten", "1"]]
     assert "u" not in page.tags()  # what was recognised is text, not markup
-    speakers = page.tables["WER by speaker, 2 speakers"][1:]
+    speakers = page.tables["WER on test by speaker, 2 speakers"][1:]
     assert [row[0] for row in speakers] == ["ann", "bob"]
     assert sum(int(row[4].split("/")[0]) for row in speakers) == 13
-    lengths = page.tables["WER by length in s"][1:]
+    lengths = page.tables["WER on test by length in s"][1:]
     assert [(row[0], row[1], row[4]) for row in lengths] == [("1 to 2", "12", "13/108")]
     assert page.shown.count("errors in 9 words") == 6 + 2  # of test and dev
 
@@ -157,7 +159,11 @@ def test_how_rows_came_about(folders: list[Path], tmp_path: Path) -> None:
     assert made["weights"] == "best-3"
     assert made["options"] == "beam_size 7"
     assert made["commit"] == "0123456789"
-    assert made["command"] == "asr decode --method ctc-greedy | tee log"
+    assert made["command"] == "1"
+    commands = [text for text in page.texts if text.startswith("asr decode ")]
+    assert (
+        commands == ["asr decode --method ctc-greedy | tee log"] * 2
+    )  # of test and dev, once each
 
 
 def write_speech(folder: Path) -> tuple[Path, np.ndarray]:
@@ -225,7 +231,7 @@ def test_audio_is_cut_short_and_left_out(folders: list[Path], tmp_path: Path) ->
     assert {len(decode_sound(address)[0]) for address in page.sounds()} == {4000}
     assert "the first 0.5 s of 1.0 s" in page.shown
     # Noise does not compress: about 8 kB each, and half of the room is dev's.
-    assert report(tmp_path, *options, "--max-audio-megabytes", "0.02") == 0
+    assert report(tmp_path, *options, "--max-audio-megabytes", "0.034") == 0
     page = read_page(tmp_path)
     assert len(page.sounds()) == 2
     assert page.shown.count("No audio: there is no room for it in the page") == 4
@@ -335,3 +341,54 @@ def test_cuts_that_are_none(
 def test_scoring_needs_no_torch() -> None:
     code = "import sys, asr.scoring.report, asr.scoring.results; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_the_test_set_stands_first(folders: list[Path], tmp_path: Path) -> None:
+    assert report(tmp_path) == 0
+    page = read_page(tmp_path)
+    captions = [name for name in page.tables if name.startswith("WER on ") and " by " not in name]
+    assert captions == ["WER on test", "WER on dev"]
+    assert [text for text in page.texts if text in ("test", "dev")][:2] == ["test", "dev"]
+
+
+def test_training_curves_are_those_of_the_metrics(folders: list[Path], tmp_path: Path) -> None:
+    rows: list[dict] = [
+        {"kind": "train", "step": step, "loss": None if step == 7 else 4.0 / step}
+        for step in range(1, 1001)
+    ]
+    rates = {250: 0.5, 500: 0.125, 750: 0.2}
+    rows += [
+        {"kind": "dev", "step": step, "loss": 1.0, "wer": rate} for step, rate in rates.items()
+    ]
+    metrics = tmp_path / "exp" / "conformer" / "metrics.jsonl"
+    metrics.write_text("".join(json.dumps(row) + "\n" for row in rows) + '{"kind": "dev", "st')
+    assert report(tmp_path) == 0
+    page = read_page(tmp_path)
+    told = "Greedy error rate of conformer on dev while it was trained; the lowest is 12.50 %"
+    assert any(text.startswith(f"{told} after step 500") for text in page.texts)
+    points = [text for text in page.texts if text.startswith("dev: step ")]
+    wanted = [f"dev: step {step}, error rate, % {100 * rate:g}" for step, rate in rates.items()]
+    assert points[3:] == wanted
+    assert points[:3] == [f"dev: step {step}, loss 1" for step in rates]
+    lines = [dict(attributes) for tag, attributes in page.elements if tag == "polyline"]
+    sizes = [len((line["points"] or "").split()) for line in lines]
+    assert sizes[-3:] == [300, 3, 3]  # 999 losses as means of 300 stretches
+    (tmp_path / "exp" / "conformer" / "metrics.jsonl").unlink()
+    assert report(tmp_path) == 0
+    assert "Training" not in read_page(tmp_path).shown
+
+
+def test_a_command_is_told_once_and_folded(make_decode: MakeDecode, tmp_path: Path) -> None:
+    long = "/somewhere/.venv/bin/asr decode " + " ".join(f"--method m{n}" for n in range(20))
+    long += " --ngram 'a file.arpa' --device cpu"
+    folders = [make_decode(triples(1), method=name, command=long) for name in ("joint", "wfst")]
+    assert main(["score", *map(str, folders), "--results-dir", str(tmp_path / "results")]) == 0
+    page = (tmp_path / "results" / "test.md").read_text()
+    assert page.count("--method m7 ") == 1
+    assert "| joint, wfst " in page
+    (block,) = re.findall(r"```\n(asr decode .*?)\n```", page, re.DOTALL)
+    assert max(map(len, block.splitlines())) <= 102
+    assert shlex.split(block.replace("\\\n", " ")) == ["asr", *shlex.split(long)[1:]]
+    assert all(not line.rstrip(" \\").endswith("--method") for line in block.splitlines())
+    assert report(tmp_path, "--choose-on", "test") == 0
+    assert read_page(tmp_path).shown.count("--method m7 ") == 1

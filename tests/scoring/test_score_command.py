@@ -88,7 +88,7 @@ def test_row_holds_counts_interval_and_provenance(
     }
     assert provenance == {
         "experiment": "conformer",
-        "method": "ctc-greedy-chunk16",
+        "methods": "ctc-greedy-chunk16",
         "parameters": "12,345,678",
         "epochs": "7.5",
         "training": "1:02:05",
@@ -96,8 +96,9 @@ def test_row_holds_counts_interval_and_provenance(
         "decoded on": "cpu, threads: 2",
         "tokenizer's normaliser": "none",
         "commit": "0123456789",
-        "command": "`asr decode --method ctc-greedy \\| tee log`",
+        "command": "1",
     }
+    assert "Command 1:\n\n```\nasr decode --method ctc-greedy | tee log\n```\n" in page
     output = capsys.readouterr()
     assert output.err == ""
     assert output.out.startswith("| experiment | method ")

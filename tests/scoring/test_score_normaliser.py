@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -118,3 +119,37 @@ def test_a_table_from_before_is_refused_with_what_to_do(
     error = capsys.readouterr().err
     assert "field 'rows.0.mer': Field required" in error
     assert "Remove the file and score the decode folders" in error
+
+
+def test_rates_of_different_texts_are_not_in_one_table(
+    make_decode: MakeDecode, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    english = {"tokenizer_normaliser": "english"}
+    written = make_decode([("a-1", "$5", "five dollars")], split="dev")
+    spoken = make_decode(
+        [("a-1", "five dollars", "five dollars")], split="dev", experiment="e", **english
+    )
+    capsys.readouterr()
+    assert score(tmp_path / "results", written, spoken) == 0
+    # The same two texts after `english`, whether the tokenizer has applied it already or not.
+    assert score(tmp_path / "results", written, spoken, "--normaliser", "english") == 0
+    page = (tmp_path / "results" / "dev.md").read_text()
+    _, *parts = re.split(r"^normaliser (.*):$", page.split("## How")[0], flags=re.MULTILINE)
+    kinds, tables = parts[::2], parts[1::2]
+    assert kinds == ["none", "english", "english by the tokenizer"]
+    assert [re.findall(r"^\| (\w+) +\|", table, re.MULTILINE)[1:] for table in tables] == [
+        ["conformer"],
+        ["conformer", "e"],
+        ["e"],
+    ]
+    assert "Rates of different tables do not compare." in page
+    assert "Rates of different tables do not compare." in capsys.readouterr().out
+    options = ["--results-dir", str(tmp_path / "results"), "--exp-root", str(tmp_path / "exp")]
+    assert main(["report", *options]) == 0
+    shown = (tmp_path / "results" / "report.html").read_text()
+    headings = re.findall(r"<h2[^>]*>(.*?)</h2>", shown)
+    assert headings == [
+        "dev",
+        "dev, normaliser english",
+        "dev, normaliser english by the tokenizer",
+    ]

@@ -59,11 +59,14 @@ def _refuse_corpus(path: Path) -> None:
         UserError: `path` is one.
     """
     from asr.data.layouts import detect_layouts  # layouts read manifests as well
+    from asr.data.layouts.lhotse_cuts import LhotseCuts
 
-    fitting = detect_layouts(path) if path.exists() else []
-    if fitting:
+    fitting = [layout.name for layout in detect_layouts(path)] if path.exists() else []
+    if fitting and (
+        fitting[0] != LhotseCuts.name or path.is_dir()
+    ):  # else they are cuts, but broken ones
         raise UserError(
-            f"is no file of cuts: it is laid out as {fitting[0].name}",
+            f"is no file of cuts: it is laid out as {fitting[0]}",
             where=str(path),
             todo=f"asr evaluate --data {path} decodes and scores it; stage 1 of a recipe (asr "
             "init-recipe), or asr table, prepare and validate, make cuts of it.",

@@ -50,7 +50,7 @@ def render_lengths(view: View, decoded: Decoded) -> str:
     """Return error rates by the length of utterances, as a table and a chart."""
     durations = {utterance.id: utterance.duration for utterance in decoded.utterances}
     lengths = by_length(decoded.score, durations, TOKEN_NAMES[view.unit])
-    title = f"{RATE_NAMES[view.unit]} by length"
+    title = f"{RATE_NAMES[view.unit]} on {view.split} by length"
     table = _group_table(view, f"{title} in {lengths.unit}", "length", lengths.groups)
     return table + _group_chart(view, title, lengths.groups, f" {lengths.unit}")
 
@@ -58,7 +58,7 @@ def render_lengths(view: View, decoded: Decoded) -> str:
 def render_speakers(view: View, score: CorpusScore) -> str:
     """Return error rates by speaker, most errors first."""
     groups, total = by_speaker(score, _MOST_SPEAKERS)
-    title = f"{RATE_NAMES[view.unit]} by speaker"
+    title = f"{RATE_NAMES[view.unit]} on {view.split} by speaker"
     unnamed = len(score.of_unknown_speakers())
     if not groups:
         return f'<p class="note">{title} is not known: no utterance names its speaker.</p>'

@@ -11,10 +11,10 @@ from asr.pages.charts import (
     pareto_front,
     scatter_svg,
 )
-from asr.pages.markup import Cell, Column, escape, figure, sortable_table
+from asr.pages.markup import Cell, Column, escape, escape_lines, figure, sortable_table
 from asr.scoring.details import error_cells
 from asr.scoring.hotword_results import HotwordRow, hotword_cells, hotword_columns
-from asr.scoring.page import provenance
+from asr.scoring.page import fold_command, numbered_commands, provenance
 from asr.scoring.report.live import render_live
 from asr.scoring.report.systems import System, View
 from asr.scoring.rows import ErrorRate, ResultRow
@@ -181,13 +181,13 @@ def _hotword_tables(rows: Sequence[HotwordRow]) -> list[str]:
 
 
 def _provenance_table(view: View) -> str:
-    figures = ("parameters", "epochs")
+    figures = ("parameters", "epochs", "command")
+    commands = numbered_commands(system.row for system in view.systems)
     rows: list[list[Cell]] = []
     titles: list[str] = []
     for system in view.systems:
         row = system.row
         made = provenance(row)
-        command = made.pop("command")
         options = ", ".join(f"{name} {value}" for name, value in row.options.items())
         values = {"parameters": float(row.parameters), "epochs": row.epochs}
         titles = ["system", "weights", "options", "command", *made]
@@ -196,10 +196,14 @@ def _provenance_table(view: View) -> str:
                 Cell(system.name),
                 Cell(row.weights or UNKNOWN),
                 Cell(f"<small>{escape(options or UNKNOWN, None)}</small>", None, True, True),
-                Cell(f"<code>{escape(command, None)}</code>", None, True, True),
+                Cell(str(commands[row.command]), commands[row.command]),
                 *(Cell(text, values.get(title)) for title, text in made.items()),
             ]
         )
     columns = [Column(title, title in figures) for title in titles]
     table = sortable_table(f"How each row of {view.split} came about", columns, rows)
-    return f"<details><summary>How each row came about</summary>{table}</details>"
+    told = "".join(
+        f"<p>Command {number}:</p><pre>{escape_lines(fold_command(command))}</pre>"
+        for command, number in commands.items()
+    )
+    return f"<details><summary>How each row came about</summary>{table}{told}</details>"

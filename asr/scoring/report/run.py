@@ -14,7 +14,10 @@ from asr.scoring.report.groups import render_confusions, render_lengths, render_
 from asr.scoring.report.options import ReportOptions
 from asr.scoring.report.rates import render_rates
 from asr.scoring.report.systems import System, View, read_views
+from asr.scoring.report.training import render_trainings
 from asr.scoring.report.worst import Players, render_worst
+
+_TRAINING = "Training"
 
 
 @dataclass(frozen=True)
@@ -40,25 +43,31 @@ def write_report(options: ReportOptions, path: Path) -> WrittenReport:
     # Not resolve(): a link keeps the name that the user gave it.
     folders = Path(os.path.abspath(options.results_dir)).parts[-3:]  # noqa: PTH100
     title = f"Results in {'/'.join(folders)}"
-    parts = [f"<h1>{escape(title)}</h1>", _contents(views)]
+    experiments = (system.row.experiment for view in views for system in view.systems)
+    trainings = render_trainings(options.exp_root, experiments)
+    parts = [f"<h1>{escape(title)}</h1>", _contents(views, bool(trainings))]
     for number, view in enumerate(views, start=1):
         allowance = options.max_audio_bytes * number // len(views)
         heading = f'<h2 id="part-{number}">{escape(_heading(view))}</h2>'
         parts += [heading, render_rates(view), _errors(view, options, players, allowance)]
+    if trainings:
+        parts += [f'<h2 id="training">{_TRAINING}</h2>', trainings]
     write_text(path, page(title, parts, with_script=True))
     return WrittenReport(path, _remarks(views))
 
 
 def _heading(view: View) -> str:
-    after = "" if view.normaliser == "none" else f", normaliser {view.normaliser}"
+    after = "" if view.compared_after == "none" else f", normaliser {view.compared_after}"
     return f"{view.split}{after}"
 
 
-def _contents(views: Sequence[View]) -> str:
+def _contents(views: Sequence[View], with_training: bool) -> str:
     links = [
         f'<li><a href="#part-{number}">{escape(_heading(view))}</a></li>'
         for number, view in enumerate(views, start=1)
     ]
+    if with_training:
+        links.append(f'<li><a href="#training">{_TRAINING}</a></li>')
     return f'<nav aria-label="Contents"><ul>{"".join(links)}</ul></nav>'
 
 

@@ -18,6 +18,7 @@ from asr.scoring.corpus import CorpusScore, compare_corpora, normalise_utterance
 from asr.scoring.hotword_results import SUFFIX as HOTWORD_SUFFIX
 from asr.scoring.hotword_results import HotwordRow, HotwordTable
 from asr.scoring.hypotheses import DecodedUtterance, read_hypotheses
+from asr.scoring.page import rows_that_compare
 from asr.scoring.report.options import ReportOptions
 from asr.scoring.results import ResultsTable
 from asr.scoring.rows import ResultRow
@@ -54,9 +55,10 @@ class System:
 
 @dataclass(frozen=True)
 class View:
-    """The systems of one split that were scored after the same normaliser: their rates compare.
+    """The systems of one split whose texts went through the same normalisers: their rates compare.
 
     Attributes:
+        compared_after: those normalisers, as `ResultRow.compared_after` says it.
         best: the system with the lowest rate on this split; None when no rate is defined.
         shown: the system whose errors are shown, with what it decoded; None when there is none,
             and `why_not` says why.
@@ -64,7 +66,7 @@ class View:
 
     split: str
     unit: Unit
-    normaliser: str
+    compared_after: str
     systems: list[System]
     best: int | None
     shown: tuple[System, Decoded] | None
@@ -78,7 +80,7 @@ def system_name(row: ResultRow) -> str:
 
 
 def read_views(options: ReportOptions) -> list[View]:
-    """Read all tables and the decode folders behind them; the split of the choice comes first.
+    """Read all tables and the decode folders behind them; the split of the choice comes last.
 
     Raises:
         UserError: there are no tables, one is malformed, or the system asked for is in none.
@@ -95,7 +97,7 @@ def read_views(options: ReportOptions) -> list[View]:
     views = []
     with progress_bar(sum(len(table.rows) for table in tables), " systems", "reading") as bar:
         for table in tables:
-            for rows in _by_normaliser(table.rows).values():
+            for rows in rows_that_compare(table.rows).values():
                 chosen = options.system or _choose(tables, rows, options.choose_on)
                 views.append(_view(table, rows, chosen, options, bar))
     return views
@@ -118,14 +120,7 @@ def _read_tables(options: ReportOptions) -> list[ResultsTable]:
             raise UserError(
                 "the file does not exist", where=str(path), todo=f"Mend --cuts {split}=…"
             )
-    return sorted(tables, key=lambda table: (table.split != options.choose_on, table.split))
-
-
-def _by_normaliser(rows: Iterable[ResultRow]) -> dict[str, list[ResultRow]]:
-    groups: dict[str, list[ResultRow]] = {}
-    for row in rows:
-        groups.setdefault(row.normaliser, []).append(row)
-    return groups
+    return sorted(tables, key=lambda table: (table.split == options.choose_on, table.split))
 
 
 def _choose(
@@ -141,7 +136,7 @@ def _choose(
             there = [
                 row
                 for row in table.rows
-                if row.normaliser == rows[0].normaliser and system_name(row) in candidates
+                if row.compared_after == rows[0].compared_after and system_name(row) in candidates
             ]
             best = _lowest(there, table.unit)
             return None if best is None else system_name(there[best])
@@ -178,12 +173,12 @@ def _view(
     return View(
         split=table.split,
         unit=table.unit,
-        normaliser=rows[0].normaliser,
+        compared_after=rows[0].compared_after,
         systems=systems,
         best=best,
         shown=shown,
         why_not=why_not,
-        hotwords=[row for row in hotwords if row.normaliser == rows[0].normaliser],
+        hotwords=[row for row in hotwords if row.compared_after == rows[0].compared_after],
     )
 
 
