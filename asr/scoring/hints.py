@@ -34,9 +34,9 @@ def spelling_hints(utterances: Iterable[UtteranceScore], normaliser: str) -> lis
         for count, kind in ((capitals, "in capitals alone"), (punctuation, "in punctuation"))
         if count
     ]
-    todo = "docs/text.md tells what the others do"
+    todo = "docs/text.md tells what other normalisers do"
     if normaliser == "none":
-        todo = "--normaliser english writes neither (docs/text.md has those of other languages)"
+        todo = "--normaliser plain takes them off both sides (docs/text.md)"
     return [f"of {errors} errors {' and '.join(kinds)}; {todo}."]
 
 

@@ -201,11 +201,11 @@ def test_texts_that_are_written_in_another_way_are_told(
         re.sub(r",([a-z ]+),", lambda found: f",{found[1].upper()}.,", one) for one in lines[1:]
     ]
     table.write_text("\n".join([lines[0], *shouted]) + "\n")
-    assert "--normaliser english" in evaluate(table)
-    assert "--normaliser english" not in evaluate(table, "--normaliser", "english")
+    assert "--normaliser plain" in evaluate(table)
+    assert "--normaliser plain" not in evaluate(table, "--normaliser", "plain")
     stored = json.loads((tmp_path / "out" / "results" / "own.json").read_text())["rows"]
     errors = {row["normaliser"]: row["wer"]["errors"] for row in stored}
-    assert errors["english"] == wanted["wer"]["errors"] < errors["none"]
+    assert errors["plain"] == wanted["wer"]["errors"] < errors["none"]
 
 
 def test_one_clear_line_for_each_mistake(

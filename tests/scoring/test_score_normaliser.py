@@ -102,7 +102,7 @@ def test_unknown_name(
     error = capsys.readouterr().err
     assert error.startswith("asr: error: ")
     assert error.count("\n") == 1
-    assert "'englisch' is not one of 'none', 'basic', 'english'" in error
+    assert "'englisch' is not one of 'none', 'basic', 'plain', 'english'" in error
     assert not (tmp_path / "results").exists()
 
 

@@ -258,7 +258,7 @@ def test_details_and_normaliser(run: Run, tmp_path: Path) -> None:
     assert stored["hypothesis"]["format"] == "kaldi"
     assert "u1 (unknown) 0 / 5" in (tmp_path / "details" / "alignments.txt").read_text()
     printed = run("u1 Hello you\nu2 a\n", "u1 hello you\nu2 a\n")
-    assert "of 1 errors 1 in capitals alone; --normaliser english" in printed
+    assert "of 1 errors 1 in capitals alone; --normaliser plain" in printed
 
 
 def test_rows_of_others_in_json_lines(run: Run, tmp_path: Path) -> None:
