@@ -30,21 +30,6 @@ def read_transcripts(paths: Iterable[PathLike]) -> Iterator[str]:
         yield from _manifest_texts(path) if is_manifest else (line for _, line in read_lines(path))
 
 
-def read_pairs(path: PathLike) -> Iterator[tuple[str, str]]:
-    """Yield (utterance, transcript) of a file with lines `<utterance> <transcript>`.
-
-    Raises:
-        UserError: the file is missing or not UTF-8, or names an utterance twice.
-    """
-    seen: set[str] = set()
-    for where, line in read_lines(path):
-        name, *rest = line.split(maxsplit=1)
-        if name in seen:
-            raise UserError(f"'{name}' stands twice", where=where)
-        seen.add(name)
-        yield name, rest[0] if rest else ""
-
-
 def read_lines(path: PathLike) -> Iterator[tuple[str, str]]:
     """Yield `path:number` and content of the lines that are not blank; gzip files are unpacked.
 

@@ -15,6 +15,7 @@ from asr.audio.reader import read_header
 from asr.data.audio.files import read_part
 from asr.data.augmentation.base import repeated
 from asr.errors import UserError
+from asr.folders import own_files
 
 CACHE_BYTES = 128 * 2**20
 LONGEST_KEPT_SECONDS = 120.0
@@ -79,7 +80,7 @@ class AudioFolder:
         root = Path(folder)
         if not root.is_dir():
             raise UserError(f"the folder {folder} does not exist", where=where)
-        for path in sorted(root.rglob("*")):
+        for path in sorted(own_files(root)):
             if path.suffix.lower() in _SUFFIXES and path.is_file():
                 self._add(path)
         if not self.files:

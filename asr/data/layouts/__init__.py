@@ -20,6 +20,7 @@ from asr.data.layouts.pairs import Pairs
 from asr.data.layouts.sightings import look_at
 from asr.data.tables.reading import Read, without_duplicates
 from asr.errors import UserError, did_you_mean
+from asr.folders import unpacking_advice
 
 # The more a layout asks for, the earlier: the first that fits is what a folder is taken for.
 _ALL: tuple[Layout, ...] = (
@@ -122,7 +123,7 @@ def read_parts(layout: Layout, folder: Path, parts: Sequence[str], language: str
     rows: list[Read] = []
     for part in parts:
         if part not in known:
-            todo = f"It has {', '.join(known)}."
+            todo = f"{unpacking_advice(folder)} It has {', '.join(known)}.".strip()
             raise UserError(f"the corpus has no part '{part}'", where=str(folder), todo=todo)
         rows += layout.read(folder, part, language)
     if not rows:

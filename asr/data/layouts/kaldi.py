@@ -62,11 +62,12 @@ class Kaldi:
         names = {segment.recording for segment in segments}
         paths = {name: str(locate(recordings[name], top)) for name in names}
         channels = Channels(segments, channels_of, paths)
-        for name, recording, start, duration, _ in segments:
-            channel = channels.of(name)
+        for segment in segments:
+            channel = channels.of(segment)
             if isinstance(channel, Rejection):
                 yield channel
                 continue
+            name, recording, start, duration, _ = segment
             text = join_cjk(texts.get(name, "")) or None
             speaker, path = speaker_name(speakers.get(name)), paths[recording]
             yield TableRow(name, path, text, speaker, language, start, duration, channel)

@@ -46,7 +46,6 @@ class Channels:
         of_recordings: Mapping[str, str],
         paths: Mapping[str, str],
     ) -> None:
-        self._segments = {segment.id: segment for segment in segments}
         self._paths = paths
         written = {name: (line.split() or [""])[-1] for name, line in of_recordings.items()}
         first = 0 if "0" in written.values() else 1
@@ -60,13 +59,12 @@ class Channels:
             for segment in segments
         )
 
-    def of(self, utterance: str) -> int | Rejection | None:
+    def of(self, segment: Segment) -> int | Rejection | None:
         """Return the channel, counted from 0; None for the mean of all, or the only one.
 
         An utterance in a channel that its recording has not, or that is not told though the
         directory tells others', is rejected.
         """
-        segment = self._segments[utterance]
         has = self._num_channels.get(segment.recording)
         if segment.channel is None:
             channel = self._of_recordings.get(segment.recording, -1)
