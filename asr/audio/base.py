@@ -22,6 +22,10 @@ class AudioError(Exception):
     """An audio file cannot be read; the message says why, without naming the file."""
 
 
+class NeedsMediaError(AudioError):
+    """A file is FFmpeg's, and the extra that brings it is not installed."""
+
+
 @dataclass(frozen=True)
 class AudioHeader:
     """What is known of an audio file before it is decoded.

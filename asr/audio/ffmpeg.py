@@ -15,8 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from asr.audio.base import AudioError, AudioHeader, blocks
-from asr.errors import install_command
+from asr.audio.base import AudioError, AudioHeader, NeedsMediaError, blocks
 
 if TYPE_CHECKING:
     from av.audio.frame import AudioFrame
@@ -44,12 +43,11 @@ def check_installed(why: str) -> None:
         why: libsndfile does not read a file.
 
     Raises:
-        AudioError: the extra is not installed.
+        NeedsMediaError: the extra is not installed.
     """
     if importlib.util.find_spec("av") is None:
-        raise AudioError(
-            f"{why}; FFmpeg's formats (m4a, mp4, webm, wma, amr, …) need the extra media,"
-            f" {install_command('media')}"
+        raise NeedsMediaError(
+            f"{why}; FFmpeg's formats (m4a, mp4, webm, wma, amr, …) need the extra media"
         )
 
 
@@ -77,7 +75,7 @@ class _Track:
             )
         except (av.error.FFmpegError, ValueError) as error:
             self._file.close()
-            raise AudioError(f"FFmpeg does not read it ({_message(error)})") from error
+            raise AudioError(_message(error)) from error
         if not self.container.streams.audio:
             self.close()
             raise AudioError("holds no sound")
@@ -245,7 +243,7 @@ def _grid(path: str, state: tuple[int, int]) -> _Grid | None:
     track = _Track(Path(path))
     try:
         stream = track.stream
-        is_known = stream.codec_context.name in _JUMPING_CODECS
+        is_known = stream.codec_context.codec.canonical_name in _JUMPING_CODECS
         if not is_known or track.container.format.name not in _JUMPING_CONTAINERS:
             return None
         begin = list(islice(track.frames(), 3))

@@ -105,7 +105,10 @@ class SndfileDecoder:
     def _seek_within(self, sample: int) -> None:
         has_past = self._stream.format in ("MP3", "OGG")
         run_up = round(_RUN_UP * self.header.sampling_rate) if has_past else 0
-        near = max(min(sample, self._stream.frames) - run_up, 0)
+        near = min(sample, self._stream.frames) - run_up
+        if self._stream.subtype == "VORBIS":
+            near = min(near, self._stream.frames - self._parts[self._number].unfindable)
+        near = max(near, 0)
         try:
             self._position = self._stream.seek(near)
         except soundfile.LibsndfileError as error:

@@ -7,8 +7,8 @@ import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from asr.audio.base import AUDIO_SUFFIXES, AudioError
-from asr.errors import UserError
+from asr.audio.base import AUDIO_SUFFIXES, AudioError, NeedsMediaError
+from asr.errors import UserError, install_command
 from asr.files import PathLike
 from asr.folders import own_files
 
@@ -54,4 +54,7 @@ def existing_audio(path: PathLike) -> Path:
 def unreadable(path: PathLike, error: AudioError) -> UserError:
     """Return what a user is told of a file that no decoder reads."""
     what = f"cannot be read as audio: {error}"
-    return UserError(what, where=os.fspath(path), todo="Convert it to WAV or FLAC.")
+    todo = "Convert it to WAV or FLAC."
+    if isinstance(error, NeedsMediaError):
+        todo = f"Install it by: {install_command('media')}, or convert the file to WAV or FLAC."
+    return UserError(what, where=os.fspath(path), todo=todo)

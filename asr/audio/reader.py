@@ -17,9 +17,10 @@ from asr.audio import ffmpeg
 from asr.audio.base import AudioError, AudioHeader, Decoder, blocks
 from asr.audio.libsndfile import SndfileDecoder, sndfile_header
 from asr.audio.mpeg import looks_like_mpeg, scan_mpeg
-from asr.audio.ogg import scan_links
+from asr.audio.ogg import Link, scan_links
 from asr.audio.parts import Part
 from asr.audio.riff import mended_wav
+from asr.audio.spliced import Piece
 
 _BLOCK = 1 << 16  # samples decoded at once
 _REMEMBERED = 4096  # files whose parts, or lengths, are known
@@ -47,8 +48,17 @@ def start_decoder(path: str | os.PathLike[str]) -> Decoder:
         AudioError: as `open_audio`.
     """
     path = Path(path)
-    parts = _parts(path)
-    return SndfileDecoder(path, parts) if parts else ffmpeg.FfmpegDecoder(path)
+    state = _state(path)
+    if not state[0]:
+        raise AudioError("the file is empty (0 bytes)")
+    parts = _known_parts(os.fspath(path), state)
+    if not isinstance(parts, str):
+        return SndfileDecoder(path, parts)
+    ffmpeg.check_installed(parts)
+    try:
+        return ffmpeg.FfmpegDecoder(path)
+    except AudioError as error:
+        raise AudioError(f"{parts}; FFmpeg says: {error}") from error
 
 
 def read_header(path: str | os.PathLike[str]) -> AudioHeader:
@@ -88,18 +98,6 @@ def _count_samples(path: str, state: tuple[int, int], longest: float) -> tuple[i
         return found, decoder.stopped_by
 
 
-def _parts(path: Path) -> list[Part]:
-    """Return what libsndfile reads of a file; nothing where FFmpeg owns it."""
-    state = _state(path)
-    if not state[0]:
-        raise AudioError("the file is empty (0 bytes)")
-    found = _known_parts(os.fspath(path), state)
-    if isinstance(found, str):
-        ffmpeg.check_installed(found)
-        return []
-    return found
-
-
 @functools.lru_cache(_REMEMBERED)
 def _known_parts(path: str, state: tuple[int, int]) -> list[Part] | str:
     """Return the parts of a file, or why libsndfile does not read it."""
@@ -118,11 +116,21 @@ def _find_parts(path: Path) -> list[Part]:
     if magic == b"OggS":
         links = scan_links(path)
         if len(links) > 1:
-            return [Part((link,), sndfile_header(path, (link,))) for link in links]
-    elif looks_like_mpeg(path) and (parts := scan_mpeg(path)):
+            return [_ogg_part(path, link, ((link.start, link.stop),)) for link in links]
+        return [_ogg_part(path, link, None) for link in links] or _whole(path)
+    if looks_like_mpeg(path) and (parts := scan_mpeg(path)):
         return parts
+    return _whole(path)
+
+
+def _whole(path: Path) -> list[Part]:
     pieces = mended_wav(path)
     return [Part(pieces, sndfile_header(path, pieces))]
+
+
+def _ogg_part(path: Path, link: Link, pieces: tuple[Piece, ...] | None) -> Part:
+    # libsndfile 1.2.2 takes the last page of Vorbis for whole, though the end of it is cut off.
+    return Part(pieces, sndfile_header(path, pieces), unfindable=link.last_page)
 
 
 def _state(path: Path) -> tuple[int, int]:

@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 import threading
 from collections.abc import Callable, Iterable, Iterator
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 import numpy as np
 
+from asr.audio.paths import existing_audio
 from asr.errors import UserError, needs_extra
 from asr.files import PathLike
 
@@ -124,9 +124,7 @@ class AsrClient:
         """
         with needs_extra("the client", "client", _PACKAGES):
             import httpx
-        file = Path(path)
-        if not file.is_file():
-            raise UserError("the audio file does not exist", where=str(file))
+        file = existing_audio(path)
         with file.open("rb") as stream:
             try:
                 answer = httpx.post(

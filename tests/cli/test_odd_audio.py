@@ -9,12 +9,14 @@ import numpy as np
 import pytest
 import soundfile
 
+from asr.audio.reader import count_samples
 from asr.bundle import load_bundle
 from asr.config.decoding import METHODS, MethodName
 from asr.data.features.fbank import FbankExtractor
 from asr.decoding.recognizer import Recognizer
 from asr.decoding.resources import ResourcePaths, load_resources
 from asr.files import read_json
+from tests.audio.media import encode, mp3, sound
 from tests.decoding_kit import DecodingKit
 from tests.tone_corpus import RATE, run
 
@@ -90,6 +92,30 @@ def test_asr_transcribe(
     assert bool(transcript["text"]) == bool((tmp_path / "odd.srt").read_text())
     for word in transcript["words"]:
         assert 0.0 <= word["start"] <= word["end"] <= transcript["duration"] + 0.01
+
+
+def test_a_folder_of_media_one_of_them_cut_short(
+    decoding_kit: DecodingKit, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    folder = tmp_path / "talks"
+    folder.mkdir()
+    encode(folder / "phone.m4a", "aac", RATE, sound(RATE, 3))
+    whole = mp3(sound(RATE, 6), RATE)
+    (folder / "half.mp3").write_bytes(whole[: len(whole) // 2])
+    (folder / "notes.txt").write_text("none")
+    run(
+        "transcribe", "--bundle", str(decoding_kit.bundle), str(folder),
+        "--output-dir", str(tmp_path / "out"), "--format", "json",
+    )  # fmt: skip
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["half.json", "phone.json"]
+    for name in ("half.mp3", "phone.m4a"):
+        transcript = read_json(tmp_path / "out" / f"{name.split('.')[0]}.json")
+        assert transcript["file"] == str(folder / name)
+        seconds = count_samples(folder / name)[0] / RATE
+        assert transcript["duration"] == pytest.approx(seconds, abs=1e-3)
+        assert all(word["end"] <= seconds + 0.01 for word in transcript["words"])
+    (told,) = [record.message for record in caplog.records if "decoded" in record.message]
+    assert "half.mp3: only 2." in told
 
 
 def test_noise_of_any_length_takes_bounded_batches(

@@ -25,6 +25,10 @@ class OneReader(LibsndfileBackend):
     What comes as bytes, of shards, is WAV or FLAC, and libsndfile's.
     """
 
+    def is_applicable(self, path_or_fd: str | Path | FileObject) -> bool:
+        """Read everything; lhotse keeps some suffixes from libsndfile."""
+        return True
+
     def read_audio(
         self,
         path_or_fd: str | Path | FileObject,
