@@ -187,7 +187,52 @@ def read_jsonl_log(path: PathLike) -> list[dict[str, Any]]:
         return []
     # Not splitlines(): strings within may hold what Unicode counts as ends of lines.
     *lines, _fragment = Path(path).read_bytes().split(b"\n")
-    return [json.loads(line) for line in lines]
+    return [parse_json(line, f"{path}:{number}") for number, line in enumerate(lines, start=1)]
+
+
+def parse_json(text: str | bytes, where: str) -> Any:
+    """Return what JSON text says.
+
+    Args:
+        where: names the text in messages.
+
+    Raises:
+        UserError: it is not JSON, or no program could hold it.
+    """
+    try:
+        return json.loads(text)
+    except RecursionError as error:
+        raise UserError("not valid JSON (nested too deeply)", where=where) from error
+    except (ValueError, UnicodeDecodeError) as error:  # a number of 5,000 digits is a ValueError
+        raise UserError(f"not valid JSON ({error})", where=where) from error
+
+
+def read_bytes(path: PathLike) -> bytes:
+    """Return what a file holds.
+
+    Raises:
+        UserError: the file is missing, is a folder, or may not be read.
+    """
+    try:
+        return Path(path).read_bytes()
+    except FileNotFoundError as error:
+        raise UserError("the file does not exist", where=str(path)) from error
+    except IsADirectoryError as error:
+        raise UserError("is a folder, not a file", where=str(path)) from error
+    except PermissionError as error:
+        raise UserError("may not be read", where=str(path)) from error
+
+
+def read_text(path: PathLike) -> str:
+    """Return the text of a file in UTF-8.
+
+    Raises:
+        UserError: the file is missing, is a folder, may not be read, or is not UTF-8.
+    """
+    try:
+        return read_bytes(path).decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise UserError(f"is not UTF-8 text ({error})", where=str(path)) from error
 
 
 def read_json(path: PathLike) -> Any:
@@ -196,14 +241,7 @@ def read_json(path: PathLike) -> Any:
     Raises:
         UserError: the file is missing or is not JSON.
     """
-    try:
-        return json.loads(Path(path).read_text(encoding="utf-8"))
-    except FileNotFoundError as error:
-        raise UserError("the file does not exist", where=str(path)) from error
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
-        raise UserError(f"not valid JSON ({error})", where=str(path)) from error
-    except IsADirectoryError as error:
-        raise UserError("is a folder, not a file", where=str(path)) from error
+    return parse_json(read_bytes(path), str(path))
 
 
 def read_description(path: PathLike, what: str, format_version: int, todo: str) -> dict[str, Any]:
@@ -252,10 +290,7 @@ def read_jsonl(path: PathLike) -> Iterator[dict[str, Any]]:
         for number, line in enumerate(stream, start=1):
             if not line.strip():
                 continue
-            try:
-                row = json.loads(line)
-            except (json.JSONDecodeError, UnicodeDecodeError) as error:
-                raise UserError(f"not valid JSON ({error})", where=f"{path}:{number}") from error
+            row = parse_json(line, f"{path}:{number}")
             if not isinstance(row, dict):
                 raise UserError("a line must be a JSON object", where=f"{path}:{number}")
             yield row

@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 from lhotse.cut import Cut
-from lhotse.serialization import deserialize_item
 from lhotse.utils import fastcopy
 
 from asr.config.augmentation import SpeedPerturb
@@ -22,6 +21,7 @@ from asr.data.features.fbank import FbankExtractor
 from asr.data.features.loading import load_features
 from asr.data.features.storage import BYTES_A_VALUE, Float16Reader, append_features, stored_features
 from asr.data.jobs import one_torch_thread, process_pool
+from asr.data.manifests.cut_rows import check_sources, cut_of, row_of
 from asr.errors import UserError
 from asr.files import PathLike, atomic_writer, free_bytes, write_jsonl
 from asr.progress import progress_bar
@@ -98,7 +98,8 @@ class FeatureJob:
         with open(self.cuts_path, "rb") as stream:
             stream.seek(part.offset)
             lines = [stream.readline() for _ in range(part.num_lines)]
-        cuts = [fastcopy(deserialize_item(json.loads(line)), features=None) for line in lines]
+        where = str(self.cuts_path)
+        cuts = [fastcopy(cut_of(row_of(line, where), where), features=None) for line in lines]
         return cuts if self.speed is None else speed_copies(cuts, self.speed)
 
 
@@ -150,7 +151,7 @@ def plan_extraction(job: FeatureJob, output_cuts: PathLike) -> ExtractionPlan:
     except FileNotFoundError as error:
         todo = "Run `asr validate` first."
         raise UserError("the cuts file does not exist", where=where, todo=todo) from error
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, IndexError) as error:
         raise UserError("is not a file of cuts, one a line", where=where) from error
     if not parts:
         raise UserError("the cuts file is empty", where=where)
@@ -225,7 +226,9 @@ def _parts(job: FeatureJob) -> Iterator[Part]:
                 return
             identity = settings_hash.copy()
             identity.update(b"".join(lines))
-            cuts = [json.loads(line) for line in lines]
+            cuts = [row_of(line, str(job.cuts_path)) for line in lines]
+            for cut in cuts:
+                check_sources(cut, str(job.cuts_path))
             identity.update("".join(map(_audio_state, cuts)).encode())
             seconds = copies * sum(cut["duration"] for cut in cuts)
             yield Part(

@@ -8,12 +8,12 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-from lhotse import CutSet
 from lhotse.cut import Cut
 
 from asr.config.augmentation import SpeedPerturb
 from asr.data.audio import cuts as _audio  # noqa: F401  registers its transform with lhotse
 from asr.data.augmentation.speed import source_id, speed_copies, speed_copy_id
+from asr.data.manifests.cut_rows import NotCutsError, cut_of, read_cut_rows
 from asr.data.shards.manifest import is_dataset
 from asr.data.shards.reading import ShardedCuts, open_shards
 from asr.errors import UserError
@@ -25,7 +25,8 @@ def load_cuts(path: PathLike) -> list[Cut]:
     """Read a file of cuts, each with a transcript, or all cuts of a dataset of shards.
 
     Raises:
-        UserError: the file is missing, holds something else, or nothing.
+        UserError: the file is missing, holds something else, or nothing; or a cut is not one of
+            plain files, see `cut_of`.
     """
     where = str(path)
     if Path(path).is_dir() and not is_dataset(path):
@@ -38,17 +39,15 @@ def load_cuts(path: PathLike) -> list[Cut]:
         raise UserError("the cuts do not exist", where=where, todo=todo)
     try:
         with bulk_allocation():
-            cuts = list(CutSet.from_file(path)) if Path(path).stat().st_size else []
-    except Exception as error:  # lhotse passes on whatever its readers and builders raise
+            cuts = [cut_of(row, place) for place, row in read_cut_rows(path)]
+    except NotCutsError:
         _refuse_corpus(Path(path))
-        what = f"is not a file of lhotse cuts ({type(error).__name__}: {error})"
-        raise UserError(what, where=where) from error
+        raise
     if not cuts:
         raise UserError("holds no cuts", where=where)
     for cut in cuts:
-        if not isinstance(cut, Cut) or not cut.supervisions:
-            name = getattr(cut, "id", "?")
-            raise UserError(f"{name} is not a cut with a transcript", where=where)
+        if not cut.supervisions:
+            raise UserError(f"{cut.id} is not a cut with a transcript", where=where)
     return cuts
 
 

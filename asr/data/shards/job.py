@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
 from lhotse.cut import Cut
-from lhotse.serialization import deserialize_item
 from lhotse.utils import fastcopy
 
 from asr.config.augmentation import Augmentation, SpeedPerturb
@@ -17,6 +15,7 @@ from asr.config.features import FbankParams
 from asr.data.augmentation import WaveformAugmenter
 from asr.data.augmentation.pipeline import make_augmenter
 from asr.data.augmentation.speed import at_speed
+from asr.data.manifests.cut_rows import cut_of, row_of
 from asr.data.manifests.cuts import load_cuts
 from asr.data.shards.manifest import SHARDS
 from asr.errors import UserError
@@ -105,7 +104,8 @@ class DatasetJob:
         with open(self.cuts_path, "rb") as stream:
             for offset, factor in zip(task.offsets, task.factors, strict=True):
                 stream.seek(offset)
-                cut = fastcopy(deserialize_item(json.loads(stream.readline())), features=None)
+                row = row_of(stream.readline(), str(self.cuts_path))
+                cut = fastcopy(cut_of(row, str(self.cuts_path)), features=None)
                 yield cut if self.speed is None else at_speed(cut, factor)
 
 

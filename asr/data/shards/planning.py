@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -13,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from asr.data.manifests.cut_rows import check_sources, row_of
 from asr.data.shards.building import write_shard
 from asr.data.shards.job import DatasetJob, ShardTask
 from asr.data.shards.manifest import Shard, hash_settings
@@ -146,8 +146,9 @@ def _read_lines(path: Path) -> tuple[np.ndarray, np.ndarray, str]:
 
 
 def _duration(line: bytes, where: str) -> float:
+    row = row_of(line, where)
+    check_sources(row, where)
     try:
-        row = json.loads(line)
         if row["type"] != "MonoCut":
             raise ValueError(row["type"])
         return float(row["duration"])

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import gzip
 import itertools
-import json
 import random
+import zlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -21,12 +21,12 @@ import numpy as np
 from lhotse.audio import AudioSource
 from lhotse.cut import Cut
 from lhotse.features.io import register_reader
-from lhotse.serialization import deserialize_item
 from lhotse.utils import fastcopy
 
 from asr.config.augmentation import SpeedPerturb
 from asr.data.augmentation.speed import speed_copies
 from asr.data.features.storage import FileReader
+from asr.data.manifests.cut_rows import cut_of, row_of
 from asr.data.shards.manifest import (
     DatasetManifest,
     Shard,
@@ -180,8 +180,8 @@ def read_shard(manifest: DatasetManifest, shard: Shard) -> list[Cut]:
     }
     try:
         with gzip.open(path, "rb") as stream:
-            cuts = [_attached(json.loads(line), tars) for line in stream]
-    except (OSError, EOFError, ValueError, KeyError) as error:
+            cuts = [_attached(row_of(line, str(path)), tars, str(path)) for line in stream]
+    except (OSError, EOFError, ValueError, KeyError, TypeError, zlib.error, UserError) as error:
         raise damaged(manifest.folder, shard.name, f"{path.name}: {error}") from error
     if len(cuts) != shard.utterances:
         fault = f"{path.name} holds {len(cuts)} cuts, not {shard.utterances}"
@@ -189,24 +189,26 @@ def read_shard(manifest: DatasetManifest, shard: Shard) -> list[Cut]:
     return cuts
 
 
-def _attached(row: dict[str, Any], tars: dict[str, str]) -> Cut:
+def _attached(row: dict[str, Any], tars: dict[str, str], where: str) -> Cut:
     """Return the cut of a line, with the places of its data."""
     custom = row["custom"]
     recording, features = custom.pop("recording_span", None), custom.pop("features_span", None)
     if not custom:
         del row["custom"]
-    cut = deserialize_item(row)
     if recording is not None:
-        channels = cut.recording.channel_ids
-        source = TarAudioSource("file", channels, tars["recording"], None, *recording)
-        cut.recording = fastcopy(cut.recording, sources=[source])
+        for source in row["recording"]["sources"]:  # placeholders
+            source.update(type="file", source=tars["recording"])
     if features is not None:
-        cut.features = fastcopy(
-            cut.features,
+        row["features"].update(
             storage_type=TarMatrixReader.name,
             storage_path=tars["features"],
             storage_key=":".join(map(str, features)),
         )
+    cut = cut_of(row, where)
+    if recording is not None:
+        channels = cut.recording.channel_ids
+        source = TarAudioSource("file", channels, tars["recording"], None, *recording)
+        cut.recording = fastcopy(cut.recording, sources=[source])
     return cut
 
 

@@ -204,7 +204,7 @@ def test_user_mistakes(data: Path, capsys: pytest.CaptureFixture[str]) -> None:
     for options, part in (
         (["--speed-copies"], "augmentation.speed_perturb"),
         (["--cuts", str(data / "absent.jsonl")], "Run `asr validate` first"),
-        (["--cuts", str(data / "conf.yaml")], "not a file of cuts"),
+        (["--cuts", str(data / "conf.yaml")], "not a file of lhotse cuts"),
         (["--set", "features_params.num_mel_bins=0"], "num_mel_bins"),
         (["--set", "features_params.sampling_rate=8000"], "16000 Hz, not 8000 Hz"),
     ):
