@@ -35,7 +35,8 @@ from asr.models.interface import SpeechModel
 from asr.saved_models import (
     CONFIG_FILE,
     TOKENIZER_FOLDER,
-    load_weights,
+    check_vocabulary,
+    load_model,
     write_model_folder,
 )
 from asr.text.tokenizers import Tokenizer, load_tokenizer
@@ -127,9 +128,11 @@ def load_bundle(directory: PathLike, device: str | torch.device = "cpu") -> Bund
         todo="Give the bundle folder that stage 5 of a recipe makes, exp/<name>/bundle.",
     )
     config, tokenizer, tuned = load_settings(folder)
-    model = AsrModel(config, tokenizer.vocab_size)
-    load_weights(model, folder)
+    check_vocabulary(description, tokenizer, folder)
+    model = load_model(lambda: AsrModel(config, tokenizer.vocab_size), config, folder)
     provenance = description.get("provenance", {})
+    if not isinstance(provenance, dict):
+        raise UserError("is not a bundle's description", where=str(folder / DESCRIPTION_FILE))
     version = str(description.get("toolkit_version", "unknown"))
     return Bundle(model.to(device).eval(), config, tokenizer, provenance, tuned, version)
 

@@ -5,9 +5,11 @@ Beside the description it holds `config.yaml`, `weights.pt` and `tokenizer/`.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
+import torch
 from torch import Tensor, nn
 
 from asr import __version__
@@ -15,9 +17,12 @@ from asr.config.base import Params
 from asr.config.loading import dump_config
 from asr.errors import UserError
 from asr.files import disk_errors, write_json, write_text
-from asr.tensors import load_tensors, save_tensors
+from asr.tensors import load_weights_of, save_tensors
 from asr.text.tokenizers import Tokenizer
 
+M = TypeVar("M", bound=nn.Module)
+
+MAKE_AGAIN = "Copy the folder again, or make it again: stage 5 of the recipe (asr average)."
 CONFIG_FILE, WEIGHTS_FILE, TOKENIZER_FOLDER = "config.yaml", "weights.pt", "tokenizer"
 
 
@@ -51,17 +56,66 @@ def write_model_folder(
     )
 
 
-def load_weights(model: nn.Module, folder: Path) -> None:
-    """Load the weights of a model's folder.
+def load_model(build: Callable[[], M], config: Params, folder: Path) -> M:
+    """Return the model of a folder with its weights.
+
+    What config.yaml asks for is compared with the weights before memory is taken for it.
+
+    Args:
+        build: makes the untrained model of `config`.
 
     Raises:
-        UserError: they are missing, damaged or of another model.
+        UserError: the weights are missing, damaged or of another model.
     """
-    weights = load_tensors(folder / WEIGHTS_FILE)
+    path = folder / WEIGHTS_FILE
+    weights = load_weights_of(path, MAKE_AGAIN)
+    fault = _layers_fault(config, weights) or _shapes_fault(build, weights)
+    if fault:
+        what = f"the weights do not fit config.yaml ({fault})"
+        raise UserError(what, where=str(path), todo=MAKE_AGAIN)
+    model = build()
+    model.load_state_dict(weights)
+    return model
+
+
+def _layers_fault(config: Params, weights: dict[str, Tensor]) -> str:
+    """Find numbers of layers that would take for ever to build."""
+    pending: list[Any] = [config.model_dump(mode="json")]
+    while pending:
+        for key, value in pending.pop().items():
+            if isinstance(value, dict):
+                pending.append(value)
+            elif key.endswith("_layers") and isinstance(value, int) and value > len(weights):
+                return f"{key} is {value}, there are {len(weights)} weights"
+    return ""
+
+
+def _shapes_fault(build: Callable[[], nn.Module], weights: dict[str, Tensor]) -> str:
+    """Compare names and shapes with those of the model, built without memory."""
     try:
-        model.load_state_dict(weights["model"])
-    except (KeyError, RuntimeError) as error:
-        first_line = str(error).splitlines()[0]
+        with torch.device("meta"):
+            shapes = {name: tuple(value.shape) for name, value in build().state_dict().items()}
+    except (RuntimeError, TypeError, ValueError, OverflowError, MemoryError) as error:
+        return f"cannot be built: {(str(error).splitlines() or [type(error).__name__])[0]}"
+    for name, shape in shapes.items():
+        if name not in weights:
+            return f"{name} is missing"
+        if tuple(weights[name].shape) != shape:
+            return f"{name} has the shape {tuple(weights[name].shape)}, not {shape}"
+    unknown = next((name for name in weights if name not in shapes), None)
+    return f"{unknown} is not of this model" if unknown else ""
+
+
+def check_vocabulary(description: dict[str, Any], tokenizer: Tokenizer[Any], folder: Path) -> None:
+    """Compare the size of the vocabulary that a model was saved with to its tokenizer's.
+
+    Raises:
+        UserError: they differ.
+    """
+    size = description.get("vocab_size", tokenizer.vocab_size)
+    if size != tokenizer.vocab_size:
         raise UserError(
-            f"the weights do not fit config.yaml ({first_line})", where=str(folder / WEIGHTS_FILE)
-        ) from error
+            f"the model has {size} tokens, its tokenizer {tokenizer.vocab_size}",
+            where=str(folder / TOKENIZER_FOLDER),
+            todo=MAKE_AGAIN,
+        )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Hashable, Mapping
 from pathlib import Path
@@ -11,10 +10,11 @@ from typing import Any
 import yaml
 
 from asr.errors import UserError, did_you_mean
-from asr.files import PathLike
+from asr.files import PathLike, parse_json
 
 PRESETS = Path(__file__).parent / "presets"
 BASE = "base"
+_MOST_VALUES = 100_000
 
 
 def preset_names(folder: str = "") -> list[str]:
@@ -124,9 +124,21 @@ def parse_yaml(text: str) -> Any:
     """Parse YAML that holds plain data only.
 
     Raises:
-        yaml.YAMLError: it is malformed.
+        yaml.YAMLError: it is malformed, or too large once its aliases are written out.
     """
-    return yaml.load(text, Loader=_Loader)  # derives from SafeLoader
+    try:
+        data = yaml.load(text, Loader=_Loader)  # derives from SafeLoader
+    except RecursionError as error:
+        raise yaml.YAMLError("nested too deeply") from error
+    pending, seen = [data], 0
+    while pending:  # a few lines of aliases of aliases stand for billions of values
+        value = pending.pop()
+        seen += 1
+        if seen + len(pending) > _MOST_VALUES:
+            raise yaml.YAMLError(f"more than {_MOST_VALUES} values")
+        if isinstance(value, dict | list):
+            pending += value.values() if isinstance(value, dict) else value
+    return data
 
 
 def read_mapping(path: PathLike) -> dict[str, Any]:
@@ -140,8 +152,8 @@ def read_mapping(path: PathLike) -> dict[str, Any]:
         raise UserError("is not a text file", where=str(path)) from error
     try:
         is_json = str(path).endswith(".json")
-        data = json.loads(text) if is_json else parse_yaml(text)
-    except (yaml.YAMLError, json.JSONDecodeError) as error:
+        data = parse_json(text, str(path)) if is_json else parse_yaml(text)
+    except yaml.YAMLError as error:
         raise UserError(f"cannot be parsed: {error}", where=str(path)) from error
     if data is None:
         return {}

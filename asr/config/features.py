@@ -17,8 +17,8 @@ class FbankParams(Params):
 
     num_mel_bins: int = Field(80, ge=8, le=256)
     sampling_rate: int = Field(16000, ge=4000, le=96000)
-    frame_length: float = Field(0.025, gt=0, description="seconds")
-    frame_shift: float = Field(0.01, gt=0, description="seconds")
+    frame_length: float = Field(0.025, gt=0, le=1, description="seconds")
+    frame_shift: float = Field(0.01, gt=0, le=1, description="seconds")
     low_freq: float = Field(20.0, ge=0, description="Hz")
     high_freq: float = Field(-400.0, description="Hz; <= 0 counts down from the Nyquist frequency")
     stats_utterances: int = Field(

@@ -27,7 +27,7 @@ from asr.lm.transformer import TransformerLm
 from asr.saved_models import (
     CONFIG_FILE,
     TOKENIZER_FOLDER,
-    load_weights,
+    load_model,
     write_model_folder,
 )
 from asr.text.tokenizers import Tokenizer, load_tokenizer
@@ -88,6 +88,5 @@ def load_neural_lm(
             "BUNDLE/tokenizer.",
         )
     config = load_config_of(LmConfig, folder / CONFIG_FILE)
-    model = make_neural_lm(config, tokenizer.vocab_size)
-    load_weights(model, folder)
+    model = load_model(lambda: make_neural_lm(config, tokenizer.vocab_size), config, folder)
     return NeuralLmScorer(model.to(device).eval())
