@@ -190,21 +190,25 @@ def read_jsonl_log(path: PathLike) -> list[dict[str, Any]]:
     return [parse_json(line, f"{path}:{number}") for number, line in enumerate(lines, start=1)]
 
 
-def parse_json(text: str | bytes, where: str) -> Any:
-    """Return what JSON text says.
+class JsonError(UserError, ValueError):
+    """Text is not JSON."""
+
+
+def parse_json(text: str | bytes, where: str = "") -> Any:
+    """Return what JSON text from outside says.
 
     Args:
         where: names the text in messages.
 
     Raises:
-        UserError: it is not JSON, or no program could hold it.
+        JsonError: it is not JSON, or nested so deeply that nothing could work with it.
     """
     try:
         return json.loads(text)
     except RecursionError as error:
-        raise UserError("not valid JSON (nested too deeply)", where=where) from error
-    except (ValueError, UnicodeDecodeError) as error:  # a number of 5,000 digits is a ValueError
-        raise UserError(f"not valid JSON ({error})", where=where) from error
+        raise JsonError("not valid JSON (nested too deeply)", where=where) from error
+    except ValueError as error:  # numbers of 5,000 digits and bytes that are no text included
+        raise JsonError(f"not valid JSON ({error})", where=where) from error
 
 
 def read_bytes(path: PathLike) -> bytes:

@@ -12,7 +12,7 @@ import numpy as np
 
 from asr.audio.paths import existing_audio
 from asr.errors import UserError, needs_extra
-from asr.files import PathLike
+from asr.files import PathLike, parse_json
 
 if TYPE_CHECKING:
     from websockets.sync.client import ClientConnection
@@ -164,7 +164,7 @@ class AsrClient:
 
     def _results(self, connection: ClientConnection) -> Iterator[dict[str, Any]]:
         for text in connection:
-            message = json.loads(text)
+            message = parse_json(text, self.server)
             if message["type"] == "error":
                 raise ServerRefusedError(message["code"], message["message"], self.server)
             yield message
@@ -243,7 +243,7 @@ class _Sender:
 
 def _refused_handshake(body: bytes | bytearray | None, server: str) -> UserError:
     try:
-        told = json.loads(body or b"")["error"]
+        told = parse_json(bytes(body or b""))["error"]
         return ServerRefusedError(str(told["code"]), str(told["message"]), server)
     except (ValueError, KeyError, TypeError):
         return UserError("is no server of live audio", where=server)

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterable, Iterator
 from typing import Any
 
 from asr import lines
 from asr.errors import UserError
-from asr.files import PathLike
+from asr.files import PathLike, parse_json
 
 _HOLDERS = {"text", "supervisions", "tracks"}  # of a supervision, a cut, a mixed cut
 _SURROGATE = re.compile("[\ud800-\udfff]")  # JSON can spell it, UTF-8 cannot
@@ -59,10 +58,7 @@ def _todo(fault: str) -> str:
 
 def _manifest_texts(path: PathLike) -> Iterator[str]:
     for where, line in read_lines(path):
-        try:
-            row = json.loads(line)
-        except json.JSONDecodeError as error:
-            raise UserError(f"not valid JSON ({error})", where=where) from error
+        row = parse_json(line, where)
         if not isinstance(row, dict) or not _HOLDERS & row.keys():
             todo = "Give a manifest of cuts or supervisions."
             raise UserError(f"none of {', '.join(sorted(_HOLDERS))} here", where=where, todo=todo)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,6 +11,7 @@ from asr.data.faults.rejections import Rejection
 from asr.data.layouts.base import ALL, NO_SPEAKER, Read, locate, malformed, numbered_lines
 from asr.data.manifests.files import audio_path, is_one_file
 from asr.data.tables.rows import TableRow
+from asr.files import JsonError, parse_json
 from asr.folders import is_own
 from asr.speakers import speaker_name
 
@@ -53,8 +53,11 @@ def _read_cut(line: str, where: str, folder: Path, language: str) -> Iterator[Re
     from lhotse.serialization import deserialize_item
 
     try:
-        row = json.loads(line)
+        row = parse_json(line, where)
         cut = deserialize_item(row)
+    except JsonError as error:
+        yield malformed(where, error.what)
+        return
     except (ValueError, KeyError, TypeError, AttributeError, AssertionError) as error:
         yield malformed(where, f"not a cut of lhotse's ({type(error).__name__}: {error})")
         return
@@ -107,7 +110,7 @@ def _is_cut_set(path: Path) -> bool:
         return False
     _, line = next(numbered_lines(path), ("", ""))
     try:
-        first = None if isinstance(line, Rejection) else json.loads(line)
+        first = None if isinstance(line, Rejection) else parse_json(line)
     except ValueError:
         return False
     return isinstance(first, dict) and (

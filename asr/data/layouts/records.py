@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import json
 from collections.abc import Iterator, Mapping
 from itertools import islice
 from pathlib import Path
@@ -11,9 +10,9 @@ from pathlib import Path
 from asr.data.faults.rejections import Rejection
 from asr.data.layouts.base import malformed, numbered_lines
 from asr.data.layouts.cells import TABS, Dialect, read_cells, split_cells, with_header
+from asr.files import JsonError, parse_json
 
 Record = tuple[str, Mapping[str, object] | Rejection]
-_NOT_JSON = (json.JSONDecodeError, RecursionError)
 
 
 def read_records(path: Path, has_header: bool = True) -> Iterator[Record]:
@@ -53,9 +52,9 @@ def _json_records(path: Path) -> Iterator[Record]:
             yield where, line
             continue
         try:
-            row = json.loads(line)
-        except _NOT_JSON as error:
-            yield where, malformed(where, f"not valid JSON ({error})")
+            row = parse_json(line, where)
+        except JsonError as error:
+            yield where, malformed(where, error.what)
             continue
         is_object = isinstance(row, dict)
         yield where, row if is_object else malformed(where, "a line must be a JSON object")
@@ -66,8 +65,8 @@ def _is_one_document(path: Path) -> bool:
     lines = [line for _, line in islice(numbered_lines(path), 2)]
     first = lines[0].strip() if lines and isinstance(lines[0], str) else ""
     try:
-        value = json.loads(first)
-    except _NOT_JSON:
+        value = parse_json(first)
+    except JsonError:
         return first.endswith(("{", "[", ",", ":"))
     return len(lines) == 1 and (isinstance(value, list) or bool(_rows_of(value)))
 
@@ -79,9 +78,9 @@ def _document_records(path: Path) -> Iterator[Record]:
         yield str(path), fault
         return
     try:
-        value = json.loads("\n".join(line for line in lines if isinstance(line, str)))
-    except _NOT_JSON as error:
-        yield str(path), malformed(str(path), f"not valid JSON ({error})")
+        value = parse_json("\n".join(line for line in lines if isinstance(line, str)))
+    except JsonError as error:
+        yield str(path), malformed(str(path), error.what)
         return
     for name, row in _rows_of(value).items():
         where = f"{path}:{name}"

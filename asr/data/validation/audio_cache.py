@@ -13,7 +13,7 @@ from typing import Any
 from asr.data.jobs import dropping_work
 from asr.data.validation import audio_checks
 from asr.data.validation.audio_checks import AudioCheck, Segment, SegmentCheck
-from asr.files import disk_errors, read_jsonl, write_jsonl
+from asr.files import disk_errors, parse_json, read_jsonl, write_jsonl
 from asr.progress import progress_bar
 
 _FILES_A_TASK = 16
@@ -95,7 +95,7 @@ def _whole_lines(journal: Path) -> Iterator[dict[str, Any]]:
     with open(journal, "rb") as stream:
         for line in stream:
             with contextlib.suppress(ValueError):
-                yield json.loads(line)
+                yield parse_json(line)
 
 
 def _from_rows(rows: Iterable[dict[str, Any]]) -> Iterator[_Row]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 import re
 from collections.abc import Callable, Sequence
@@ -10,6 +9,7 @@ from pathlib import Path
 from typing import Literal
 
 from asr.errors import UserError
+from asr.files import parse_json
 from asr.text.transcripts import read_all_lines
 
 FormatName = Literal["lines", "kaldi", "trn", "ctm", "stm", "jsonl"]
@@ -70,7 +70,7 @@ def _marked(path: Path, lines: Sequence[str], option: str) -> FormatName | None:
 
 def _is_object(line: str) -> bool:
     try:
-        return isinstance(json.loads(line), dict)
+        return isinstance(parse_json(line), dict)
     except ValueError:
         return False
 

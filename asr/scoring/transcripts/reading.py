@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -12,6 +11,7 @@ from typing import Any
 from asr.data.formats.ctm import CtmWord, read_ctm
 from asr.data.formats.stm import StmSegment, read_stm
 from asr.errors import UserError
+from asr.files import parse_json
 from asr.scoring.transcripts.formats import COMMENT, FORMATS, TRN_LINE, FormatName
 from asr.speakers import is_known, speaker_name
 from asr.text.transcripts import read_all_lines, read_lines
@@ -134,10 +134,7 @@ _READERS: dict[FormatName, Callable[[Path], Iterator[tuple[str, str, str]]]] = {
 
 def _read_objects(read: Texts, text_keys: tuple[str, ...]) -> None:
     for where, line in read_lines(read.path):
-        try:
-            row = json.loads(line)
-        except ValueError as error:
-            raise UserError(f"not valid JSON ({error})", where=where) from error
+        row = parse_json(line, where)
         if not isinstance(row, dict):
             raise UserError("a line must be a JSON object", where=where)
         id = _value(row, _IDS, where, "the utterance's id")

@@ -12,6 +12,7 @@ from pydantic import Field, ValidationError, field_validator
 from asr.config.base import Params
 from asr.decoding.hypothesis import Hypothesis, Word
 from asr.errors import UserError
+from asr.files import JsonError, parse_json
 from asr.serving.errors import RefusedError
 from asr.streaming import Partial, Segment
 from asr.streaming.audio import as_mono_floats
@@ -63,8 +64,8 @@ def check_finish(text: str) -> None:
         RefusedError: `bad_message`.
     """
     try:
-        message = json.loads(text)
-    except (ValueError, RecursionError) as error:  # the first also of numbers without end
+        message = parse_json(text)
+    except JsonError as error:
         raise RefusedError("bad_message", "A text message must be JSON.") from error
     if message != {"type": "finish"}:
         raise RefusedError(
