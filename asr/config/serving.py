@@ -19,8 +19,12 @@ class ServingOptions(Params):
     model_name: str | None = Field(
         None, description="what clients call the model; null: the folder that the bundle lies in"
     )
-    model_aliases: list[str] = Field(
-        default=[], description="other names that clients may ask for, such as whisper-1"
+    model_aliases: list[str] = Field(default=[], description="other names that clients may ask for")
+    strict: bool = Field(
+        False,
+        description="whether files must ask for the model by one of these names, and for nothing "
+        "that would change nothing; otherwise whisper-1 and no name mean it too, and a note says "
+        "what had no effect",
     )
     allowed_origins: list[str] = Field(
         default=[],

@@ -41,6 +41,7 @@ MEANINGS: dict[str, Meaning] = {
     "burst": Meaning(None, 503),
     "client_busy": Meaning(None, 429),
     "busy": Meaning(None, 503),
+    "no_space": Meaning(None, 503),
     "origin": Meaning(None, 403),
     "bad_request": Meaning(None, 400),
     "unsupported_parameter": Meaning(None, 400),

@@ -25,7 +25,8 @@ from asr.errors import UserError
 from asr.serving.access.clients import trusted_addresses
 from asr.serving.access.keys import load_keys
 from asr.serving.app import make_app
-from asr.serving.files.pool import FileDecoder, UploadPool
+from asr.serving.files.decoding import FileDecoder
+from asr.serving.files.pool import UploadPool
 from asr.serving.live.ability import LiveSpeech, live_speech
 from asr.serving.protocols.http import HttpConnection
 from asr.serving.protocols.websocket import Connection
@@ -200,7 +201,7 @@ def _service(request: ServeRequest) -> Service:
     )
     decoder.recognizer(bundle, resources)  # what cannot work is told now, not to the first client
     torch.set_num_threads(options.compute_threads)
-    pool = UploadPool(decoder, options.upload_processes)
+    pool = UploadPool(decoder, options.upload_processes, options.strict)
     return make_service(speech, pool, _model_name(request.bundle), options, keys)
 
 

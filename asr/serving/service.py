@@ -16,6 +16,7 @@ from asr.serving.access.admission import Stopping
 from asr.serving.access.keys import ApiKeys
 from asr.serving.files.pool import UploadPool
 from asr.serving.files.transcriptions import Transcriptions
+from asr.serving.files.wishes import ANY_MODEL
 from asr.serving.live.ability import LiveSpeech
 from asr.serving.live.connections import LiveSessions
 from asr.serving.live.engine import Engine
@@ -105,7 +106,8 @@ def make_service(
         pool: transcribes files.
         name: of the model, where the options have none.
     """
-    names = tuple(dict.fromkeys([options.model_name or name, *options.model_aliases]))
+    usual = [] if options.strict else [ANY_MODEL]
+    names = tuple(dict.fromkeys([options.model_name or name, *options.model_aliases, *usual]))
     metrics, stopping = Metrics(), Stopping()
     engine = None
     if speech.recognizers is not None:

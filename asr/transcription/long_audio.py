@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
+import math
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -33,6 +34,7 @@ def transcribe_file(
     path: Path,
     options: TranscriptionOptions,
     journal: Path | None = None,
+    listener: Callable[[Sequence[Word]], None] | None = None,
 ) -> Transcript:
     """Transcribe a recording of any length; never more than a batch of windows is in memory.
 
@@ -42,6 +44,7 @@ def transcribe_file(
         options: how it is cut; see `TranscriptionOptions`.
         journal: keeps the words of decoded windows while this runs, so that a killed
             transcription goes on where it stopped; removed at the end.
+        listener: is given words as soon as no later window can change them, each word once.
 
     Raises:
         UserError: the file is missing, is no audio or holds no samples, or the journal cannot be
@@ -54,7 +57,7 @@ def transcribe_file(
     windows = _windows(file, options)
     done = kept.windows() if kept else []
     decoded = decode_windows(recognizer, file, windows, options.batch_duration, len(done))
-    joined = JoinedWords()
+    joined, told = JoinedWords(), 0
     with progress_bar(round(file.duration), "s", path.name) as bar:
         for number, window in enumerate(windows):
             if number < len(done):
@@ -64,6 +67,11 @@ def transcribe_file(
                 if kept:
                     kept.add(found)
             joined.add(window, found)
+            if listener:
+                behind = windows[number + 1].start if number + 1 < len(windows) else math.inf
+                settled = joined.count_before(behind)
+                listener(joined.words[told:settled])
+                told = settled
             bar.update(round(window.end) - bar.n)
     if kept:
         kept.remove()

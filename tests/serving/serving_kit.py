@@ -37,7 +37,8 @@ from asr.config.streaming import StreamingOptions
 from asr.decoding.resources import NO_RESOURCES, ResourcePaths
 from asr.serving.access.keys import KEY_SUBPROTOCOL, SUBPROTOCOL, ApiKeys
 from asr.serving.errors import MEANINGS
-from asr.serving.files.pool import FileDecoder, UploadPool
+from asr.serving.files.decoding import FileDecoder
+from asr.serving.files.pool import UploadPool
 from asr.serving.live.ability import live_speech
 from asr.serving.run import make_server
 from asr.serving.service import Service, make_service
@@ -71,7 +72,7 @@ class Running:
             self.recognizer = speech.recognizers.default
         longest = options.max_upload_seconds
         decoder = FileDecoder(folder, None, ResourcePaths(), (), "cpu", 1, longest)
-        pool = UploadPool(decoder, options.upload_processes)
+        pool = UploadPool(decoder, options.upload_processes, options.strict)
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.port = self._listener.getsockname()[1]
         self.service: Service

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import json
+import os
+import signal
 import tempfile
 import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +24,7 @@ from asr.bundle import Bundle
 from asr.client import AsrClient, ServerRefusedError
 from asr.decoding.recognizer import Recognizer
 from asr.errors import UserError
-from tests.patience import PATIENCE
+from tests.patience import PATIENCE, wait_until
 from tests.serving.serving_kit import Running, as_int16, begin, running, speak
 from tests.streaming.streaming_kit import speech
 from tests.tone_corpus import RATE
@@ -114,18 +118,27 @@ def test_a_path_in_the_filename(
 @pytest.mark.parametrize(
     ("fields", "expected"),
     [
-        ({"model": "whisper-1"}, (404, "model_not_found")),
+        ({"model": "whisper-2"}, (404, "model_not_found")),
         ({"response_format": "xml"}, (400, "bad_request")),
-        ({"temperature": "0.7"}, (400, "unsupported_parameter")),
-        ({"prompt": "Hello"}, (400, "unsupported_parameter")),
-        ({"stream": "true"}, (400, "unsupported_parameter")),
+        ({"temperature": "warm"}, (400, "bad_request")),
+        ({"temperature": "nan"}, (400, "bad_request")),
+        ({"temperature": "2"}, (400, "bad_request")),
+        ({"stream": "perhaps"}, (400, "bad_request")),
+        ({"stream": "true", "response_format": "srt"}, (400, "bad_request")),
+        ({"include[]": "logprobs", "response_format": "text"}, (400, "bad_request")),
+        ({"include[]": "everything"}, (400, "bad_request")),
+        ({"chunking_strategy": "silence"}, (400, "bad_request")),
+        ({"chunking_strategy[threshold]": "0.5"}, (400, "bad_request")),
+        ({"known_speaker_names[]": "Ann"}, (400, "unsupported_parameter")),
+        ({"stream[]": "true"}, (400, "unsupported_parameter")),
+        ({"timestamp_granularity": "word"}, (400, "unsupported_parameter")),
         ({"timestamp_granularities[]": "word"}, (400, "bad_request")),
         (
             {"timestamp_granularities[]": "letter", "response_format": "verbose_json"},
             (400, "bad_request"),
         ),
         ({"language": "x" * 100}, (400, "bad_request")),
-        ({f"field{number}": "x" for number in range(50)}, (400, "bad_request")),
+        ({f"field{number}": "x" for number in range(300)}, (400, "bad_request")),
         ({"language": "x" * (2 << 20)}, (413, "upload_too_large")),
     ],
 )
@@ -241,14 +254,64 @@ def test_more_files_than_places(model: Bundle, folder: Path) -> None:
         assert code(answer) == (408, "upload_timeout")
 
 
-def test_a_process_that_dies(server: Running) -> None:
-    """The file it had is answered, the next one gets a new process."""
-    executor = server.service.pool._executor
-    executor.submit(int).result()
-    for process in list(executor._processes.values()):
-        process.kill()
-    assert code(post(server)) == (500, "internal")
+def runs(process: int) -> bool:
+    try:
+        return bool(Path(f"/proc/{process}/cmdline").read_bytes())
+    except FileNotFoundError:
+        return False
+
+
+def test_a_process_that_dies_takes_its_own_file_alone(model: Bundle, folder: Path) -> None:
+    """Killed between files nobody notices; killed within one, that one fails, not those waiting."""
+    with running(model, folder, max_upload_seconds=1e4, max_waiting_uploads=4) as server:
+        assert post(server).is_success
+        (process,) = server.service.pool.processes()
+        os.kill(process, signal.SIGKILL)
+        wait_until(lambda: not runs(process))
+        assert post(server).is_success
+
+        long = wav(np.tile(speech(60 * RATE, seed=2), 60))
+        begun = httpx.stream(
+            "POST", server.url + PATH, files={"file": long}, data={"stream": "true"}, timeout=PATIENCE
+        )
+        with ThreadPoolExecutor(3) as threads, begun as answer:
+            lines = answer.iter_lines()
+            assert "transcript.text.delta" in next(lines)
+            waiting = [threads.submit(post, server) for _ in range(3)]
+            wait_until(lambda: server.service.transcriptions.count == 4)
+            (process,) = server.service.pool.processes()
+            os.kill(process, signal.SIGKILL)
+            *_, last = [line for line in lines if line]
+            assert json.loads(last.removeprefix("data: "))["error"]["code"] == "internal"
+            assert [each.result().status_code for each in waiting] == [200] * 3
+
+
+def test_no_room_for_a_file(
+    server: Running,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """A full or missing temporary folder is told as what passes, and leaves a line in the log."""
+
+    def full(*_: Any) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    with monkeypatch.context() as patched:
+        patched.setattr("asr.serving.files.uploads.shutil.copyfileobj", full)
+        answer = post(server)
+        assert code(answer) == (503, "no_space")
+        assert int(answer.headers["retry-after"]) > 0
+    assert list(tmp_path.iterdir()) == []
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "gone"))
+    assert code(post(server)) == (503, "no_space")
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     assert post(server).is_success
+    told = [record.message for record in caplog.records if "temporary folder" in record.message]
+    assert len(told) == 2
+    assert "No space left" in told[0]
+    assert "Traceback" not in caplog.text
 
 
 def test_the_client_names_audio_that_it_cannot_send(server: Running) -> None:

@@ -102,8 +102,15 @@ class JoinedWords:
             words.extend(found)
             return
         # Only the tail can overlap; merging all again would take time square in their number.
-        first = next((n for n in range(len(words), 0, -1) if words[n - 1].end <= start), 0)
+        first = self.count_before(start)
         words[first:] = merge_words(words[first:], found, start, end)
+
+    def count_before(self, second: float) -> int:
+        """Return how many words no window that begins there will change."""
+        if self.reached <= second:
+            return len(self.words)
+        behind = range(len(self.words), 0, -1)
+        return next((n for n in behind if self.words[n - 1].end <= second), 0)
 
 
 def read_between_words(

@@ -81,6 +81,11 @@ class AudioFile:
         return cls(path, header, num_samples, warning)
 
     @property
+    def sampling_rate(self) -> int:
+        """The file's own, Hz."""
+        return self._rate
+
+    @property
     def duration(self) -> float:
         """Seconds that can be decoded."""
         return self.num_samples / self._rate

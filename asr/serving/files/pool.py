@@ -1,197 +1,165 @@
-"""Processes that transcribe files, apart from the one that serves live sessions.
-
-Decoding a long file is hours of Python: in a thread it would take the interpreter from the live
-model at every turn. A process of its own runs beside it, at a lower priority, and a file that makes
-a decoder of audio formats crash takes nothing else along.
-"""
+"""The processes that transcribe files, from the server's side."""
 
 from __future__ import annotations
 
 import asyncio
+import json
 import logging
 import multiprocessing
 import os
-import signal
-import threading
-from collections.abc import Sequence
-from concurrent.futures import Future, ProcessPoolExecutor
+from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Any
 
-from asr.config.export import Backend
-from asr.errors import UserError
 from asr.serving.errors import RefusedError
-
-if TYPE_CHECKING:
-    from asr.bundle import Bundle
-    from asr.decoding.recognizer import Recognizer
-    from asr.decoding.resources import ResourcePaths, Resources
+from asr.serving.files import decoding
+from asr.serving.files.decoding import BEGUN, Answer, FileDecoder
+from asr.serving.files.wishes import Wishes
 
 _log = logging.getLogger(__name__)
-_NICE = 10  # live sessions go first
-
-
-@dataclass(frozen=True)
-class FileDecoder:
-    """How files are decoded; a process makes its recogniser of this.
-
-    Attributes:
-        bundle: the model's folder.
-        method: a name with its extras; None for the best that the model has, with `resources`.
-        resources: what the extras are.
-        overrides: `option=value` strings.
-        device: as `--device` names it.
-        threads: that a process may compute with.
-        max_seconds: longest audio.
-        backend: what runs the model.
-    """
-
-    bundle: Path
-    method: str | None
-    resources: ResourcePaths
-    overrides: tuple[str, ...]
-    device: str
-    threads: int
-    max_seconds: float
-    backend: Backend = "torch"
-
-    def load(self) -> Recognizer:
-        """Load the model.
-
-        Raises:
-            UserError: the bundle or the resources are damaged, or do not fit the method.
-        """
-        import torch
-
-        from asr.decoding.resources import load_resources
-        from asr.deploy.backends import load_for_backend
-
-        torch.set_num_threads(self.threads)
-        bundle = load_for_backend(self.bundle, self.backend, self.device)
-        return self.recognizer(bundle, load_resources(self.resources, bundle, bundle.model.device))
-
-    def recognizer(self, bundle: Bundle, resources: Resources) -> Recognizer:
-        """Return what decodes with a loaded model.
-
-        Without a method it is the model's best, with what was given, as live sessions have it.
-
-        Raises:
-            UserError: the model or the resources lack what the method needs, or the method has no
-                use for what was given.
-        """
-        from asr.config.decoding import default_method
-        from asr.decoding.base import model_parts
-        from asr.decoding.recognizer import Recognizer
-
-        method = self.method or default_method(model_parts(bundle.model), resources.given)
-        return Recognizer(bundle, method, resources=resources, overrides=self.overrides)
-
-
-@dataclass(frozen=True)
-class Answer:
-    """What is made of a file: a body, or a refusal's code and message."""
-
-    body: str = ""
-    code: str | None = None
-    message: str = ""
+_AT_ONCE = 1 << 16  # bytes of events read at a time
+Listener = Callable[[dict[str, Any]], None]
 
 
 class UploadPool:
     """Transcribes files in processes that are started for the first of them.
 
+    A process has one file at a time. Where it dies, the file that it had begun fails, and no other.
+
     Args:
         decoder: how.
         processes: at most.
+        strict: refuse what would change nothing.
     """
 
-    def __init__(self, decoder: FileDecoder, processes: int) -> None:
-        self._decoder, self._processes = decoder, processes
-        self._executor = self._new_executor()
+    def __init__(self, decoder: FileDecoder, processes: int, strict: bool = False) -> None:
+        self._workers = [_Worker(decoder, strict) for _ in range(processes)]
+        self._idle = list(self._workers)
+        self._turns = asyncio.Semaphore(processes)
 
     async def transcribe(
-        self, path: Path, response_format: str, granularities: Sequence[str], language: str
-    ) -> str:
-        """Return the transcript of a file, as `asr.serving.files.responses.render` writes it.
+        self, path: Path, wishes: Wishes, listener: Listener | None = None
+    ) -> Answer:
+        """Return what is made of a file, when it is its turn.
+
+        Once begun, a file is decoded to its end: only the server's stop may cancel this.
+
+        Args:
+            listener: gets the events of words that will not change any more.
 
         Raises:
-            RefusedError: `not_audio`, `audio_too_long`, or `internal` when the process died.
+            RefusedError: `not_audio`, `audio_too_long`, `unsupported_parameter`, or `internal` when
+                the process died of it.
         """
-        executor = self._executor
-        try:
-            future: Future[Answer] = executor.submit(
-                _transcribe, path, response_format, tuple(granularities), language
-            )
-            answer = await asyncio.wrap_future(future)
-        except BrokenProcessPool as error:
-            _log.error("a process that transcribes files died; the next file gets a new one")
-            if self._executor is executor:
-                self._executor = self._new_executor()
-            raise RefusedError("internal", "The server failed at this file.") from error
+        async with self._turns:
+            worker = self._idle.pop()
+            try:
+                answer = await worker.transcribe(path, wishes, listener or (lambda _: None))
+            finally:
+                self._idle.append(worker)
         if answer.code is not None:
             raise RefusedError(answer.code, answer.message)
-        return answer.body
+        return answer
+
+    def processes(self) -> list[int]:
+        """Return the ids of the processes that run."""
+        return [process for worker in self._workers for process in worker.processes()]
 
     def stop(self) -> None:
         """End the processes, whatever they are doing."""
+        for worker in self._workers:
+            worker.stop()
+
+
+class _Worker:
+    """A process that decodes one file at a time, and its successors."""
+
+    def __init__(self, decoder: FileDecoder, strict: bool) -> None:
+        self._decoder, self._strict = decoder, strict
+        self._start()
+
+    def _start(self) -> None:
+        context = multiprocessing.get_context("spawn")
+        self._reader, self._writer = context.Pipe(duplex=False)
+        os.set_blocking(self._reader.fileno(), False)
+        self._events = b""
+        self._executor = ProcessPoolExecutor(
+            1,
+            mp_context=context,
+            initializer=decoding.begin,
+            initargs=(self._decoder, self._writer),
+        )
+
+    async def transcribe(self, path: Path, wishes: Wishes, listener: Listener) -> Answer:
+        """Decode a file, once more where the process died before it had begun."""
+        try:
+            return await self._tried(path, wishes, listener)
+        except _DiedBeforeError:
+            _log.error("a process that transcribes files died between them; a new one tries again")
+        try:
+            return await self._tried(path, wishes, listener)
+        except _DiedBeforeError as error:
+            raise _died() from error
+
+    async def _tried(self, path: Path, wishes: Wishes, listener: Listener) -> Answer:
+        """Decode a file.
+
+        Raises:
+            RefusedError: `internal`, the process died of it.
+            _DiedBeforeError: it died before.
+        """
+        loop, has_begun = asyncio.get_running_loop(), False
+
+        def read() -> None:
+            nonlocal has_begun
+            for event in self._read():
+                if event["type"] == BEGUN:
+                    has_begun = True
+                else:
+                    listener(event)
+
+        loop.add_reader(self._reader.fileno(), read)
+        try:
+            future = self._executor.submit(decoding.transcribe, path, wishes, self._strict)
+            return await asyncio.wrap_future(future)
+        except BrokenProcessPool as error:
+            died = error
+        finally:
+            read()
+            loop.remove_reader(self._reader.fileno())
+        self.stop()
+        self._start()
+        if not has_begun:
+            raise _DiedBeforeError from died
+        _log.error("a process that transcribes files died of one; the next gets a new process")
+        raise _died() from died
+
+    def _read(self) -> list[dict[str, Any]]:
+        """Return the events that have come since, without waiting."""
+        try:
+            while part := os.read(self._reader.fileno(), _AT_ONCE):
+                self._events += part
+        except BlockingIOError:
+            pass
+        *lines, self._events = self._events.split(b"\n")
+        return [json.loads(line) for line in lines]
+
+    def processes(self) -> list[int]:
+        return list(self._executor._processes or {})
+
+    def stop(self) -> None:
+        """End the process, whatever it is doing."""
         processes = list((self._executor._processes or {}).values())
         self._executor.shutdown(wait=False, cancel_futures=True)
         for process in processes:
             process.kill()
 
-    def _new_executor(self) -> ProcessPoolExecutor:
-        return ProcessPoolExecutor(
-            self._processes,
-            mp_context=multiprocessing.get_context("spawn"),
-            initializer=_begin,
-            initargs=(self._decoder,),
-        )
+
+class _DiedBeforeError(Exception):
+    """A process died before it had begun the file that it was given."""
 
 
-_decoder: FileDecoder | None = None  # of this process
-_recognizer: Recognizer | None = None
-
-
-def _begin(decoder: FileDecoder) -> None:
-    """Set a process up: it ends with the server and leaves signals to it."""
-    global _decoder
-    _decoder = decoder
-    os.environ["TQDM_DISABLE"] = "1"
-    os.nice(_NICE)
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, signal.SIG_IGN)
-    threading.Thread(target=_end_with_parent, daemon=True).start()
-
-
-def _end_with_parent() -> None:
-    parent = multiprocessing.parent_process()
-    if parent is not None:
-        parent.join()
-        os._exit(1)
-
-
-def _transcribe(
-    path: Path, response_format: str, granularities: Sequence[str], language: str
-) -> Answer:
-    global _recognizer
-    from asr.config.transcription import TranscriptionOptions
-    from asr.decoding.long_audio.recordings import AudioFile
-    from asr.serving.files.responses import render
-    from asr.transcription.long_audio import transcribe_file
-
-    assert _decoder is not None
-    if _recognizer is None:
-        _recognizer = _decoder.load()
-    try:
-        duration = AudioFile.open(path, _decoder.max_seconds).duration
-        if duration > _decoder.max_seconds:
-            limit = f"{_decoder.max_seconds:g}"
-            message = f"The audio is {duration:.0f} s long; at most {limit} s are taken."
-            return Answer(code="audio_too_long", message=message)
-        transcript = transcribe_file(_recognizer, path, TranscriptionOptions())
-    except UserError as error:
-        if error.where != str(path):
-            raise
-        return Answer(code="not_audio", message=f"The file {error.what}.")
-    return Answer(render(transcript, response_format, granularities, language))
+def _died() -> RefusedError:
+    return RefusedError("internal", "The server failed at this file.")

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 import shutil
 import tempfile
 from collections.abc import AsyncIterator, Collection, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import ExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any, get_args
+from typing import IO
 
 from python_multipart.multipart import parse_options_header
 from starlette.datastructures import FormData, UploadFile
@@ -19,13 +20,11 @@ from starlette.types import Message
 
 from asr.config.serving import ServingOptions
 from asr.serving.errors import RefusedError
-from asr.serving.files.responses import RESPONSE_FORMATS, Granularity
+from asr.serving.files.wishes import MOST_FIELDS, Wishes, read_wishes
 
-_GRANULARITIES = "timestamp_granularities[]"
-_FIELDS = ("file", "model", "language", "response_format", _GRANULARITIES, "temperature")
+_log = logging.getLogger(__name__)
 _BESIDE_THE_FILE = 64 << 10  # bytes of a request that are not the file
 _CHARSETS = ("utf-8", "us-ascii", "iso-8859-1")  # Python knows others, with surprises
-_LONGEST_LANGUAGE = 35  # characters, of a tag of RFC 5646
 
 
 @dataclass(frozen=True)
@@ -33,9 +32,7 @@ class Upload:
     """A file and what is wanted of it."""
 
     path: Path
-    response_format: str
-    granularities: tuple[str, ...]
-    language: str
+    wishes: Wishes
 
 
 @asynccontextmanager
@@ -50,15 +47,27 @@ async def received_upload(
     Raises:
         RefusedError: it is too large, too slow or no form, or a field is missing, unknown or wrong.
     """
-    with _temporary_file() as path:
-        async with _received_form(request, options) as form:
-            response_format, granularities, language = _wishes(form, models)
-            upload = form.get("file")
-            if not isinstance(upload, UploadFile):
-                what = "The form needs a field 'file' that holds a file."
-                raise RefusedError("bad_request", what)
-            await asyncio.to_thread(_copy, upload.file, path)
-        yield Upload(path, response_format, granularities, language)
+    with ExitStack() as stack:
+        with _telling_of_full_disk():
+            path = stack.enter_context(_temporary_file())
+            async with _received_form(request, options) as form:
+                wishes = read_wishes(form, models, options.strict)
+                upload = form.get("file")
+                if not isinstance(upload, UploadFile):
+                    what = "The form needs a field 'file' that holds a file."
+                    raise RefusedError("bad_request", what)
+                await asyncio.to_thread(_copy, upload.file, path)
+        yield Upload(path, wishes)
+
+
+@contextmanager
+def _telling_of_full_disk() -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        _log.error("a file cannot be kept in the temporary folder: %s", error)
+        what = "The server has no room for the file just now; try again later."
+        raise RefusedError("no_space", what) from error
 
 
 @asynccontextmanager
@@ -88,7 +97,7 @@ async def _received_form(request: Request, options: ServingOptions) -> AsyncIter
     counted = Request(request.scope, receive)
     try:
         async with asyncio.timeout(options.max_receive_seconds):
-            form = await counted.form(max_files=1, max_fields=2 * len(_FIELDS))
+            form = await counted.form(max_files=1, max_fields=MOST_FIELDS)
     except TimeoutError:
         whole, pause = f"{options.max_receive_seconds:g}", f"{options.idle_seconds:g}"
         what = f"The file did not arrive within {whole} s, or nothing of it for {pause} s."
@@ -106,42 +115,6 @@ def _check_charset(content_type: str) -> None:
     charset = parameters.get(b"charset", b"utf-8").decode("latin-1").lower()
     if charset not in _CHARSETS:
         raise RefusedError("bad_request", f"The charset must be one of {', '.join(_CHARSETS)}.")
-
-
-def _wishes(form: FormData, models: Collection[str]) -> tuple[str, tuple[str, ...], str]:
-    """Return response format, granularities and language."""
-    for name in form:
-        if name not in _FIELDS:
-            raise RefusedError("unsupported_parameter", f"No field '{name[:40]}' is known here.")
-    model = _field(form, "model")
-    if model and model not in models:
-        known = ", ".join(models)
-        raise RefusedError(
-            "model_not_found", f"No model '{model[:80]}' is served here, only {known}."
-        )
-    response_format = _field(form, "response_format") or "json"
-    if response_format not in RESPONSE_FORMATS:
-        raise RefusedError("bad_request", f"response_format must be one of {RESPONSE_FORMATS}.")
-    granularities = tuple(str(value) for value in form.getlist(_GRANULARITIES))
-    if not set(granularities) <= set(get_args(Granularity)):
-        raise RefusedError("bad_request", f"{_GRANULARITIES} must be word or segment.")
-    if granularities and response_format != "verbose_json":
-        raise RefusedError("bad_request", f"{_GRANULARITIES} needs response_format verbose_json.")
-    if _field(form, "temperature") not in ("", "0", "0.0"):
-        raise RefusedError(
-            "unsupported_parameter", "Only temperature 0 is possible: nothing is drawn."
-        )
-    language = _field(form, "language")
-    if len(language) > _LONGEST_LANGUAGE:
-        raise RefusedError("bad_request", "The language is no language tag.")
-    return response_format, granularities or ("segment",), language
-
-
-def _field(form: FormData, name: str) -> str:
-    value: Any = form.get(name, "")
-    if not isinstance(value, str):
-        raise RefusedError("bad_request", f"The field '{name}' must not be a file.")
-    return value.strip()
 
 
 @contextmanager
