@@ -15,7 +15,7 @@ from asr.bundle import Bundle
 from asr.serving.files.prompts import phrases_of
 from tests.patience import PATIENCE
 from tests.serving.serving_kit import Running, as_int16, running
-from tests.serving.test_uploads import AUDIO, PATH, code, post, wav
+from tests.serving.test_uploads import AUDIO, PATH, code, post, streamed, wav
 from tests.streaming.streaming_kit import speech
 from tests.tone_corpus import RATE
 
@@ -203,12 +203,7 @@ def test_a_sampling_rate_that_no_recording_has(server: Running, rate: int) -> No
 
 def test_a_client_that_leaves_a_stream(server: Running, caplog: pytest.LogCaptureFixture) -> None:
     """Its file is transcribed to the end; the fixture checks that nothing is left of it."""
-    with (
-        caplog.at_level(logging.ERROR),
-        httpx.stream(
-            "POST", server.url + PATH, files={"file": LONG}, data={"stream": "true"}, timeout=PATIENCE
-        ) as answer,
-    ):
+    with caplog.at_level(logging.ERROR), streamed(server, LONG) as answer:
         next(answer.iter_lines())
     assert post(server, SHORT).is_success
     assert "Traceback" not in caplog.text

@@ -12,6 +12,7 @@ import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
@@ -46,6 +47,11 @@ def post(server: Running, audio: bytes = AUDIO, name: str = "a.wav", **fields: A
     return httpx.post(
         server.url + PATH, files={"file": (name, audio)}, data=fields, timeout=PATIENCE
     )
+
+
+def streamed(server: Running, audio: bytes) -> AbstractContextManager[httpx.Response]:
+    form: dict[str, Any] = {"files": {"file": audio}, "data": {"stream": "true"}}
+    return httpx.stream("POST", server.url + PATH, timeout=PATIENCE, **form)
 
 
 def code(answer: httpx.Response) -> tuple[int, str]:
@@ -271,9 +277,7 @@ def test_a_process_that_dies_takes_its_own_file_alone(model: Bundle, folder: Pat
         assert post(server).is_success
 
         long = wav(np.tile(speech(60 * RATE, seed=2), 60))
-        begun = httpx.stream(
-            "POST", server.url + PATH, files={"file": long}, data={"stream": "true"}, timeout=PATIENCE
-        )
+        begun = streamed(server, long)
         with ThreadPoolExecutor(3) as threads, begun as answer:
             lines = answer.iter_lines()
             assert "transcript.text.delta" in next(lines)
