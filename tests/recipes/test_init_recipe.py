@@ -159,6 +159,7 @@ def test_shared_speakers_of_own_splits_are_told(tmp_path: Path) -> None:
         ("a/b", [], "is no name for a recipe"),
         ("mine", ["--from", "nowhere"], "no such file or folder"),
         ("mine", ["--layout", "kaldy"], "Did you mean 'kaldi'"),
+        ("mine", ["--layout", "LJSpeech"], "one of those that 'pairs' reads"),
         ("mine", ["--layout", "kaldi"], "is not laid out as wav.scp"),
         ("mine", ["--column", "text"], "is not KEY:NAME"),
         ("mine", ["--column", "text:said"], "is not laid out as cells under a header"),

@@ -34,6 +34,10 @@ _ALL: tuple[Layout, ...] = (
     AudioFolder(),
 )
 LAYOUTS: dict[str, Layout] = {layout.name: layout for layout in _ALL}
+_OF_TOOLKITS = {  # layouts by the names of those who write them
+    **dict.fromkeys(("nemo", "wenet", "funasr", "speechbrain", "huggingface", "csv"), "table"),
+    **dict.fromkeys(("ljspeech", "vits", "piper"), "pairs"),
+}
 
 
 def find_layout(name: str, columns: Mapping[str, str] | None = None) -> Layout:
@@ -46,7 +50,9 @@ def find_layout(name: str, columns: Mapping[str, str] | None = None) -> Layout:
         UserError: there is none, or `columns` do not belong to it.
     """
     if name not in LAYOUTS:
-        raise UserError(f"no layout '{name}'", where="--layout", todo=did_you_mean(name, LAYOUTS))
+        meant = _OF_TOOLKITS.get(name.lower().replace("-", ""))
+        todo = f"It is one of those that '{meant}' reads." if meant else did_you_mean(name, LAYOUTS)
+        raise UserError(f"no layout '{name}'", where="--layout", todo=todo)
     if not columns:
         return LAYOUTS[name]
     if name != ColumnTable().name:

@@ -167,6 +167,8 @@ def _to_row(where: str, cells: Mapping[str, object], path: Path, language: str) 
     if any(isinstance(cell, str) and SURROGATE.search(cell) for cell in cells.values()):
         return malformed(where, "holds half a surrogate pair")
     audio = cells.get("path")
+    if isinstance(audio, dict):  # as Hugging Face's datasets write it
+        audio = audio.get("path")
     if isinstance(audio, str):
         audio = _PLACEHOLDER.sub("", audio.strip())
     text = cells.get("text")

@@ -127,7 +127,7 @@ def _dialect(path: Path, line: str, has_header: bool) -> Dialect:
     if path.suffix.lower() == ".tsv":
         return TABS
     if has_header:
-        return {"delimiter": max(",;|\t", key=line.count)}
+        return {"delimiter": max(",;|\t", key=line.count), "skipinitialspace": True}
     rare = next((mark for mark in "\t|" if mark in line), "")  # a text holds commas
     if rare:
         return {"delimiter": rare, "quoting": csv.QUOTE_NONE}

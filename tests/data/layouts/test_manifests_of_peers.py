@@ -34,8 +34,8 @@ def by_id(rows: list[dict[str, object]]) -> dict[str, dict[str, object]]:
 
 NEMO = of_each(audio_filepath="path", duration=0.1, text="text", speaker="who")
 SPEECHBRAIN = [
-    "ID,duration,wav,spk_id,wrd",
-    *(f'u{n},0.1,$data_root/{p},{WHO[p]},"{t}"' for n, (p, t) in enumerate(SAID.items())),
+    "ID, duration, wav, spk_id, wrd",
+    *(f'u{n}, 0.1, $data_root/{p}, {WHO[p]}, "{t}"' for n, (p, t) in enumerate(SAID.items())),
 ]
 LJSPEECH = [f'{Path(p).stem}|{t} 5 "x|{t} five "x' for p, t in SAID.items()]
 FILELIST = [f"{p}|{WHO[p]}|{t}" for p, t in [*SAID.items()] * 2]
@@ -57,6 +57,11 @@ MANIFESTS: dict[str, tuple[str, str, bytes]] = {
         "train.json",
         "table",
         json.dumps(by_id(of_each(wav="path", length=0.1, words="text", spk_id="who"))).encode(),
+    ),
+    "Hugging Face": (
+        "metadata.jsonl",
+        "table",
+        lines([{"audio": {"path": p}, "sentence": t} for p, t in SAID.items()]).encode(),
     ),
     "array": ("data.json", "table", json.dumps(NEMO, indent=2).encode()),
     "array in an object": ("data.json", "table", json.dumps({"v": 1, "data": NEMO}).encode()),
