@@ -44,14 +44,16 @@ FORMATS = ("txt", "json", "srt", "vtt")
 @click.option(
     "--segmentation",
     type=click.Choice(SEGMENTATIONS),
-    default="windows",
-    help="How long files are cut: overlapped windows, or speech by voice activity (extra vad).",
+    default="auto",
+    help="How long files are cut: overlapped windows, or speech by voice activity (extra vad), "
+    "which auto takes for models of short utterances.",
 )
 @click.option(
     "--window",
     type=float,
-    help="Seconds decoded at once; default: what the model was trained on, the 95th percentile of "
-    "its utterances within 4 and 30 s (20 s for bundles that do not tell).",
+    help="Seconds decoded at once; default: whole files up to the longest utterance that the model "
+    "was trained on, of longer ones the 95th percentile within 4 and 30 s (20 s for bundles that "
+    "do not tell).",
 )
 @click.option(
     "--overlap",

@@ -140,8 +140,8 @@ class Recognizer:
     ) -> Hypothesis:
         """Transcribe one recording of any length.
 
-        One that is longer than what the model was trained on is decoded in overlapped windows, as
-        `asr transcribe` does; see `decode_recording` for what the hypothesis then holds.
+        One that is longer than what the model was trained on is cut, as `asr transcribe` does; see
+        `decode_recording` for what the hypothesis then holds.
 
         Args:
             audio: an audio file of any format, rate and number of channels, or samples

@@ -12,9 +12,9 @@ from typing import Any
 
 from asr.config.transcription import TranscriptionOptions
 from asr.decoding.hypothesis import Word
+from asr.decoding.long_audio.cutting import cut_recording
 from asr.decoding.long_audio.decode import JoinedWords, decode_windows
 from asr.decoding.long_audio.recordings import AudioFile
-from asr.decoding.long_audio.windows import Window, overlapped_windows
 from asr.decoding.recognizer import Recognizer
 from asr.files import (
     append_jsonl,
@@ -26,7 +26,6 @@ from asr.files import (
 )
 from asr.progress import progress_bar
 from asr.transcription.formats import Transcript
-from asr.transcription.speech import speech_windows
 
 
 def transcribe_file(
@@ -54,7 +53,7 @@ def transcribe_file(
     file.tell_warning()
     options = options.for_model(recognizer.bundle.provenance)
     kept = _Journal(journal, _fingerprint(recognizer, path, options)) if journal else None
-    windows = _windows(file, options)
+    windows = cut_recording(file, recognizer.extractor.params.sampling_rate, options)
     done = kept.windows() if kept else []
     decoded = decode_windows(recognizer, file, windows, options.batch_duration, len(done))
     joined, told = JoinedWords(), 0
@@ -76,13 +75,6 @@ def transcribe_file(
     if kept:
         kept.remove()
     return Transcript(str(path), file.duration, joined.words)
-
-
-def _windows(file: AudioFile, options: TranscriptionOptions) -> list[Window]:
-    if options.segmentation == "vad":
-        return speech_windows(file, options)
-    assert options.window is not None and options.overlap is not None
-    return overlapped_windows(file.duration, options.window, options.overlap)
 
 
 def _fingerprint(recognizer: Recognizer, path: Path, options: TranscriptionOptions) -> str:

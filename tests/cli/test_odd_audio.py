@@ -61,7 +61,8 @@ def test_alone_and_in_a_batch(method: str, decoding_kit: DecodingKit) -> None:
         decoding_kit.ngram, decoding_kit.neural_lm, decoding_kit.graph, decoding_kit.hotwords
     )
     device = next(bundle.model.parameters()).device
-    recognizer = Recognizer(bundle, method, resources=load_resources(paths, bundle, device))
+    resources = load_resources(paths, bundle, device).used_by(MethodName.parse(method))
+    recognizer = Recognizer(bundle, method, resources=resources)
     features = [recognizer.extractor.extract(samples) for samples in ODD.values()]
     together = recognizer.decode_features(features)
     for (name, samples), feature, n_best in zip(ODD.items(), features, together, strict=True):

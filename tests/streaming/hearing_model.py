@@ -18,6 +18,7 @@ from tests.streaming.streaming_kit import random_bundle
 from tests.tone_corpus import RATE, TONES
 
 NAMES = dict(zip("甲乙丙丁", TONES.values(), strict=True))  # each is a word of its own
+LETTERS = dict(zip("abcd", TONES.values(), strict=True))  # together they are one word
 TONE_SECONDS, GAP_SECONDS = 0.32, 0.16
 _FACTOR = 4
 
@@ -70,10 +71,10 @@ class _LoudestTone(nn.Module):
         return logits.log_softmax(dim=-1)
 
 
-def hearing_bundle() -> Bundle:
+def hearing_bundle(tones: dict[str, float] = NAMES) -> Bundle:
     """Return a model whose text is the names of the tones; it has no decoder."""
     bundle = random_bundle(decoder=False)
-    tokenizer = CharTokenizer.train(list(NAMES), CharTokenizerParams())
+    tokenizer = CharTokenizer.train(list(tones), CharTokenizerParams())
     extractor = FbankExtractor(bundle.config.features_params)
     names = tokenizer.tokens[3:]
     bins = [int(extractor.extract(spoken(name)).mean(dim=0).argmax()) for name in names]
@@ -85,9 +86,12 @@ def hearing_bundle() -> Bundle:
 
 def spoken(text: str, pause: float = 0.0) -> np.ndarray:
     """Return the tones of a text with gaps behind them, and a pause at the end, over noise."""
+    pitches = NAMES | LETTERS
     time = np.arange(round(TONE_SECONDS * RATE)) / RATE
     gap = np.zeros(round(GAP_SECONDS * RATE))
-    pieces = [part for name in text for part in (0.3 * np.sin(2 * np.pi * NAMES[name] * time), gap)]
+    pieces = [
+        part for name in text for part in (0.3 * np.sin(2 * np.pi * pitches[name] * time), gap)
+    ]
     samples = np.concatenate([*pieces, np.zeros(round(pause * RATE))])
     noise = np.random.default_rng(len(samples)).normal(0.0, 1e-3, len(samples))
     return (samples + noise).astype(np.float32)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 import torch
@@ -13,7 +15,13 @@ from asr.decoding.recognizer import Recognizer
 from asr.decoding.registry import decode
 from asr.streaming import Partial, Segment, StreamingRecognizer, StreamingSession
 from asr.streaming.endpoints import SegmentProgress, endpoint
-from tests.streaming.hearing_model import GAP_SECONDS, TONE_SECONDS, hearing_bundle, spoken
+from tests.streaming.hearing_model import (
+    GAP_SECONDS,
+    LETTERS,
+    TONE_SECONDS,
+    hearing_bundle,
+    spoken,
+)
 from tests.streaming.streaming_kit import RATE, packets, random_bundle, speech, stream
 
 FRAME = 0.04
@@ -223,3 +231,32 @@ def test_less_patience_promises_more() -> None:
             shown.append(len(session.partial().stable))
         promised.append(sum(shown))
     assert promised == sorted(promised) and promised[0] < promised[-1]
+
+
+@pytest.mark.parametrize("first_pass", ["ctc-prefix-beam", "ctc-greedy"])
+def test_letters_on_both_sides_of_a_pause_are_two_words(first_pass: str) -> None:
+    """The model writes no space; the pause ends no segment."""
+    bundle = hearing_bundle(LETTERS)
+    samples = np.concatenate([spoken("ab", pause=0.4), spoken("cda", pause=0.4), spoken("b")])
+    offline = Recognizer(bundle, first_pass)
+    ((whole, *_),) = offline.decode_features([offline.extractor.extract(samples)])
+    assert whole.text == "ab cda b"
+    assert [word.text for word in whole.words] == ["ab", "cda", "b"]
+    assert bundle.tokenizer.decode(whole.tokens) == "abcdab"
+    options = StreamingOptions(chunk_ms=320, first_pass=first_pass, stability=0.32)
+    session = StreamingRecognizer(bundle, options.without_endpoints()).session()
+    events = told(session, samples)
+    assert session.finish().text == whole.text
+    assert session.finish().words == whole.words
+    partials = [event for event in events if isinstance(event, Partial)]
+    assert all(partial.text.startswith(partial.stable) for partial in partials)
+    shown = [partial.stable for partial in partials]
+    assert all(after.startswith(before) for before, after in pairwise(shown))
+    assert max(map(len, shown)) > len("ab c")
+
+
+def test_letters_of_one_word_stay_together() -> None:
+    bundle = hearing_bundle(LETTERS)
+    recognizer = Recognizer(bundle, "ctc-prefix-beam")
+    ((best, *_),) = recognizer.decode_features([recognizer.extractor.extract(spoken("abcda"))])
+    assert best.text == "abcda"

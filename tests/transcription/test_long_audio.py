@@ -11,10 +11,10 @@ from asr.config.transcription import TranscriptionOptions
 from asr.data.audio.resampling import resample
 from asr.data.synthesis.espeak import EspeakSynthesiser
 from asr.decoding.long_audio.recordings import AudioFile
+from asr.decoding.long_audio.speech import speech_windows
 from asr.decoding.resources import ResourcePaths, Resources
 from asr.errors import UserError
 from asr.transcription.long_audio import transcribe_file
-from asr.transcription.speech import speech_windows
 
 OPTIONS = TranscriptionOptions(window=10.0, overlap=2.0, batch_duration=40.0)
 
@@ -104,8 +104,8 @@ def test_voice_activity_finds_speech(tmp_path: Path) -> None:
     path = tmp_path / "speech.wav"
     soundfile.write(path, np.concatenate([silence, speech, silence, speech]), RATE)
     length = len(speech) / RATE
-    options = TranscriptionOptions(segmentation="vad", window=8.0, overlap=1.0)
-    found = speech_windows(AudioFile.open(path), options)
+    options = TranscriptionOptions(segmentation="vad", window=8.0, overlap=1.0).for_model({})
+    found = speech_windows(AudioFile.open(path), RATE, options)
     assert [window.start for window in found] == pytest.approx([5.0, 10.0 + length], abs=0.5)
     assert [window.end for window in found] == pytest.approx(
         [5.0 + length, 10.0 + 2 * length], abs=0.6

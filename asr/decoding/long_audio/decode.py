@@ -13,9 +13,10 @@ from asr.bundle import Bundle
 from asr.config.transcription import TranscriptionOptions
 from asr.data.features.fbank import FbankExtractor
 from asr.decoding.hypothesis import Hypothesis, Word
+from asr.decoding.long_audio.cutting import cut_recording
 from asr.decoding.long_audio.merging import join_words, merge_words
 from asr.decoding.long_audio.recordings import Recording
-from asr.decoding.long_audio.windows import Window, overlapped_windows, quietest
+from asr.decoding.long_audio.windows import Window, quietest
 
 
 class WindowDecoder(Protocol):
@@ -31,19 +32,18 @@ class WindowDecoder(Protocol):
 def decode_recording(
     decoder: WindowDecoder, recording: Recording, options: TranscriptionOptions
 ) -> Hypothesis:
-    """Decode a recording: at once up to `window` seconds, else in overlapped windows.
+    """Decode a recording: at once up to `whole` seconds, else cut as the options say.
 
     Of several windows the tokens are those of the text, without times, which the words have; the
     score is the sum over the windows, what they share counted twice.
 
     Args:
-        options: with `window` and `overlap` set.
+        options: as `TranscriptionOptions.for_model` returns them.
 
     Raises:
         UserError: the recording cannot be read, or the model's scores are not finite.
     """
-    assert options.window is not None and options.overlap is not None
-    windows = overlapped_windows(recording.duration, options.window, options.overlap)
+    windows = cut_recording(recording, decoder.extractor.params.sampling_rate, options)
     decoded = decode_windows(decoder, recording, windows, options.batch_duration)
     if len(windows) == 1:
         return next(decoded)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,10 +11,13 @@ import soundfile
 
 from asr.bundle import load_bundle
 from asr.config.transcription import TranscriptionOptions
+from asr.data.audio.resampling import resample
 from asr.data.manifests.cuts import load_cuts
+from asr.data.synthesis.espeak import EspeakSynthesiser
 from asr.decoding.hypothesis import Word
-from asr.decoding.long_audio.decode import read_between_words
-from asr.decoding.long_audio.recordings import AudioFile
+from asr.decoding.long_audio.cutting import cut_recording
+from asr.decoding.long_audio.decode import decode_recording, read_between_words
+from asr.decoding.long_audio.recordings import AudioFile, open_recording
 from asr.decoding.long_audio.windows import overlapped_windows
 from asr.decoding.recognizer import Recognizer
 from asr.transcription.long_audio import transcribe_file
@@ -81,6 +85,61 @@ def test_the_recognizer_hears_a_file_of_any_length_as_asr_transcribe_does(
     assert hypothesis.score < 0.0 and hypothesis.timestamps == []
     samples, _ = soundfile.read(path, dtype="float32")
     assert recognizer.transcribe(samples) == hypothesis
+
+
+def test_up_to_the_longest_trained_utterance_it_is_decoded_at_once(
+    decoding_kit: DecodingKit, tmp_path: Path
+) -> None:
+    """The 95th percentile is where windows of longer ones end, not where they begin."""
+    lengths = {"p95": 4.0, "longest": 8.0}
+    bundle = load_bundle(decoding_kit.bundle)
+    bundle = replace(bundle, provenance={**bundle.provenance, "utterance_seconds": lengths})
+    recognizer = Recognizer(bundle)
+    rng = np.random.default_rng(0)
+    words = ["low", "top", "mid", "high", "mid", "top"] * 3
+    samples = speak(words, rng)
+    assert lengths["p95"] < len(samples) / RATE < lengths["longest"]
+    ((best, *_),) = recognizer.decode_features([recognizer.extractor.extract(samples)])
+    assert recognizer.transcribe(samples) == best
+    soundfile.write(path := tmp_path / "a.wav", samples, RATE, subtype="FLOAT")
+    assert transcribe_file(recognizer, path, TranscriptionOptions()).words == best.words
+    longer = speak([*words, *words], rng)
+    assert recognizer.transcribe(longer).timestamps == []  # of several windows
+
+
+def test_short_utterances_and_long_recordings_are_cut_by_voice_activity(
+    decoding_kit: DecodingKit, tmp_path: Path
+) -> None:
+    pytest.importorskip("silero_vad", reason="the extra vad is not installed")
+    speech, rate = EspeakSynthesiser().synthesise("call the office tomorrow morning", "en-us")
+    speech = resample(speech, rate, RATE)
+    silence = np.zeros(4 * RATE, dtype=np.float32)
+    samples = np.concatenate([silence, speech, silence, speech])
+    soundfile.write(path := tmp_path / "a.wav", samples, RATE, subtype="FLOAT")
+    provenance = load_bundle(decoding_kit.bundle).provenance
+    options = TranscriptionOptions().for_model(provenance)
+    found = [
+        cut_recording(recording, RATE, options)
+        for recording in (AudioFile.open(path), open_recording(samples, RATE))
+    ]
+    assert found[0] == found[1]
+    length = len(speech) / RATE
+    assert [window.start for window in found[0]] == pytest.approx([4.0, 8.0 + length], abs=0.5)
+    assert [window.duration for window in found[0]] == pytest.approx([length] * 2, abs=0.6)
+    windows = TranscriptionOptions(segmentation="windows").for_model(provenance)
+    assert len(cut_recording(AudioFile.open(path), RATE, windows)) > 2
+
+
+def test_what_the_detector_hears_nobody_in_is_still_decoded(decoding_kit: DecodingKit) -> None:
+    """Tones are no speech to it; they are what this model knows."""
+    pytest.importorskip("silero_vad", reason="the extra vad is not installed")
+    rng = np.random.default_rng(0)
+    samples = np.concatenate([speak(["low", "top", "mid"], rng) for _ in range(6)])
+    recognizer = Recognizer.load(decoding_kit.bundle)
+    assert recognizer.transcribe(samples).text
+    options = TranscriptionOptions(segmentation="vad").for_model(recognizer.bundle.provenance)
+    assert cut_recording(open_recording(samples, RATE), RATE, options) == []
+    assert decode_recording(recognizer, open_recording(samples, RATE), options).text == ""
 
 
 def test_up_to_a_window_it_is_decoded_at_once(decoding_kit: DecodingKit) -> None:

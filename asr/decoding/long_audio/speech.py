@@ -8,7 +8,8 @@ import numpy as np
 import torch
 
 from asr.config.transcription import TranscriptionOptions
-from asr.decoding.long_audio.recordings import AudioFile
+from asr.data.audio.resampling import resample
+from asr.decoding.long_audio.recordings import Recording
 from asr.decoding.long_audio.windows import Window, overlapped_windows
 from asr.errors import UserError, install_command
 from asr.progress import progress_bar
@@ -19,26 +20,31 @@ _Detector = Callable[[torch.Tensor], dict[str, float] | None]
 _PADDING = 0.1  # seconds of context left on either side of speech
 
 
-def speech_windows(file: AudioFile, options: TranscriptionOptions) -> list[Window]:
+def speech_windows(recording: Recording, rate: int, options: TranscriptionOptions) -> list[Window]:
     """Find the stretches of a recording to decode; none where nobody speaks.
 
     Neighbouring stretches of speech are decoded together as long as they fit into `window` seconds;
-    speech without a pause that is longer is cut into overlapped windows.
+    speech without a pause that is longer than `longest` is cut into overlapped windows.
 
     Args:
-        file: the recording.
-        options: with `window` and `overlap` set.
+        recording: it is read in blocks of a minute.
+        rate: Hz, to read it at.
+        options: with `window`, `longest` and `overlap` set.
 
     Raises:
-        UserError: the extra is not installed, or the file cannot be read.
+        UserError: the extra is not installed, or the recording cannot be read.
     """
-    assert options.window is not None and options.overlap is not None
-    speech = list(_speech(file, options.min_pause))
-    return [
-        Window(group.start + window.start, group.start + window.end)
-        for group in _grouped(speech, options.window)
-        for window in overlapped_windows(group.duration, options.window, options.overlap)
-    ]
+    assert options.window is not None and options.longest is not None
+    assert options.overlap is not None
+    speech = list(_speech(recording, rate, options.min_pause))
+    windows: list[Window] = []
+    for group in _grouped(speech, options.window):
+        if group.duration <= options.longest:
+            windows.append(group)
+            continue
+        for window in overlapped_windows(group.duration, options.window, options.overlap):
+            windows.append(Window(group.start + window.start, group.start + window.end))
+    return windows
 
 
 def _grouped(speech: Sequence[Window], longest: float) -> list[Window]:
@@ -51,27 +57,29 @@ def _grouped(speech: Sequence[Window], longest: float) -> list[Window]:
     return groups
 
 
-def _speech(file: AudioFile, min_pause: float) -> Iterator[Window]:
+def _speech(recording: Recording, rate: int, min_pause: float) -> Iterator[Window]:
     detector = _load_detector(min_pause)
     start: float | None = None
-    for chunk in _chunks(file):
+    for chunk in _chunks(recording, rate):
         event = detector(torch.from_numpy(chunk))
         if event and "start" in event:
             start = max(event["start"] / _RATE - _PADDING, 0.0)
         elif event and start is not None:
-            yield Window(start, min(event["end"] / _RATE + _PADDING, file.duration))
+            yield Window(start, min(event["end"] / _RATE + _PADDING, recording.duration))
             start = None
     if start is not None:
-        yield Window(start, file.duration)
+        yield Window(start, recording.duration)
 
 
-def _chunks(file: AudioFile) -> Iterator[np.ndarray]:
+def _chunks(recording: Recording, rate: int) -> Iterator[np.ndarray]:
     """Yield the whole recording as float32 (512,) at 16 kHz, the last chunk padded with zeros."""
     left = np.zeros(0, dtype=np.float32)
-    with progress_bar(round(file.duration), "s", f"{file.path.name}: looking for speech") as bar:
-        for number in range(int(np.ceil(file.duration / _BLOCK))):
-            block = Window(number * _BLOCK, min((number + 1) * _BLOCK, file.duration))
-            samples = np.concatenate([left, file.read(block, _RATE)])
+    seconds = recording.duration
+    with progress_bar(round(seconds), "s", "looking for speech") as bar:
+        for number in range(int(np.ceil(seconds / _BLOCK))):
+            block = Window(number * _BLOCK, min((number + 1) * _BLOCK, seconds))
+            heard = resample(recording.read(block, rate), rate, _RATE)
+            samples = np.concatenate([left, heard])
             whole = len(samples) // _CHUNK * _CHUNK
             yield from samples[:whole].reshape(-1, _CHUNK)
             left = samples[whole:]
