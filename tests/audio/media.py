@@ -9,6 +9,8 @@ import av
 import numpy as np
 import soundfile
 
+_BIT_RATES = {"wmav2": 64000, "libopencore_amrnb": 12200}  # of codecs that have no own choice
+
 
 def sound(rate: int, seconds: float, seed: int = 0) -> np.ndarray:
     """Return harmonics whose loudness moves, with a little noise, float32 (N,)."""
@@ -25,6 +27,8 @@ def encode(path: Path, codec: str, rate: int, samples: np.ndarray, **options: st
     layout = "mono" if len(channels) == 1 else "stereo"
     with av.open(str(path), "w", options=options) as container:
         stream = container.add_stream(codec, rate=rate, layout=layout)
+        if codec in _BIT_RATES:
+            stream.bit_rate = _BIT_RATES[codec]
         frame = av.AudioFrame.from_ndarray(np.ascontiguousarray(channels), "fltp", layout)
         frame.sample_rate, frame.pts = rate, 0
         context = stream.codec_context

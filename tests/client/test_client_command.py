@@ -21,7 +21,9 @@ from asr.bundle import Bundle
 from asr.cli.main import main
 from asr.client.audio import file_blocks, paced
 from asr.client.run import Display
+from asr.data.audio.files import read_audio
 from asr.errors import install_command
+from tests.audio.media import encode, mp3, without_information
 from tests.serving.serving_kit import Running, running, save
 from tests.streaming.streaming_kit import random_bundle, speech
 from tests.tone_corpus import RATE
@@ -52,6 +54,25 @@ def test_a_file_live(server: Running, recording: Path, capsys: pytest.CaptureFix
     command = ["client", "--server", server.url, "--file", str(recording), "--format", "srt"]
     assert main(command) == 0
     assert capsys.readouterr().out.startswith("1\n00:00:0")
+
+
+def test_what_is_sent_is_what_is_decoded(tmp_path: Path) -> None:
+    """A header that says too much or too little, and a file that cannot seek."""
+    noisy = np.concatenate([np.zeros(RATE, np.float32), speech(RATE * 2, seed=0)])
+    files = {
+        "half.mp3": mp3(noisy, RATE)[:-6000],
+        "bare.mp3": without_information(mp3(noisy, RATE, is_constant=False)),
+    }
+    for name, content in files.items():
+        (tmp_path / name).write_bytes(content)
+    soundfile.write(tmp_path / "call.wav", noisy, RATE, "GSM610")
+    encode(tmp_path / "phone.m4a", "aac", RATE, noisy)
+    for name in (*files, "call.wav", "phone.m4a"):
+        blocks, rate = file_blocks(tmp_path / name)
+        expected = read_audio(tmp_path / name, RATE)
+        sent = np.concatenate(list(blocks))
+        assert (len(sent), rate) == (len(expected), RATE), name
+        assert np.abs(sent / 2**15 - expected.clip(-1, 1)).max() < 1e-4, name
 
 
 def test_mistakes_are_one_line(

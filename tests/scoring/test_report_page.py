@@ -23,6 +23,8 @@ from asr.cli.main import main
 from asr.data.audio.cuts import Downmix
 from asr.scoring.corpus import compare_corpora, score_corpus
 from asr.scoring.hypotheses import read_hypotheses
+from asr.scoring.report.audio import Segment, read_clip
+from tests.audio.media import encode, sound
 from tests.html_page import Page, reaches_outside
 
 MakeDecode = Callable[..., Path]
@@ -221,6 +223,13 @@ def test_the_cuts_that_were_decoded_are_found(make_decode: MakeDecode, tmp_path:
     page = read_page(tmp_path)
     assert not page.sounds()
     assert "cuts.jsonl: the file does not exist; give --cuts SPLIT=FILE" in page.shown
+
+
+def test_a_stretch_of_media(tmp_path: Path) -> None:
+    path = encode(tmp_path / "a.m4a", "alac", 16000, sound(16000, 3))
+    clip = read_clip(Segment(str(path), 1.5, 1.0, 0), longest=0.5)
+    assert (clip.sampling_rate, clip.is_cut_short) == (16000, True)
+    assert np.abs(clip.samples / 2**15 - sound(16000, 3)[24000:32000]).max() < 1e-4
 
 
 def test_audio_is_cut_short_and_left_out(folders: list[Path], tmp_path: Path) -> None:

@@ -21,10 +21,12 @@ import numpy as np
 import pytest
 import soundfile
 
+from asr.audio.reader import count_samples
 from asr.bundle import Bundle
 from asr.client import AsrClient, ServerRefusedError
 from asr.decoding.recognizer import Recognizer
 from asr.errors import UserError
+from tests.audio.media import encode, mp3
 from tests.patience import PATIENCE, wait_until
 from tests.serving.serving_kit import Running, as_int16, begin, running, speak
 from tests.streaming.streaming_kit import speech
@@ -92,6 +94,15 @@ def test_other_kinds_of_files(server: Running, tmp_path: Path) -> None:
     soundfile.write(path, both, 11025)
     answer = AsrClient(server.url).transcribe(path, "verbose_json")
     assert json.loads(answer)["duration"] == pytest.approx(2 * RATE / 11025, abs=1e-3)
+    phone = encode(tmp_path / "phone.m4a", "aac", RATE, speech(RATE * 2, seed=1))
+    answer = AsrClient(server.url).transcribe(phone, "verbose_json")
+    assert json.loads(answer)["duration"] == pytest.approx(2.0, abs=0.1)
+    half = tmp_path / "half.mp3"
+    half.write_bytes(mp3(speech(RATE * 4, seed=1), RATE)[:-8000])
+    answer = AsrClient(server.url).transcribe(half, "verbose_json")
+    seconds = count_samples(half)[0] / RATE
+    assert seconds < 3.5
+    assert json.loads(answer)["duration"] == pytest.approx(seconds, abs=1e-3)
 
 
 def test_what_is_no_audio(server: Running) -> None:
