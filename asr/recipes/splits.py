@@ -138,8 +138,9 @@ def _hold_out(request: TableRequest, whole: Tables, missing: Sequence[str]) -> S
     choice = f"{names}: {share:.0%} of train, by utterance"
     known = f"{speakers} known speaker{'' if speakers == 1 else 's'}"
     warning = (
-        f"{known}: too few, or too unequal, to part by speaker; the same voices are in training and"
-        " test, so the error rates will be lower than for voices the model has never heard"
+        f"{known}: too few, or too unequal, to part by speaker; the same voices"
+        f" {'are' if speakers else 'may be'} in training and {' and '.join(missing)}, so the error"
+        " rates will be lower than for voices the model has never heard"
     )
     return SplitPlan(attempt, hold_out_splits(whole, attempt), (choice, f"{known} only"), [warning])
 

@@ -7,8 +7,9 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from asr.audio.base import AUDIO_SUFFIXES
-from asr.data.faults.rejections import Rejection
-from asr.data.layouts.base import ALL, REST, Read, is_part_name, malformed, numbered_lines
+from asr.data.faults.rejections import Rejection, malformed
+from asr.data.layouts.base import ALL, REST, is_part_name
+from asr.data.tables.reading import Read, numbered_lines
 from asr.data.tables.rows import TableRow
 from asr.folders import is_own, own_files, own_folders
 from asr.speakers import speaker_name

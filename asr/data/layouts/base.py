@@ -8,9 +8,7 @@ from pathlib import Path
 from typing import Protocol
 
 from asr.audio.base import AUDIO_SUFFIXES
-from asr.data.faults.rejections import malformed as malformed
 from asr.data.tables.reading import Read
-from asr.data.tables.reading import numbered_lines as numbered_lines
 from asr.speakers import UNKNOWN_SPEAKER
 
 ALL = "all"  # the part of a corpus that has no parts

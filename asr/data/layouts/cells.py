@@ -7,8 +7,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from asr.data.faults.rejections import Rejection
-from asr.data.layouts.base import malformed, numbered_lines
+from asr.data.faults.rejections import Rejection, malformed
+from asr.data.tables.reading import numbered_lines
 
 Dialect = Mapping[str, Any]  # as `csv.reader` takes it
 TABS: Dialect = {"delimiter": "\t", "quoting": csv.QUOTE_NONE}  # quotation marks quote nothing

@@ -10,9 +10,10 @@ from pathlib import Path
 
 from asr.audio.base import AUDIO_SUFFIXES
 from asr.data.faults.reasons import Reason
-from asr.data.faults.rejections import Rejection
-from asr.data.layouts.base import ALL, Read, is_part_name, locate, malformed
+from asr.data.faults.rejections import Rejection, malformed
+from asr.data.layouts.base import ALL, is_part_name, locate
 from asr.data.layouts.records import first_names, is_json, read_records
+from asr.data.tables.reading import Read
 from asr.data.tables.rows import SURROGATE, TableRow
 from asr.errors import UserError
 from asr.folders import is_own, own_folders

@@ -7,8 +7,9 @@ from pathlib import Path
 
 from asr.data.faults.reasons import Reason
 from asr.data.faults.rejections import Rejection
-from asr.data.layouts.base import Read, find_audio, without_audio_suffix
+from asr.data.layouts.base import find_audio, without_audio_suffix
 from asr.data.layouts.cells import TABS, read_cells, with_header
+from asr.data.tables.reading import Read
 from asr.data.tables.rows import TableRow
 from asr.folders import is_own
 from asr.speakers import speaker_name

@@ -7,9 +7,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from asr.data.faults.rejections import Rejection
-from asr.data.layouts.base import ALL, NO_SPEAKER, Read, locate, malformed, numbered_lines
+from asr.data.faults.rejections import Rejection, malformed
+from asr.data.layouts.base import ALL, NO_SPEAKER, locate
 from asr.data.manifests.files import audio_path, is_one_file
+from asr.data.tables.reading import Read, numbered_lines
 from asr.data.tables.rows import TableRow
 from asr.files import JsonError, parse_json
 from asr.folders import is_own

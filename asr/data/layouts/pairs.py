@@ -8,17 +8,10 @@ from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 
-from asr.data.faults.rejections import Rejection
-from asr.data.layouts.base import (
-    ALL,
-    Read,
-    find_audio,
-    locate,
-    malformed,
-    numbered_lines,
-    without_audio_suffix,
-)
+from asr.data.faults.rejections import Rejection, malformed
+from asr.data.layouts.base import ALL, find_audio, locate, without_audio_suffix
 from asr.data.layouts.column_table import tables_in
+from asr.data.tables.reading import Read, numbered_lines
 from asr.data.tables.rows import TableRow
 from asr.speakers import speaker_name
 

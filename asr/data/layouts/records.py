@@ -7,9 +7,9 @@ from collections.abc import Iterator, Mapping
 from itertools import islice
 from pathlib import Path
 
-from asr.data.faults.rejections import Rejection
-from asr.data.layouts.base import malformed, numbered_lines
+from asr.data.faults.rejections import Rejection, malformed
 from asr.data.layouts.cells import TABS, Dialect, read_cells, split_cells, with_header
+from asr.data.tables.reading import numbered_lines
 from asr.files import JsonError, parse_json
 
 Record = tuple[str, Mapping[str, object] | Rejection]

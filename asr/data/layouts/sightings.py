@@ -9,9 +9,10 @@ from pathlib import Path
 
 from asr.audio.base import AUDIO_SUFFIXES
 from asr.data.faults.rejections import Rejection
-from asr.data.layouts.base import locate, numbered_lines
+from asr.data.layouts.base import locate
 from asr.data.layouts.column_table import ColumnTable, tables_in
 from asr.data.layouts.records import first_line, first_names, is_json, read_records
+from asr.data.tables.reading import numbered_lines
 from asr.folders import own_files, own_folders, unpacking_advice
 
 Seen = tuple[str, str]  # what it is, and what to do
