@@ -13,9 +13,10 @@ from starlette.responses import JSONResponse, Response
 from starlette.staticfiles import StaticFiles
 from starlette.websockets import WebSocket
 
-from asr.serving.access.admission import check_origin
+from asr.serving.access.admission import check_host, check_origin
 from asr.serving.access.clients import client_of
 from asr.serving.access.keys import key_of
+from asr.serving.description import docs_page, openapi
 from asr.serving.errors import RefusedError
 from asr.serving.metrics import CONTENT_TYPE
 from asr.serving.service import Service
@@ -42,12 +43,22 @@ def make_app(service: Service) -> FastAPI:
     _add_api(app, service)
     _add_errors(app, service)
     _add_page(app, service)
-    app.middleware("http")(_with_headers)
+    _add_gate(app, service)
     app.mount("/", StaticFiles(directory=PAGE, html=True, check_dir=False))
     return app
 
 
 def _add_page(app: FastAPI, service: Service) -> None:
+    description = openapi(service.names, bool(service.keys))
+
+    @app.get("/openapi.json")
+    async def described() -> Response:
+        return JSONResponse(description)
+
+    @app.get("/docs")
+    async def docs() -> Response:
+        return Response(docs_page(description), media_type="text/html; charset=utf-8")
+
     @app.get("/")
     @app.get("/index.html")
     async def page() -> Response:
@@ -106,14 +117,17 @@ def _add_api(app: FastAPI, service: Service) -> None:
 
 def _add_errors(app: FastAPI, service: Service) -> None:
     async def told(request: Request, error: Exception) -> Response:
-        refusal = _as_refusal(error)
-        service.metrics.refused.labels(refusal.code).inc()
-        status = refusal.meaning.status
-        assert status is not None
-        return JSONResponse(refusal.body(), status, refusal.headers())
+        return _refused(service, _as_refusal(error))
 
     for kind in (RefusedError, HTTPException, Exception):
         app.exception_handler(kind)(told)
+
+
+def _refused(service: Service, refusal: RefusedError) -> Response:
+    service.metrics.refused.labels(refusal.code).inc()
+    status = refusal.meaning.status
+    assert status is not None
+    return JSONResponse(refusal.body(), status, refusal.headers())
 
 
 def _as_refusal(error: Exception) -> RefusedError:
@@ -128,7 +142,16 @@ def _state(status: str, code: int) -> Response:
     return JSONResponse({"status": status}, code)
 
 
-async def _with_headers(request: Request, call_next: RequestResponseEndpoint) -> Response:
-    response = await call_next(request)
-    response.headers.update(_PAGE_HEADERS)
-    return response
+def _add_gate(app: FastAPI, service: Service) -> None:
+    @app.middleware("http")
+    async def gate(request: Request, call_next: RequestResponseEndpoint) -> Response:
+        """Refuse what is asked of a stranger's host; give every answer the page's headers."""
+        try:
+            if request.method in ("GET", "HEAD"):
+                allowed = service.options.allowed_origins
+                check_host(request.headers, allowed, bool(service.keys))
+            response = await call_next(request)
+        except RefusedError as refusal:
+            response = _refused(service, refusal)
+        response.headers.update(_PAGE_HEADERS)
+        return response

@@ -114,6 +114,26 @@ def test_pages_of_the_own_host(host: str, keys: bool, allowed: bool) -> None:
         check_origin({**headers, "host": "127.0.0.1"}, [], True)
 
 
+@pytest.mark.parametrize("path", ["/", "/index.html", "/main.js", "/v1/models", "/metrics",
+                                  "/healthz", "/readyz", "/docs", "/openapi.json"])  # fmt: skip
+def test_nothing_is_read_by_a_strangers_name(server: Running, path: str) -> None:
+    """A rebound name's page may GET whatever it likes: its requests have no origin."""
+    for host in ("rebound.example", f"rebound.example:{server.port}", "127.0.0.1.rebound.example"):
+        answer = httpx.get(server.url + path, headers={"Host": host})
+        assert (answer.status_code, answer.json()["error"]["code"]) == (403, "origin")
+    for host in (f"127.0.0.1:{server.port}", "localhost", "[::1]:80", "asr", "a.localhost"):
+        assert httpx.get(server.url + path, headers={"Host": host}).is_success, host
+
+
+def test_a_name_that_is_allowed_or_needs_a_key(model: Bundle, folder: Path) -> None:
+    named = {"Host": "asr.example"}
+    with running(model, folder, allowed_origins=["https://asr.example"]) as server:
+        assert httpx.get(server.url, headers=named).is_success
+        assert httpx.get(server.url, headers={"Host": "other.example"}).status_code == 403
+    with running(model, folder, ("a-key-of-the-tests",)) as server:
+        assert httpx.get(server.url, headers=named).is_success
+
+
 def test_answers_that_nobody_reads(server: Running, monkeypatch: pytest.MonkeyPatch) -> None:
     """Pings are answered by pongs, which must not pile up."""
     monkeypatch.setattr("asr.serving.protocols.websocket._MOST_UNREAD", 1 << 16)

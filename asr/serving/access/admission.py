@@ -64,6 +64,26 @@ def check_origin(headers: Mapping[str, str], allowed: Sequence[str], has_keys: b
         )
 
 
+def check_host(headers: Mapping[str, str], allowed: Sequence[str], has_keys: bool) -> None:
+    """Refuse what was asked of a host that a stranger may own, where no keys are needed.
+
+    A page whose domain was made to point to this machine reads what it GETs, and sends no origin.
+
+    Raises:
+        RefusedError: `origin`.
+    """
+    host = headers.get("host")
+    if has_keys or not host or host in (urlsplit(origin).netloc for origin in allowed):
+        return
+    try:
+        known = _is_nobodys_domain(urlsplit(f"//{host}").hostname or "")
+    except ValueError:
+        known = False
+    if not known:
+        what = "This server has no API keys, and is asked by a name that a stranger may own"
+        raise RefusedError("origin", f"{what}: use its IP address, or see allowed_origins.")
+
+
 def _is_nobodys_domain(host: str) -> bool:
     """Whether a host is an IP address, or a name that only the local network gives."""
     try:

@@ -21,7 +21,7 @@ ANY_MODEL = "whisper-1"  # what clients ask for that know of no other
 _GRANULARITIES = "timestamp_granularities"
 _LISTS = ("include", "keywords", "languages", _GRANULARITIES)  # with or without [] in their names
 _STRATEGY = "chunking_strategy"
-_FIELDS = (
+FIELDS_READ = (
     "file", "model", "language", "response_format", "temperature", "prompt", "stream", "user",
     _STRATEGY, *_LISTS,
 )  # fmt: skip
@@ -96,7 +96,7 @@ def read_wishes(form: FormData, models: Collection[str], strict: bool = False) -
 
 def _check_names(form: FormData) -> None:
     for name, value in form.multi_items():
-        known = _plain(name) in _FIELDS if name.endswith("[]") else name in _FIELDS
+        known = _plain(name) in FIELDS_READ if name.endswith("[]") else name in FIELDS_READ
         if not (known or name.startswith(f"{_STRATEGY}[")) and value != "":
             raise RefusedError("unsupported_parameter", f"No field '{name[:40]}' is known here.")
 
