@@ -86,7 +86,9 @@ def _recordings(part: Path) -> Iterator[Path]:
 def _check_unpacked(wav: Path) -> None:
     """Refuse a corpus with speakers that are archives only, as the first unpacking leaves them."""
     unpacked = {speaker.name for part in own_folders(wav) for speaker in own_folders(part)}
-    packed = [path for path in archives_in(wav) if path.name.partition(".")[0] not in unpacked]
+    places = (wav, *own_folders(wav))
+    archives = (path for place in places for path in archives_in(place))
+    packed = [path for path in archives if path.name.partition(".")[0] not in unpacked]
     if packed:
         raise UserError(
             f"{len(packed)} archives of speakers are still packed, such as {packed[0].name}",

@@ -28,7 +28,8 @@ class LibriSpeech:
         return [part.name for part in own_folders(root) if any(map(_transcripts, _chapters(part)))]
 
     def read(self, folder: Path, part: str, language: str) -> Iterator[Read]:
-        """Yield the utterances chapter by chapter."""
+        """Yield the utterances chapter by chapter, then the texts without a recording."""
+        alone = []
         for chapter in _chapters(inside(folder, "LibriSpeech") / part):
             texts, faults = read_entries(_transcripts(chapter))
             yield from faults
@@ -40,10 +41,13 @@ class LibriSpeech:
             }
             broken = {fault.id for fault in faults} - texts.keys()
             for name in sorted({*texts, *heard} - broken):
-                path = heard.get(name, chapter / f"{name}.flac")
-                yield TableRow(
-                    name, str(path.absolute()), texts.get(name), chapter.parent.name, language
-                )
+                path = str(heard.get(name, chapter / f"{name}.flac").absolute())
+                row = TableRow(name, path, texts.get(name), chapter.parent.name, language)
+                if name in heard:
+                    yield row
+                else:
+                    alone.append(row)
+        yield from alone
 
 
 def _chapters(part: Path) -> Iterator[Path]:

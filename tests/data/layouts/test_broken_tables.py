@@ -161,6 +161,14 @@ def test_a_broken_librispeech_line_costs_itself_alone(
     assert f"{path}:3" in rejected[0].detail
 
 
+def test_a_librispeech_line_in_another_chapter_costs_no_recording(chapters: Path) -> None:
+    path = chapters / "LibriSpeech" / "dev" / "1" / "7" / "1-7.trans.txt"
+    write(path, path.read_bytes() + b"2-7-0 ELSEWHERE\n")
+    rows, rejected = read("librispeech", chapters, "dev")
+    assert texts(rows) == ALL_CHAPTERS
+    assert reasons(rejected) == [("2-7-0", "duplicate-id")]
+
+
 def test_librispeech_audio_whose_line_is_broken_is_told_once(chapters: Path) -> None:
     path = chapters / "LibriSpeech" / "dev" / "2" / "7" / "2-7.trans.txt"
     write(path, "2-7-0 CAF\xc9\n2-7-1 TEXT 1\n".encode("latin-1"))
