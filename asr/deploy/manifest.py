@@ -68,6 +68,13 @@ class Manifest:
         streaming = self.format.endswith("-streaming")
         if not {MODEL, CTC} <= self.graphs.keys():
             raise ValueError(f"graphs needs '{MODEL}' and '{CTC}'")
+        suffix = ONNX_SUFFIX if self.format.startswith("onnx") else PROGRAM_SUFFIX
+        for name in (*self.graphs.values(), *self.files):
+            if Path(name).is_absolute() or ".." in Path(name).parts:
+                raise ValueError(f"{name} is not a file of this folder")
+        for name in self.graphs.values():
+            if Path(name).name != name or Path(name).suffix != suffix:
+                raise ValueError(f"{name} is not a graph of format {self.format}")
         if (self.state is not None) != streaming or (streaming and self.chunking is None):
             raise ValueError(f"chunking and state do not fit format {self.format}")
         if min(self.vocab_size, self.encoding_size, self.subsampling_factor) < 1:

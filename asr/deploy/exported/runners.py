@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import warnings
 from pathlib import Path
 from typing import Any, Protocol
 
 import torch
 from torch import Tensor
 
+from asr.deploy.exported.programs import load_program
 from asr.deploy.manifest import ONNX_PACKAGES, ONNX_SUFFIX
 from asr.errors import UserError, needs_extra
 
@@ -47,9 +47,7 @@ class ProgramRunner:
     """A `torch.export` program."""
 
     def __init__(self, path: Path) -> None:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # torch's reader of its own format gives one
-            self._module = torch.export.load(path).module()
+        self._module = load_program(path)
 
     def __call__(self, *inputs: Tensor) -> list[Tensor]:
         with torch.no_grad():

@@ -37,6 +37,9 @@ def write_graph(graph: Graph, folder: Path, options: ExportOptions) -> Path:
             if options.is_onnx:
                 _write_onnx(program, graph, path, options)
             else:
+                # What torch would pickle, and what it would write as code; see
+                # `asr.deploy.exported.programs`.
+                program.example_inputs, program._guards_code = None, []
                 torch.export.save(program, path)
     return path
 
