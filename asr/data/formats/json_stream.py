@@ -29,7 +29,7 @@ def iter_json_array(path: PathLike, key: str) -> Iterator[Any]:
             such array. Elements before the fault have been yielded by then.
     """
     try:
-        stream = open(path, encoding="utf-8")  # noqa: SIM115 - closed by the `with` below
+        stream = open(path, encoding="utf-8-sig")  # noqa: SIM115 - closed by the `with` below
     except OSError as error:
         raise UserError("cannot be read", where=str(path)) from error
     with stream:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 from asr.audio.base import AUDIO_SUFFIXES
-from asr.data.faults.rejections import Rejection, malformed
+from asr.data.faults.rejections import Rejection
 from asr.data.layouts.base import ALL, REST, is_part_name
 from asr.data.tables.reading import Read, numbered_lines
 from asr.data.tables.rows import TableRow
@@ -110,5 +111,5 @@ def _read_text(path: Path, name: str) -> str | Rejection:
     lines = [line for _, line in numbered_lines(path)]
     for line in lines:
         if isinstance(line, Rejection):
-            return malformed(str(path), "not UTF-8 text", name)
+            return replace(line, id=name)
     return " ".join(" ".join(map(str, lines)).split())

@@ -105,3 +105,5 @@ def test_missing_and_misencoded_files(tmp_path: Path) -> None:
     path.write_bytes('{"audios": ["文"]}'.encode("gb18030"))
     with pytest.raises(UserError, match="is not UTF-8 text"):
         list(iter_json_array(path, "audios"))
+    path.write_bytes('{"audios": ["文"]}'.encode("utf-8-sig"))
+    assert list(iter_json_array(path, "audios")) == ["文"]
