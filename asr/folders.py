@@ -28,6 +28,11 @@ def is_own(path: Path) -> bool:
     return not path.name.startswith(".") and path.name.lower() not in _LEFT_BY_SYSTEMS
 
 
+def is_file(path: str | Path) -> bool:
+    """Whether a file is there; what is too long to be a path, or has zero bytes, is none."""
+    return os.path.isfile(path)  # noqa: PTH113 - Path.is_file raises for long names
+
+
 def own_folders(folder: Path) -> list[Path]:
     """Return the sub-folders that are their owner's, in the order of their names."""
     return sorted(path for path in folder.iterdir() if is_own(path) and path.is_dir())

@@ -27,7 +27,7 @@ set -euo pipefail
 {utils}
 
 corpus_dir={corpus_dir}
-# shellcheck source=utils/parse_options.sh
+# shellcheck source={options}
 . "$recipe_root/utils/parse_options.sh"
 
 unit={unit} normaliser={normaliser}
@@ -42,7 +42,7 @@ _UTILS_HERE = """\
 . "$(dirname "$0")/../../utils/recipe.sh\""""
 _UTILS_ELSEWHERE = """\
 ASR_TOOLKIT=${{ASR_TOOLKIT:-{toolkit}}} # the checkout; change it here if it has moved
-# shellcheck source=/dev/null
+# shellcheck source={toolkit}/utils/recipe.sh
 . "$ASR_TOOLKIT/utils/recipe.sh\""""
 _README = """\
 # {name}: your own data
@@ -93,6 +93,7 @@ class RecipeFiles:
             name=self.name,
             corpus_dir=_quote(str(self.tables.corpus_dir)),
             utils=self._utils(),
+            options=Path(self.toolkit or "") / "utils" / "parse_options.sh",
             unit=self.plan.unit,
             normaliser=self.plan.normaliser,
             overrides=self._rehearsal_overrides(),

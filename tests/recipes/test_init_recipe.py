@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -68,12 +69,14 @@ def test_a_whole_recipe(corpus: Path, egs: Path, capsys: pytest.CaptureFixture[s
         assert AsrModel(config, vocab_size=20).num_parameters > 0
 
 
-@pytest.mark.skipif(shutil.which("shellcheck") is None, reason="shellcheck is not installed")
-def test_shellcheck(corpus: Path, egs: Path) -> None:
+@pytest.mark.parametrize("is_elsewhere", [False, True])
+def test_shellcheck(tmp_path: Path, corpus: Path, egs: Path, is_elsewhere: bool) -> None:
     odd = corpus.rename(corpus.with_name("it's $HOME"))
-    assert init("mine", odd, egs) == 0
-    command = ["shellcheck", "-x", "egs/mine/run.sh"]
-    done = subprocess.run(command, cwd=egs.parent, capture_output=True, text=True, check=False)
+    folder = tmp_path / "egs" if is_elsewhere else egs
+    assert init("mine", odd, folder) == 0
+    shellcheck = Path(sys.executable).with_name("shellcheck")
+    command = [str(shellcheck), "-x", "egs/mine/run.sh"]
+    done = subprocess.run(command, cwd=folder.parent, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout
 
 

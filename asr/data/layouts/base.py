@@ -9,6 +9,7 @@ from typing import Protocol
 
 from asr.audio.base import AUDIO_SUFFIXES
 from asr.data.tables.reading import Read
+from asr.folders import is_file
 from asr.speakers import UNKNOWN_SPEAKER
 
 ALL = "all"  # the part of a corpus that has no parts
@@ -66,7 +67,7 @@ def locate(path: str, folder: Path) -> Path:
     lhotse write them relative to wherever the recipe was run; the first that exists is taken.
     """
     for base in (folder, *folder.absolute().parents):
-        if (base / path).is_file():
+        if is_file(base / path):
             return (base / path).absolute()
     return (folder / path).absolute()
 
@@ -82,11 +83,11 @@ def find_audio(path: Path) -> Path:
     Corpora name files without suffix, or by the one that they had before they were converted. Where
     there is none, `path` is returned as it is.
     """
-    if path.is_file():
+    if is_file(path):
         return path
     stem = without_audio_suffix(path.name)
     for suffix in sorted(AUDIO_SUFFIXES):
         for spelled in (suffix, suffix.upper()):
-            if (found := path.with_name(stem + spelled)).is_file():
+            if is_file(found := path.with_name(stem + spelled)):
                 return found
     return path

@@ -13,12 +13,12 @@ from asr.data.layouts.base import ALL, find_audio, locate, without_audio_suffix
 from asr.data.layouts.column_table import tables_in
 from asr.data.tables.reading import Read, numbered_lines
 from asr.data.tables.rows import TableRow
+from asr.folders import is_file
 from asr.speakers import speaker_name
 
 _FOLDERS = ("", "wavs", "wav", "clips", "audio", "flac")  # where audio lies, seen from the list
 _LOOKED_AT = 200  # lines that tell what a list is
 _LOOKED_AT_FIRST = 10  # one of them has to name a file
-_LONGEST_NAME = 1000
 
 
 @dataclass(frozen=True)
@@ -153,18 +153,16 @@ class _Finder:
 
     def find(self, name: str) -> Path | None:
         """Return the file, or None where there is none."""
-        if not name or len(name) > _LONGEST_NAME or "\0" in name:
+        if not name:
             return None
         inner, suffix = self._last
         path = self._folder / inner / f"{name}{suffix}"
-        if path.is_file():
+        if is_file(path):
             return path.absolute()
         for inner in _FOLDERS:
             path = find_audio(self._folder / inner / name)
-            if path.is_file():
-                self._last = (
-                    inner,
-                    path.suffix if path.name == Path(name).name + path.suffix else "",
-                )
+            if is_file(path):
+                has_suffix = path.name == Path(name).name
+                self._last = inner, "" if has_suffix else path.suffix
                 return path.absolute()
         return None

@@ -13,7 +13,7 @@ from asr.data.layouts.base import locate
 from asr.data.layouts.column_table import ColumnTable, tables_in
 from asr.data.layouts.records import first_line, first_names, is_json, read_records
 from asr.data.tables.reading import numbered_lines
-from asr.folders import own_files, own_folders, unpacking_advice
+from asr.folders import is_file, own_files, own_folders, unpacking_advice
 
 Seen = tuple[str, str]  # what it is, and what to do
 _LOOKED_AT = 10_000  # files of a folder
@@ -137,7 +137,7 @@ def _is_audio(cell: str, path: Path) -> bool:
     name = cell.strip()
     if Path(name).suffix.lower() in AUDIO_SUFFIXES:
         return True
-    return 0 < len(name) < 1000 and "\0" not in name and locate(name, path.parent).is_file()
+    return bool(name) and is_file(locate(name, path.parent))
 
 
 def _of_folder(folder: Path, fits: Callable[[Path], list[str]]) -> Seen:

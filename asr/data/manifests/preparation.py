@@ -19,7 +19,7 @@ from asr.data.manifests.files import ManifestPaths, Manifests
 from asr.data.tables.rows import TableRow, read_table, unlisted_path
 from asr.errors import UserError
 from asr.files import PathLike, write_jsonl
-from asr.folders import own_files
+from asr.folders import is_file, own_files
 from asr.speakers import is_known
 
 if TYPE_CHECKING:
@@ -87,7 +87,7 @@ def _build(rows: list[TableRow]) -> Manifests:
 
 
 def header_or_fault(path: str) -> AudioHeader | _Fault:
-    if not Path(path).is_file():
+    if not is_file(path):
         return Reason.MISSING_AUDIO, "transcript without audio"
     try:
         header = read_header(path)

@@ -12,7 +12,7 @@ from asr.data.faults.rejections import Rejection
 from asr.data.layouts import choose_layout, detect_layouts
 from asr.data.tables.rows import TableRow
 from asr.errors import UserError
-from tests.corpus_files import read_rows, write_noise
+from tests.corpus_files import prepare, read_rows, write_noise, write_table
 
 SAID = {"wavs/a.wav": "one two", "wavs/b.wav": "two three", "wavs/c.flac": "three, four"}
 WHO = {"wavs/a.wav": "s1", "wavs/b.wav": "s2", "wavs/c.flac": "s1"}
@@ -242,3 +242,20 @@ def test_what_is_below_or_lacks_its_text_is_told(corpus: Path) -> None:
         UserError, match=r"near.csv, which holds a table with the columns wav, said"
     ):
         choose_layout(corpus)
+
+
+@pytest.mark.parametrize("mark", ["|", ",", "\t"])
+def test_a_text_where_a_path_belongs_is_one_row_without_audio(corpus: Path, mark: str) -> None:
+    """No file system has names as long as sentences, and asking for one is an error of its own."""
+    long = "so it is said " * 100
+    rows = [*SAID, long]
+    for header in ("", f"path{mark}text\n"):
+        path = corpus / "list.csv"
+        path.write_text(header + "".join(f"{name}{mark}one\n" for name in rows))
+        layout, _ = choose_layout(path)
+        assert layout.name == ("table" if header else "pairs")
+        found = [row for row in layout.read(path, "all", "en") if isinstance(row, TableRow)]
+        table = write_table(corpus / "t.jsonl", *(vars(row) | {"id": row.id[:9]} for row in found))
+        assert prepare(table, corpus / "manifests") == 0
+        (rejected,) = read_rows(corpus / "manifests" / "rejected_train.jsonl")
+        assert rejected["reason"] == "missing-audio"
