@@ -9,7 +9,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, Any
 
@@ -24,7 +24,8 @@ def atomic_writer(path: PathLike, mode: str = "w") -> Iterator[IO[Any]]:
     """Open a temporary file beside `path` and rename it to `path` when the block succeeds.
 
     The content is flushed to disk before the rename. When the block raises, the temporary file is
-    removed and `path` is untouched.
+    removed and `path` is untouched. What a killed process has left of such files in the folder is
+    removed by the first one that a process writes there.
 
     Raises:
         UserError: the disk is full or the folder may not be written to.
@@ -32,7 +33,8 @@ def atomic_writer(path: PathLike, mode: str = "w") -> Iterator[IO[Any]]:
     target = Path(path)
     with disk_errors(target):
         target.parent.mkdir(parents=True, exist_ok=True)
-        descriptor, temporary = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)
+        _sweep(target.parent)
+        descriptor, temporary = _make_temporary(target)
         try:
             encoding = None if "b" in mode else "utf-8"
             with os.fdopen(descriptor, mode, encoding=encoding) as stream:
@@ -44,6 +46,46 @@ def atomic_writer(path: PathLike, mode: str = "w") -> Iterator[IO[Any]]:
         except BaseException:
             Path(temporary).unlink(missing_ok=True)
             raise
+
+
+_SUFFIX = ".asr-part"
+_swept: set[str] = set()
+
+
+def _make_temporary(target: Path) -> tuple[int, str]:
+    """Make a file beside `target` that no other process takes for one that a kill has left."""
+    while True:
+        descriptor, name = tempfile.mkstemp(_SUFFIX, f".{target.name}.", target.parent)
+        if _lock(descriptor) is not False and Path(name).exists():
+            return descriptor, name
+        os.close(descriptor)  # swept in the moment before it was locked
+
+
+def _lock(descriptor: int) -> bool | None:
+    """Lock a file; False where another process has it, None where the disk knows no locks."""
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    except OSError:
+        return None
+    return True
+
+
+def _sweep(folder: Path) -> None:
+    """Delete the files that killed processes have left half-written, once a process and folder.
+
+    A process that lives holds a lock on what it writes.
+    """
+    if str(folder) in _swept:
+        return
+    _swept.add(str(folder))
+    with suppress(OSError), os.scandir(folder) as entries:
+        for entry in entries:
+            if entry.name.startswith(".") and entry.name.endswith(_SUFFIX):
+                with suppress(OSError), open(entry.path, "rb") as stream:
+                    if _lock(stream.fileno()):
+                        Path(entry.path).unlink()
 
 
 @contextmanager

@@ -95,7 +95,9 @@ class _Reader:
         while True:
             try:
                 value, end = self._decoder.raw_decode(self._window, self._position)
-            except JSONDecodeError as error:
+            except (RecursionError, ValueError) as error:
+                if not isinstance(error, JSONDecodeError):  # too deep, or a number too long
+                    raise self._fault("nested too deeply", self._position) from error
                 if self._is_whole(error) or not self._read_more():
                     raise self._fault(error.msg, error.pos) from error
                 continue
