@@ -28,6 +28,9 @@ $(VENV)/.complete: requirements.lock setup.py
 demo: setup
 	bash egs/mini/run.sh
 	@cat egs/mini/results/test.md
+	@echo
+	@echo "model: egs/mini/exp/conformer/bundle; try it:"
+	@echo "  $(BIN)/asr transcribe --bundle egs/mini/exp/conformer/bundle egs/mini/exp/conformer/bundle/test.wav"
 
 # Without a browser the tests of the server's page are skipped, and say so.
 browser:

@@ -48,6 +48,8 @@ cd "$recipe_dir" || exit 1
 . "$recipe_root/utils/language_models.sh"
 # shellcheck source=utils/live_speech.sh
 . "$recipe_root/utils/live_speech.sh"
+# shellcheck source=utils/next_step.sh
+. "$recipe_root/utils/next_step.sh"
 help_files=("$recipe_root/utils/recipe.sh" "$recipe_root/utils/language_models.sh"
   "$recipe_root/utils/live_speech.sh")
 
@@ -155,7 +157,15 @@ recipe_find_asr() {
     echo "${0##*/}: the toolkit is not set up yet: running make setup"
     make --no-print-directory -C "$recipe_root" setup
   fi
-  if [ -x "$bin/asr" ]; then PATH=$bin:$PATH; fi
+  user_asr=asr # what the user types: the commands need not be on the PATH
+  if [ -x "$bin/asr" ]; then
+    if [[ ! $(command -v asr) -ef $bin/asr ]]; then
+      _next_show "$bin/asr"
+      user_asr=$_next_shown
+    fi
+    PATH=$bin:$PATH
+  fi
+  export ASR_IN_RECIPE=1 # single commands leave it to the recipe to tell what comes next
 }
 
 # The cuts that training and decoding read of split $1; only training reads shards.
@@ -381,4 +391,5 @@ standard_stages() {
   decode_splits "$dev" "$@"
   score_splits "$dev" "$@"
   pack_bundle "$1"
+  tell_next_step
 }

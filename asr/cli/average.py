@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 
 import click
 
+from asr.cli.launching import tell_next_step
 from asr.cli.options import PATH, device_option, set_option
 
 
@@ -34,4 +36,8 @@ def command(
         counts = f"{choice.errors} / {choice.reference_tokens}"
         rate = 100 * choice.errors / max(choice.reference_tokens, 1)
         click.echo(f"{choice.name:<10} {counts:>16} {rate:>8.2f} {choice.loss:>9.4f}")
-    click.echo(f"{choices[0].name} is now {exp_dir / 'bundle'}")
+    bundle = exp_dir / "bundle"
+    click.echo(f"{choices[0].name} is now {bundle}")
+    audio = bundle / "test.wav"
+    words = ["asr", "transcribe", "--bundle", str(bundle), str(audio if audio.exists() else "FILE")]
+    tell_next_step(f"try it:\n  {shlex.join(words)}")

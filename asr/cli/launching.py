@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -11,6 +12,12 @@ from asr.cli.options import PATH
 from asr.files import check_writable
 
 INTERRUPTED = 143
+
+
+def tell_next_step(line: str) -> None:
+    """Print what to do next, unless a recipe does: it goes on by itself and tells the end."""
+    if not os.environ.get("ASR_IN_RECIPE"):
+        click.echo(line)
 
 
 def launch_options(command: Callable[..., None]) -> Callable[..., None]:
@@ -45,8 +52,13 @@ def start_processes(
     num_nodes: int,
     node_rank: int,
     master: str,
+    *,
+    then: str,
 ) -> None:
     """Outside torchrun, run the command in torchrun's processes and exit as they did.
+
+    Args:
+        then: what to do next, told where they ended well.
 
     Raises:
         UserError: the run's folder cannot be written to.
@@ -57,7 +69,10 @@ def start_processes(
     if not under_torchrun():
         check_writable(exp_dir)
         number = num_processes or default_num_processes()
-        raise click.exceptions.Exit(launch(arguments, number, num_nodes, node_rank, master))
+        code = launch(arguments, number, num_nodes, node_rank, master)
+        if code == 0:
+            tell_next_step(then)
+        raise click.exceptions.Exit(code)
 
 
 def end_training(finished: bool) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import Any
 
@@ -33,7 +34,9 @@ def command(
 ) -> None:
     """Train or continue training; started outside torchrun, it starts torchrun itself."""
     load_config(config_path, overrides)  # a mistake there is told before any process starts
-    start_processes(context.obj, exp_dir, **processes)
+    next_words = ["asr", "average", "--exp-dir", str(exp_dir), "--dev-cuts", str(dev_cuts)]
+    next_step = f"trained: {exp_dir}; make a bundle of it:\n  {shlex.join(next_words)}"
+    start_processes(context.obj, exp_dir, **processes, then=next_step)
     from asr.training.run import TrainingRequest, train
 
     request = TrainingRequest(

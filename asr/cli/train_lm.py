@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import Any
 
@@ -41,7 +42,11 @@ def command(
     Decode with it by --neural-lm EXP_DIR/bundle and a method with +neural.
     """
     load_config_of(LmConfig, config_path, overrides)  # a mistake there is told before processes
-    start_processes(context.obj, exp_dir, **processes)
+    next_step = (
+        f"model: {exp_dir / 'bundle'}; decode with it:"
+        f" --neural-lm {shlex.quote(str(exp_dir / 'bundle'))} and a method with +neural"
+    )
+    start_processes(context.obj, exp_dir, **processes, then=next_step)
     from asr.training.run_lm import LmTrainingRequest, train_lm
 
     request = LmTrainingRequest(

@@ -51,6 +51,17 @@ class RecipeCopy:
         assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
         return done.stdout
 
+    def pasted(self, command: str, cwd: Path) -> str:
+        """Run a command line that a recipe printed; return what it prints itself."""
+        path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+        cache = {"XDG_CACHE_HOME": str(self.root / "cache")}
+        done = subprocess.run(
+            ["bash", "-c", command], cwd=cwd, env={**os.environ, "PATH": path, **cache},
+            capture_output=True, text=True, timeout=600, check=False,
+        )  # fmt: skip
+        assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-2000:]
+        return done.stdout
+
     def fail(self, *options: str, cwd: Path | None = None, python_path: Path | None = None) -> str:
         """Run and return what stderr holds; it must be a user's mistake without a traceback."""
         done = self.run(*options, cwd=cwd, python_path=python_path)

@@ -80,7 +80,10 @@ def test_methods_that_nobody_asked_for_stop_no_model_without_their_part(tmp_path
         "--overrides",
         f"{CTC_ONLY} augmentation.speed_perturb.factors=[0.9, 1.0]",
     )
-    recipe.succeed(*options, "--stop-stage", "0")
+    told = recipe.succeed(*options, "--stop-stage=0", "--stage", "0", cwd=recipe.root / "egs")
+    script = recipe.folder / "run.sh"
+    go_on = f"  bash {script} --rehearse --overrides '{options[2]}' --stage 1"
+    assert told.splitlines()[-2:] == ["stages up to 0 are done; go on with:", go_on]
     told = recipe.fail(*options, "--stage", "4", "--stop-stage", "4")
     assert "stage 4 (training) needs rehearsal/data/train/cuts_fbank.jsonl" in told
     told = recipe.fail(*options, "--stop-stage", "0", "--methods", "joint attention")

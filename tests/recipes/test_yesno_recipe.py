@@ -62,6 +62,17 @@ def test_the_table(yesno: RecipeCopy, finished: str) -> None:
     assert "/ 240" in page
 
 
+def test_the_command_that_it_ends_with_works_as_pasted(yesno: RecipeCopy, finished: str) -> None:
+    *_, model, packed, _, command = finished.splitlines()
+    assert model == "model: ../egs/yesno/exp/conformer/bundle"
+    told = yesno.pasted(command, cwd=yesno.root / "utils")
+    assert re.fullmatch("(NO|YES)( (NO|YES))*\n", told)
+    archive = packed.removeprefix("in one file: ")
+    again = command.replace(model.removeprefix("model: "), archive, 1)
+    assert again != command
+    assert yesno.pasted(again, cwd=yesno.root / "utils") == told
+
+
 def test_a_rerun_does_nothing(yesno: RecipeCopy, finished: str) -> None:
     printed = yesno.succeed("--corpus-dir", "corpora", "--overrides", QUICK)
     stages = re.findall(r"stage (\d) \(([^)]*)\): (.*)", printed)
