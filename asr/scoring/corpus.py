@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from asr.config.tokenizer import NormaliserName
 from asr.errors import UserError
-from asr.scoring.alignment import ErrorCounts, Pair, Unit, align, count_errors, tokenise
+from asr.scoring.alignment import ErrorCounts, Pair, PairStore, Unit, align, count_errors, tokenise
 from asr.scoring.hypotheses import DecodedUtterance
 from asr.scoring.significance import (
     Interval,
@@ -75,7 +75,8 @@ def normalise_utterances(
 
 def score_corpus(utterances: Iterable[DecodedUtterance], unit: Unit) -> CorpusScore:
     """Align every utterance in tokens of `unit`, count, and bootstrap the total's interval."""
-    scores = [_score_utterance(utterance, unit) for utterance in utterances]
+    store = PairStore()
+    scores = [_score_utterance(utterance, unit, store) for utterance in utterances]
     return CorpusScore(
         unit=unit,
         utterances=scores,
@@ -87,8 +88,8 @@ def score_corpus(utterances: Iterable[DecodedUtterance], unit: Unit) -> CorpusSc
     )
 
 
-def _score_utterance(utterance: DecodedUtterance, unit: Unit) -> UtteranceScore:
-    pairs = align(tokenise(utterance.reference, unit), tokenise(utterance.text, unit))
+def _score_utterance(utterance: DecodedUtterance, unit: Unit, store: PairStore) -> UtteranceScore:
+    pairs = align(tokenise(utterance.reference, unit), tokenise(utterance.text, unit), store)
     return UtteranceScore(utterance.id, utterance.speaker, pairs, count_errors(pairs))
 
 

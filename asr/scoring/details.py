@@ -116,7 +116,7 @@ def badness(counts: ErrorCounts) -> tuple[int, float]:
 
 
 def _render_utterance(utterance: UtteranceScore) -> list[str]:
-    columns = [_column(pair) for pair in utterance.pairs]
+    columns = list(map(_column, utterance.pairs))
     rows = zip(*columns, strict=True) if columns else [(), (), ()]
     texts = [
         f"{label} {' '.join(row)}".rstrip()
@@ -127,6 +127,10 @@ def _render_utterance(utterance: UtteranceScore) -> list[str]:
 
 
 def _column(pair: Pair) -> tuple[str, str, str]:
+    edit = pair.edit
+    if edit == "C":
+        token = pair.reference or ""
+        return token, token, " " * display_width(token)
     width = max(display_width(token) for token in pair if token is not None)
     reference, hypothesis = ("*" * width if token is None else pad(token, width) for token in pair)
-    return reference, hypothesis, pad("" if pair.edit == "C" else pair.edit, width)
+    return reference, hypothesis, pad(edit, width)

@@ -15,6 +15,8 @@ UNKNOWN = "n/a"
 
 def display_width(text: str) -> int:
     """Return the columns `text` takes in a terminal: wide characters two, combining marks none."""
+    if text.isascii():
+        return len(text)
     return sum(
         0 if unicodedata.combining(char) else 2 if unicodedata.east_asian_width(char) in "WF" else 1
         for char in text
