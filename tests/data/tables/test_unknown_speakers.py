@@ -18,6 +18,8 @@ from asr.scoring.corpus import score_corpus
 from asr.scoring.details import render_speakers
 from asr.scoring.hypotheses import DecodedUtterance
 from asr.scoring.report.breakdown import by_speaker
+from asr.scoring.report.groups import render_speakers as render_speakers_of_page
+from asr.scoring.report.systems import View
 from asr.speakers import count_speakers, speaker_name
 from tests.corpus_files import read_rows, write_noise
 
@@ -124,6 +126,24 @@ def test_scores_by_speaker() -> None:
         "not named",
         "total",
     ]
+
+
+@pytest.mark.parametrize(
+    ("speakers", "expected"),
+    [
+        (["unknown", ""], "no utterance names its speaker"),
+        (["anna", "unknown"], "1 speakers; 1 utterances name none"),
+    ],
+)
+def test_report_by_speaker(speakers: list[str], expected: str) -> None:
+    utterances = [
+        DecodedUtterance(id=str(number), speaker=speaker, reference="a b", text="a c")
+        for number, speaker in enumerate(speakers)
+    ]
+    view = View("test", "word", "none", [], None, None, "", [])
+    page = render_speakers_of_page(view, score_corpus(utterances, "word"))
+    assert expected in page
+    assert "unknown" not in page
 
 
 def test_channels_of_a_call_reach_the_samples(tmp_path: Path) -> None:
