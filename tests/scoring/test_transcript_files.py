@@ -112,6 +112,10 @@ def test_ids_that_look_like_words(run: Run) -> None:
     assert "give --ref-format kaldi --hyp-format kaldi" in printed
     other_order = dict(reversed(few.items()))
     assert "Kaldi text, 3 utt" in run(written("kaldi", few), written("kaldi", other_order))
+    marked = {f"{name}_{name}": text for name, text in few.items()}
+    for texts in (dict(zip(["a-b", "c-d", "e-f"], few.values(), strict=True)), marked):
+        assert "Kaldi text, 3 utt" in run(written("kaldi", texts), written("kaldi", texts))
+    assert "plain text" in run("e-mail me\n", "e-mail you\n")
     digits = "1 2 3\n4 5 6\n7 8\n"
     assert "numbers alone: the first of a line may be its id or a word" in run(digits, digits)
     asked = ("--ref-format", "lines", "--hyp-format", "lines")

@@ -23,6 +23,7 @@ FORMATS: dict[FormatName, str] = {
 }
 COMMENT = ";;"  # of trn, CTM and STM: such a line is not read
 TRN_LINE = re.compile(r"(?P<text>.*)\(\s*(?P<id>[^()\s]+)\s*\)")
+_PARTED = re.compile(r"\w.*([-.:]|\d|_|/).*\w")  # an id, or a word with a hyphen
 _ENOUGH_LINES = 20  # that begin with the same words on both sides, each once: those are ids
 _OVERLAP = 0.5
 _GIVE_BOTH = "Give --ref-format and --hyp-format: kaldi where lines begin with ids, else lines."
@@ -137,7 +138,7 @@ def _ids_or_lines(references: Sequence[str], hypotheses: Sequence[str], where: s
     """
     firsts = [[line.split()[0] for line in lines if line] for lines in (references, hypotheses)]
     is_blank = len(firsts[0]) < len(references), len(firsts[1]) < len(hypotheses)
-    look_so = [all(map(_looks_like_an_id, words)) for words in firsts]
+    look_so = [_look_like_ids(words) for words in firsts]
     if all(look_so):
         return "kaldi"
     for number, words in enumerate(firsts):
@@ -169,6 +170,15 @@ def _ids_or_lines(references: Sequence[str], hypotheses: Sequence[str], where: s
     return "kaldi" if is_other_order or is_many else "lines"
 
 
+def _look_like_ids(words: Sequence[str]) -> bool:
+    """Whether all words have something that words of a text lack, as `sp1`, `ann_a` and `a-b` have.
+
+    A single one may be a word with a hyphen.
+    """
+    if all(map(_looks_like_an_id, words)):
+        return True
+    return len(words) > 1 and all(map(_PARTED.fullmatch, words))
+
+
 def _looks_like_an_id(word: str) -> bool:
-    """Whether a word has digits and something else, as `sp1-007` has."""
-    return any(c.isdecimal() for c in word) and not word.isdecimal()
+    return not word.isdecimal() and any(c.isdecimal() or c in "_/" for c in word)
