@@ -16,6 +16,7 @@ from asr.audio.parts import Part, joined_header
 from asr.audio.spliced import Piece, SplicedFile
 
 _BLOCK = 1 << 16  # samples decoded at once
+_SMALL_BLOCK = 256  # of a damaged file
 _UNKNOWN = 2**62  # libsndfile says 2**63 - 1 samples when a header does not tell
 # libsndfile's log of a WAV, AIFF or AU file whose samples end before the header says.
 _CUT_SHORT = re.compile(
@@ -60,6 +61,7 @@ class SndfileDecoder:
         self.stopped_by = ""
         self._path, self._parts = path, parts
         self._number, self._position = 0, 0
+        self._most = _BLOCK
         self._stream = _open(path, parts[0].pieces)
 
     def read(self, count: int) -> np.ndarray:
@@ -117,12 +119,28 @@ class SndfileDecoder:
 
     def _read_block(self, count: int) -> np.ndarray:
         try:
-            block: np.ndarray = self._stream.read(count, dtype="float32", always_2d=True)
+            block: np.ndarray = self._stream.read(
+                min(count, self._most), dtype="float32", always_2d=True
+            )
         except soundfile.LibsndfileError as error:
+            if self._most == _BLOCK and self._decode_again():
+                return self._read_block(count)
             self.stopped_by = _message(error)
             return self._nothing()
         self._position += len(block)
         return block
+
+    def _decode_again(self) -> bool:
+        """Decode up to here in small blocks: libsndfile drops the whole of one that is damaged.
+
+        Returns:
+            whether the place was reached.
+        """
+        place = self._position
+        self._most = _SMALL_BLOCK
+        self._open_part(self._number)
+        self._skip_to(place)
+        return self._position == place
 
     def _begin_part(self, number: int) -> None:
         """Go on with another part; what keeps it from being read ends the decoding."""

@@ -79,6 +79,8 @@ class _Stretch:
         head: of the first frame, the information frame if there is one.
         info: that frame, whole.
         start, stop: bytes, the information frame left out.
+        last: where the last frame begins.
+        is_rest: what comes before it is damaged, and may have counted these frames as well.
     """
 
     frame: _Frame
@@ -87,6 +89,8 @@ class _Stretch:
     start: int
     stop: int
     frames: int = 0
+    last: int = 0
+    is_rest: bool = False
 
 
 def scan_mpeg(path: Path) -> list[Part]:
@@ -116,11 +120,22 @@ def looks_like_mpeg(path: Path) -> bool:
 def _stretches(data: mmap.mmap) -> Iterator[_Stretch]:
     position = _next_frame(data, _behind_tags(data, 0), len(data))
     current: _Stretch | None = None
+    is_damaged = False
     while position is not None:
         head = data[position : position + 4]
         frame = _parse(head)
-        if frame is None:  # a tag between two files, or damage
-            position = _next_frame(data, max(_behind_tags(data, position), position + 1), len(data))
+        if frame is None:  # the end, a tag between two files, or damage
+            start = max(_behind_tags(data, position), position + 1)
+            if current is not None:
+                # The last frame may have been cut off, and reach into what follows it.
+                begin = current.last + 4
+                found = _next_frame(data, begin, current.stop)
+                start = found if found is not None else start
+                if found is not None:
+                    current.frames, current.stop = current.frames - 1, current.last
+                yield current
+                current, is_damaged = None, True
+            position = _next_frame(data, start, len(data))
             continue
         if position + frame.size > len(data):
             break  # the last frame is not all there
@@ -129,7 +144,9 @@ def _stretches(data: mmap.mmap) -> Iterator[_Stretch]:
             if current is not None:
                 yield current
             start = position + frame.size if info else position
-            current = _Stretch(frame, head, info, start, start)
+            current = _Stretch(frame, head, info, start, start, is_rest=is_damaged and not info)
+            is_damaged = False
+        current.last = position
         if not info:
             current.frames += 1
         position += frame.size
@@ -178,7 +195,8 @@ def _part(stretch: _Stretch) -> Part:
     told = _told(stretch)
     body = (stretch.start, stretch.stop)
     if told is None:
-        header = AudioHeader(frame.rate, frame.channels, length, length)
+        declared = 0 if stretch.is_rest else length
+        header = AudioHeader(frame.rate, frame.channels, length, declared)
         return Part((_lead_in(stretch), body), header)
     info, frames, begin, end = told
     if frames == stretch.frames:

@@ -47,7 +47,7 @@ def scan_links(path: Path) -> list[Link]:
             if is_new or not links:
                 links.append([])
             links[-1].append(page)
-        stops = [*(pages[0].start for pages in links[1:]), len(data)]
+        stops = [*(pages[0].start for pages in links[1:]), len(data)][: len(links)]
     return [
         Link(pages[0].start, stop, _last_page(pages))
         for pages, stop in zip(links, stops, strict=True)
@@ -67,4 +67,6 @@ def _pages(data: mmap.mmap) -> Iterator[_Page]:
         yield _Page(position, count, begins_stream)
         sizes = position + _HEADER + data[position + 26]
         following = sizes + sum(data[position + _HEADER : sizes])
-        position = data.find(_PAGE, max(min(following, len(data)), position + 1))
+        is_whole = data[following : following + len(_PAGE)] == _PAGE
+        # A page that was cut off may reach into the next file.
+        position = following if is_whole else data.find(_PAGE, position + 1)

@@ -137,12 +137,59 @@ def test_a_damaged_flac_ends_where_it_is_damaged(tmp_path: Path) -> None:
     content = bytearray(path.read_bytes())
     content[len(content) // 2 :] = bytes(len(content) - len(content) // 2)
     path.write_bytes(content)
-    with open_audio(path) as decoder:
-        assert decoder.header.declared_samples == 20 * RATE
-        found = np.concatenate([*blocks(decoder, 1000)])
-    assert 5 * RATE < len(found) < 20 * RATE
-    clean = found[: 5 * RATE, 0]
-    assert np.abs(clean - sound(RATE, 20)[: len(clean)]).max() < 1e-4
+    for size in (1000, 1 << 16):
+        with open_audio(path) as decoder:
+            assert decoder.header.declared_samples == 20 * RATE
+            found = np.concatenate([*blocks(decoder, size)])
+        assert 9 * RATE < len(found) < 20 * RATE
+        clean = found[: 9 * RATE, 0]
+        assert np.abs(clean - sound(RATE, 20)[: len(clean)]).max() < 1e-4
+
+
+def test_what_is_there_of_a_flac_that_broke_off(tmp_path: Path) -> None:
+    path = tmp_path / "a.flac"
+    soundfile.write(path, sound(RATE, 3), RATE)
+    path.write_bytes(path.read_bytes()[: path.stat().st_size * 2 // 3])
+    length, stopped_by = count_samples(path)
+    assert stopped_by
+    assert 1.7 * RATE < length < 2.1 * RATE
+
+
+@pytest.mark.parametrize("gap", [bytes(5000), b"ID3\x04\0\0\0\0\x01\0" + bytes(128)])
+@pytest.mark.parametrize("has_information", [True, False])
+def test_an_mp3_with_something_else_in_its_middle(
+    tmp_path: Path, gap: bytes, has_information: bool
+) -> None:
+    whole = mp3(sound(RATE, 3), RATE)
+    whole = whole if has_information else without_information(whole)
+    path = tmp_path / "a.mp3"
+    path.write_bytes(whole[: len(whole) // 2] + gap + whole[len(whole) // 2 :])
+    assert abs(len(decoded(path)) - 3 * RATE) < 4 * 576
+
+
+@pytest.mark.parametrize("kind", ["mp3", "ogg"])
+def test_a_file_that_broke_off_and_a_whole_one_put_together(tmp_path: Path, kind: str) -> None:
+    whole = tmp_path / f"whole.{kind}"
+    if kind == "mp3":
+        whole.write_bytes(mp3(sound(RATE, 3), RATE))
+    else:
+        soundfile.write(whole, sound(RATE, 3), RATE)
+    content = whole.read_bytes()
+    broken, joined = tmp_path / f"broken.{kind}", tmp_path / f"joined.{kind}"
+    broken.write_bytes(content[: len(content) * 2 // 3])
+    joined.write_bytes(broken.read_bytes() + content)
+    expected = np.concatenate([decoded(broken), decoded(whole)])
+    found = decoded(joined)
+    assert len(expected) - len(found) <= 600
+    assert np.abs(found[-2 * RATE :] - expected[-2 * RATE :]).max() < 1e-6
+
+
+def test_beginnings_of_files_are_no_audio(tmp_path: Path) -> None:
+    path = tmp_path / "a"
+    for content in (b"OggS", b"RIFF", b"ID3", b"\xff\xfb\x90", b"fLaC", b"OggS" + bytes(30)):
+        path.write_bytes(content)
+        with pytest.raises(AudioError):
+            read_header(path)
 
 
 def test_short_blocks_hold_no_old_samples(tmp_path: Path) -> None:

@@ -71,13 +71,16 @@ class AudioFile:
             raise unreadable(path, error) from error
         if not num_samples:
             raise UserError("holds no samples", where=str(path))
+        rate = header.sampling_rate
+        declared = header.declared_samples
         warning = ""
-        if stopped_by or num_samples < header.declared_samples - _TOLERANCE * header.sampling_rate:
-            said = max(header.declared_samples, header.num_samples) / header.sampling_rate
-            warning = (
-                f"only {num_samples / header.sampling_rate:.2f} of {said:.2f} s can be decoded"
-            )
-            warning += f" ({stopped_by})" if stopped_by else ""
+        if num_samples < declared - _TOLERANCE * rate:
+            said = max(declared, header.num_samples) / rate
+            warning = f"only {num_samples / rate:.2f} of {said:.2f} s can be decoded"
+        elif stopped_by:
+            warning = f"what follows {num_samples / rate:.2f} s cannot be decoded"
+        if stopped_by:
+            warning += f" ({stopped_by})"
         return cls(path, header, num_samples, warning)
 
     @property
