@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
+from asr.config.augmentation import SpecAugment
 from asr.config.bases import PRESETS, read_mapping
 from asr.config.tokenizer import NormaliserName
 from asr.recipes.survey import LONGEST, Survey
@@ -13,6 +14,7 @@ from asr.scoring.alignment import Unit
 from asr.text.scripts import is_cjk
 from asr.text.symbols import SPECIAL_TOKENS
 
+PRESET_MEL_BINS = 80
 ALL_CJK, SOME_CJK = 0.95, 0.05  # shares of the words between which text is code-switched
 FEWEST_BPE_HOURS = 10.0
 FULL_SIZE_HOURS = 100.0
@@ -86,7 +88,7 @@ def decide(
     tokenizer, vocab_size, why_tokens = _tokens(survey)
     size = "" if survey.hours >= FULL_SIZE_HOURS else "_small"
     training, warmup, why_length = _length(survey.hours, size)
-    mel_bins = 80 if rate >= 16000 else 40
+    mel_bins = PRESET_MEL_BINS if rate >= 16000 else PRESET_MEL_BINS // 2
     tokens: dict[str, Any] = {} if vocab_size is None else {"vocab_size": vocab_size}
     if chosen != "none":
         tokens["normaliser"] = chosen
@@ -100,13 +102,16 @@ def decide(
         Decision("model", f"conformer{size}", _why_model(survey.hours, size)),
         Decision("training", f"{training['max_epochs']} epochs", why_length),
     ]
-    conf = {
+    conf: dict[str, Any] = {
         "features_params": {"num_mel_bins": mel_bins, "sampling_rate": rate},
         "tokenizer": tokenizer,
         "tokenizer_params": tokens,
         "scheduler_params": {"warmup_steps": warmup},
         "training": training,
     }
+    if mel_bins != PRESET_MEL_BINS:  # masks as wide as the presets' would hide all of fewer bins
+        width = SpecAugment().features_mask_size * mel_bins // PRESET_MEL_BINS
+        conf["augmentation"] = {"spec_augment": {"features_mask_size": width}}
     fewest = None if vocab_size is None else _fewest_tokens(survey)
     warnings = _warnings(survey) + writing_warnings(survey.writing, chosen)
     return Plan(named, size, unit, chosen, conf, fewest, decisions, warnings)

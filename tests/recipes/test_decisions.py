@@ -101,6 +101,10 @@ def test_code_switched_tokens_can_be_trained() -> None:
 def test_telephone_speech() -> None:
     plan = decide(survey(5.0, ["yes no"] * 10, {8000: 17000.0, 16000: 1000.0}))
     assert plan.conf["features_params"] == {"num_mel_bins": 40, "sampling_rate": 8000}
+    masks = load(plan).augmentation.spec_augment
+    wide = load(decide(survey(5.0, ["yes no"]))).augmentation.spec_augment
+    assert masks.features_mask_size == wide.features_mask_size // 2
+    assert masks.num_frame_masks == wide.num_frame_masks
     mixed = decide(survey(5.0, ["yes no"] * 10, {8000: 6000.0, 44100: 12000.0}))
     assert mixed.conf["features_params"]["sampling_rate"] == 16000
     assert any("33% of the audio has less than 16000 Hz" in text for text in mixed.warnings)
