@@ -49,8 +49,11 @@ class _Forward(soundfile.SoundFile):
 
     @property
     def can_seek(self) -> bool:
-        """Whether libsndfile can: not in GSM 6.10 and some ADPCM."""
-        return bool(super().seekable())
+        """Whether libsndfile finds a place: not in GSM 6.10 and some ADPCM.
+
+        In Vorbis libsndfile 1.2.2 is now and then off by a block (its issue 885).
+        """
+        return bool(super().seekable()) and self.subtype != "VORBIS"
 
 
 class SndfileDecoder:
@@ -108,8 +111,6 @@ class SndfileDecoder:
         has_past = self._stream.format in ("MP3", "OGG")
         run_up = round(_RUN_UP * self.header.sampling_rate) if has_past else 0
         near = min(sample, self._stream.frames) - run_up
-        if self._stream.subtype == "VORBIS":
-            near = min(near, self._stream.frames - self._parts[self._number].unfindable)
         near = max(near, 0)
         try:
             self._position = self._stream.seek(near)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import mmap
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 _PAGE = b"OggS"
@@ -12,59 +11,27 @@ _HEADER = 27  # bytes, of a page, without its table of segments
 _BEGINS = 2  # the flag of a stream's first page
 
 
-@dataclass(frozen=True, slots=True)
-class _Page:
-    """A page: where it begins, and the position it ends at by its stream's own count."""
-
-    start: int
-    position: int
-    begins_stream: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Link:
-    """A stream of a file.
-
-    Attributes:
-        start, stop: bytes.
-        last_page: how far its count goes on in the last page; all of it where there is one page.
-    """
-
-    start: int
-    stop: int
-    last_page: int
-
-
-def scan_links(path: Path) -> list[Link]:
-    """Return the links of an Ogg file.
+def scan_links(path: Path) -> list[tuple[int, int]]:
+    """Return where the links of an Ogg file begin and end.
 
     A link begins with a page that begins a stream, behind one that does not.
     """
     with path.open("rb") as stream, mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ) as data:
-        links: list[list[_Page]] = []
-        for page in _pages(data):
-            is_new = page.begins_stream and not (links and links[-1][-1].begins_stream)
-            if is_new or not links:
-                links.append([])
-            links[-1].append(page)
-        stops = [*(pages[0].start for pages in links[1:]), len(data)][: len(links)]
-    return [
-        Link(pages[0].start, stop, _last_page(pages))
-        for pages, stop in zip(links, stops, strict=True)
-    ]
+        starts = []
+        was_beginning = False
+        for start, begins_stream in _pages(data):
+            if begins_stream and not was_beginning:
+                starts.append(start)
+            was_beginning = begins_stream
+        stops = [*starts[1:], len(data)][: len(starts)]
+    return list(zip(starts, stops, strict=True))
 
 
-def _last_page(pages: list[_Page]) -> int:
-    ends = sorted({0, *(page.position for page in pages if page.position > 0)})
-    return ends[-1] - ends[-2] if len(ends) > 1 else 0
-
-
-def _pages(data: mmap.mmap) -> Iterator[_Page]:
+def _pages(data: mmap.mmap) -> Iterator[tuple[int, bool]]:
+    """Yield where each page begins, and whether a stream begins with it."""
     position = data.find(_PAGE)
     while position >= 0 and position + _HEADER <= len(data):
-        begins_stream = bool(data[position + 5] & _BEGINS)
-        count = int.from_bytes(data[position + 6 : position + 14], "little", signed=True)
-        yield _Page(position, count, begins_stream)
+        yield position, bool(data[position + 5] & _BEGINS)
         sizes = position + _HEADER + data[position + 26]
         following = sizes + sum(data[position + _HEADER : sizes])
         is_whole = data[following : following + len(_PAGE)] == _PAGE

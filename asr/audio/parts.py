@@ -15,13 +15,11 @@ class Part:
     Attributes:
         pieces: what it is put together of; None for the file as it is.
         is_as_told: its own header tells its length.
-        unfindable: samples at its end, among which libsndfile does not find a place.
     """
 
     pieces: tuple[Piece, ...] | None
     header: AudioHeader
     is_as_told: bool = False
-    unfindable: int = 0
 
 
 def joined_header(parts: list[Part]) -> AudioHeader:

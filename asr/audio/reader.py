@@ -17,10 +17,9 @@ from asr.audio import ffmpeg
 from asr.audio.base import AudioError, AudioHeader, Decoder, blocks
 from asr.audio.libsndfile import SndfileDecoder, sndfile_header
 from asr.audio.mpeg import looks_like_mpeg, scan_mpeg
-from asr.audio.ogg import Link, scan_links
+from asr.audio.ogg import scan_links
 from asr.audio.parts import Part
 from asr.audio.riff import mended_wav
-from asr.audio.spliced import Piece
 
 _BLOCK = 1 << 16  # samples decoded at once
 _REMEMBERED = 4096  # files whose parts, or lengths, are known
@@ -116,21 +115,11 @@ def _find_parts(path: Path) -> list[Part]:
     if magic == b"OggS":
         links = scan_links(path)
         if len(links) > 1:
-            return [_ogg_part(path, link, ((link.start, link.stop),)) for link in links]
-        return [_ogg_part(path, link, None) for link in links] or _whole(path)
+            return [Part((link,), sndfile_header(path, (link,))) for link in links]
     if looks_like_mpeg(path) and (parts := scan_mpeg(path)):
         return parts
-    return _whole(path)
-
-
-def _whole(path: Path) -> list[Part]:
     pieces = mended_wav(path)
     return [Part(pieces, sndfile_header(path, pieces))]
-
-
-def _ogg_part(path: Path, link: Link, pieces: tuple[Piece, ...] | None) -> Part:
-    # libsndfile 1.2.2 takes the last page of Vorbis for whole, though the end of it is cut off.
-    return Part(pieces, sndfile_header(path, pieces), unfindable=link.last_page)
 
 
 def _state(path: Path) -> tuple[int, int]:

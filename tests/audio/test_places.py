@@ -71,6 +71,21 @@ def test_every_place_is_that_of_the_whole(files: dict[str, Path]) -> None:
             assert len(moving.read(10)) == 0, name
 
 
+@pytest.mark.parametrize(("subtype", "off"), [("VORBIS", 1e-6), ("OPUS", 1e-3)])
+def test_places_among_clicks(tmp_path: Path, subtype: str, off: float) -> None:
+    """Short blocks among long ones, by which libsndfile loses its place in Vorbis."""
+    rng, samples = np.random.default_rng(1), sound(16000, 30)
+    samples[rng.integers(0, len(samples), 100)] += 0.6
+    soundfile.write(tmp_path / "a.ogg", samples, 16000, subtype)
+    with open_audio(tmp_path / "a.ogg") as decoder:
+        whole = rest(decoder)
+        for place in sorted(rng.integers(0, len(whole), 60).tolist()):
+            decoder.seek(place)
+            expected = whole[place : place + 1000]
+            found = decoder.read(1000)[: len(expected)]
+            assert np.abs(found - expected).max() < off, place
+
+
 @pytest.mark.parametrize("name", ["a.m4a", "a.mp4", "a.mkv", "a.webm", "mp3.mkv", "alac.m4a"])
 def test_a_place_far_into_media_is_reached_without_decoding_up_to_it(
     files: dict[str, Path], name: str, monkeypatch: pytest.MonkeyPatch
