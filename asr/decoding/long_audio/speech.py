@@ -61,7 +61,8 @@ def _speech(recording: Recording, rate: int, min_pause: float) -> Iterator[Windo
     detector = _load_detector(min_pause)
     start: float | None = None
     for chunk in _chunks(recording, rate):
-        event = detector(torch.from_numpy(chunk))
+        with torch.inference_mode():  # which halves its time
+            event = detector(torch.from_numpy(chunk))
         if event and "start" in event:
             start = max(event["start"] / _RATE - _PADDING, 0.0)
         elif event and start is not None:
