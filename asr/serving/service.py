@@ -57,6 +57,8 @@ class Service:
         finally:
             if self.engine is not None:
                 await self.engine.stop()
+            if self.speech.recognizers is not None:
+                self.speech.recognizers.stop()
             self.pool.stop()
 
     @property

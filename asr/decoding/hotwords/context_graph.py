@@ -46,6 +46,7 @@ class ContextGraph:
     def __init__(self, boosts: Mapping[str, float]) -> None:
         self._children: list[dict[str, int]] = [{}]
         self._fail = [ROOT]
+        self._breadth_first: list[int] = []
         self._completed = [0.0]
         self.credit = [0.0]
         self.ends_word = [False]
@@ -69,17 +70,18 @@ class ContextGraph:
             completed += self._completed[node]
         return Move(node, completed)
 
-    def special_tokens(self, node: int, tokens: LetterTree) -> list[int]:
-        """Return the tokens that a node may treat otherwise than `ROOT` or, at the end of a word,
-        `AT_BOUNDARY`: those that take a match further, and those that complete one on the way.
+    def all_special_tokens(self, tokens: LetterTree) -> list[list[int]]:
+        """Return of each node the tokens that it may treat otherwise than `ROOT` or, at the end of
+        a word, `AT_BOUNDARY`: those that take a match further, and those that complete one on the
+        way.
 
         What the first letter completes, being a `▁`, is left aside: it depends on the node alone.
         """
-        found: set[int] = set()
-        while node not in (ROOT, AT_BOUNDARY):
-            found.update(self._further(node, tokens))
-            node = self._fail[node]
-        return sorted(found)
+        found: list[set[int]] = [set() for _ in self._children]
+        for node in self._breadth_first:  # the longest suffix of a node is nearer to the root
+            if node not in (ROOT, AT_BOUNDARY):
+                found[node] = found[self._fail[node]].union(self._further(node, tokens))
+        return [sorted(special) for special in found]
 
     def _further(self, start: int, tokens: LetterTree) -> Iterator[int]:
         stack = [(start, tokens)]
@@ -119,6 +121,7 @@ class ContextGraph:
         queue = deque(self._children[ROOT].values())
         while queue:
             node = queue.popleft()
+            self._breadth_first.append(node)
             self._completed[node] += self._completed[self._fail[node]]
             self.credit[node] = max(self.credit[node], self.credit[self._fail[node]])
             for letter, child in self._children[node].items():

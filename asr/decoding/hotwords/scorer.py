@@ -17,40 +17,49 @@ when the match breaks; what has been completed stays. See `asr.decoding.hotwords
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
 
-from asr.decoding.hotwords.context_graph import (
-    AT_BOUNDARY,
-    BOUNDARY,
-    ROOT,
-    ContextGraph,
-    LetterTree,
-)
+from asr.decoding.hotwords.context_graph import AT_BOUNDARY, BOUNDARY
+from asr.decoding.hotwords.tables import Tables, build_tables
 from asr.errors import UserError
 from asr.text.hotwords import Hotword, read_hotwords
 from asr.text.tokenizers import Tokenizer, other_case, unknown_characters
 
 
 class _Tables(NamedTuple):
-    """The automaton over S nodes and V tokens; only A moves differ from what most nodes do."""
+    """What `build_tables` returns, on a device."""
 
-    credit: Tensor  # (S,), given back when a node is left
-    at_boundary: Tensor  # (S,), 1 where a word has just ended, else 0: a row of the usual moves
-    completed: Tensor  # (S,), boosts of the phrases that end if the word ends here
-    begins_word: Tensor  # (V,), whether the token ends the word before it
-    usual_node: Tensor  # (2, V)
-    usual_gain: Tensor  # (2, V), completed phrases and credit of the new node
-    first_arc: Tensor  # (S + 1,), place of a node's first special move
-    arc: Tensor  # (A + 1,), node * V + token, rising; the last is a sentinel
-    arc_node: Tensor  # (A + 1,)
-    arc_gain: Tensor  # (A + 1,)
+    credit: Tensor
+    at_boundary: Tensor
+    completed: Tensor
+    begins_word: Tensor
+    usual_node: Tensor
+    usual_gain: Tensor
+    first_arc: Tensor
+    arc: Tensor
+    arc_node: Tensor
+    arc_gain: Tensor
 
     def to(self, device: torch.device) -> _Tables:
         return _Tables(*(table.to(device) for table in self))
+
+
+@dataclass(frozen=True)
+class SpelledPhrases:
+    """Phrases in the letters of a vocabulary.
+
+    Attributes:
+        boosts: of each phrase, which is written in letters (see `Tokenizer.letters`).
+        vocabulary: the letters of each token.
+    """
+
+    boosts: Mapping[str, float]
+    vocabulary: Sequence[str]
 
 
 class HotwordScorer:
@@ -59,12 +68,20 @@ class HotwordScorer:
     Args:
         boosts: boost of each phrase, which is written in letters (see `Tokenizer.letters`).
         vocabulary: the letters of each token.
+        tables: what `build_tables` makes of them, where that was done elsewhere.
     """
 
-    def __init__(self, boosts: Mapping[str, float], vocabulary: Sequence[str]) -> None:
+    def __init__(
+        self,
+        boosts: Mapping[str, float],
+        vocabulary: Sequence[str],
+        tables: Tables | None = None,
+    ) -> None:
         self.num_phrases = len(boosts)
         self._vocab_size = len(vocabulary)
-        self._tables = {torch.device("cpu"): _tables(ContextGraph(boosts), vocabulary)}
+        arrays = build_tables(boosts, vocabulary) if tables is None else tables
+        on_cpu = _Tables(**{name: torch.from_numpy(array) for name, array in arrays.items()})
+        self._tables = {torch.device("cpu"): on_cpu}
 
     def initial_state(self, num_hypotheses: int, device: torch.device) -> Any:
         """Return the nodes (N,) of hypotheses without labels."""
@@ -120,37 +137,6 @@ def _arcs_of(tables: _Tables, nodes: Tensor) -> tuple[Tensor, Tensor]:
     return rows, torch.arange(len(rows), device=nodes.device) + (first - before)[rows]
 
 
-def _tables(graph: ContextGraph, vocabulary: Sequence[str]) -> _Tables:
-    usual = [[graph.move(node, letters) for letters in vocabulary] for node in (ROOT, AT_BOUNDARY)]
-    tree = LetterTree(vocabulary)
-    first_arc, arcs, moves = [0], [], []
-    for node in range(len(graph)):
-        special = graph.special_tokens(node, tree)
-        arcs += [node * len(vocabulary) + token for token in special]
-        moves += [graph.move(node, vocabulary[token]) for token in special]
-        first_arc.append(len(arcs))
-    arcs.append(len(graph) * len(vocabulary))
-    moves.append(graph.move(ROOT, ""))
-
-    def gain(move: Any) -> float:
-        return float(move.completed + graph.credit[move.node])
-
-    return _Tables(
-        credit=torch.tensor(graph.credit),
-        at_boundary=torch.tensor(graph.ends_word, dtype=torch.long),
-        completed=torch.tensor(
-            [graph.move(node, BOUNDARY).completed for node in range(len(graph))]
-        ),
-        begins_word=torch.tensor([letters[:1] == BOUNDARY for letters in vocabulary]),
-        usual_node=torch.tensor([[move.node for move in row] for row in usual]),
-        usual_gain=torch.tensor([[gain(move) for move in row] for row in usual]),
-        first_arc=torch.tensor(first_arc),
-        arc=torch.tensor(arcs),
-        arc_node=torch.tensor([move.node for move in moves]),
-        arc_gain=torch.tensor([gain(move) for move in moves]),
-    )
-
-
 def load_hotwords(path: Path, tokenizer: Tokenizer[Any]) -> HotwordScorer:
     """Read a file of hotwords (`asr.text.hotwords`) for the vocabulary of `tokenizer`.
 
@@ -165,12 +151,34 @@ def hotword_scorer(
 ) -> HotwordScorer:
     """Spell phrases as the tokenizer does, normalised, and build their automaton.
 
+    Raises:
+        UserError: as `spell_phrases`.
+    """
+    spelled = spell_phrases(hotwords, tokenizer, token_letters(tokenizer), where)
+    return HotwordScorer(spelled.boosts, spelled.vocabulary)
+
+
+def token_letters(tokenizer: Tokenizer[Any]) -> list[str]:
+    """Return the letters of each token of a vocabulary."""
+    return [tokenizer.letters(token) for token in range(tokenizer.vocab_size)]
+
+
+def spell_phrases(
+    hotwords: Sequence[Hotword],
+    tokenizer: Tokenizer[Any],
+    vocabulary: Sequence[str],
+    where: str = "",
+) -> SpelledPhrases:
+    """Spell phrases as the tokenizer does, normalised.
+
+    Args:
+        vocabulary: what `token_letters` says of the tokenizer.
+
     Of phrases that are one when normalised, the greatest weight counts.
 
     Raises:
         UserError: a phrase is empty when normalised, or has characters that the vocabulary lacks.
     """
-    vocabulary = [tokenizer.letters(token) for token in range(tokenizer.vocab_size)]
     boosts: dict[str, float] = {}
     for hotword in hotwords:
         tokens = tokenizer.encode(hotword.phrase)
@@ -178,7 +186,7 @@ def hotword_scorer(
         letters = _as_phrase("".join(vocabulary[token] for token in tokens))
         length = sum(vocabulary[token] != BOUNDARY for token in tokens)
         boosts[letters] = max(boosts.get(letters, 0.0), hotword.weight * length)
-    return HotwordScorer(boosts, vocabulary)
+    return SpelledPhrases(boosts, vocabulary)
 
 
 def _as_phrase(letters: str) -> str:

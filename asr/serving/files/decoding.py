@@ -8,10 +8,7 @@ a decoder of audio formats crash takes nothing else along.
 from __future__ import annotations
 
 import json
-import multiprocessing
 import os
-import signal
-import threading
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from multiprocessing.connection import Connection
@@ -21,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 from asr.config.export import Backend
 from asr.errors import UserError
 from asr.serving.files.wishes import Wishes
+from asr.serving.helpers import begin_helper
 
 if TYPE_CHECKING:
     from asr.bundle import Bundle
@@ -28,7 +26,6 @@ if TYPE_CHECKING:
     from asr.decoding.recognizer import Recognizer
     from asr.decoding.resources import ResourcePaths, Resources
 
-_NICE = 10  # live sessions go first
 _LOWEST_RATE, _HIGHEST_RATE = 4000, 768_000  # Hz, of a file
 BEGUN = "begun"
 
@@ -184,17 +181,7 @@ def begin(decoder: FileDecoder, pipe: Connection) -> None:
     global _process
     _process = _Process(decoder, pipe)
     os.environ["TQDM_DISABLE"] = "1"
-    os.nice(_NICE)
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, signal.SIG_IGN)
-    threading.Thread(target=_end_with_parent, daemon=True).start()
-
-
-def _end_with_parent() -> None:
-    parent = multiprocessing.parent_process()
-    if parent is not None:
-        parent.join()
-        os._exit(1)
+    begin_helper()
 
 
 def transcribe(path: Path, wishes: Wishes, strict: bool) -> Answer:

@@ -80,7 +80,7 @@ class LiveSessions:
             with self._client_places.one(client), self._places.one():
                 self._metrics.sessions.inc()
                 try:
-                    await self._session(socket, engine)
+                    await self._session(socket, engine, client)
                 finally:
                     self._metrics.sessions.dec()
         except RefusedError as refusal:
@@ -111,9 +111,9 @@ class LiveSessions:
             raise RefusedError("no_live", f"{what}/v1/audio/transcriptions.")
         return self._engine
 
-    async def _session(self, socket: WebSocket, engine: Engine) -> None:
+    async def _session(self, socket: WebSocket, engine: Engine, client: str | None) -> None:
         start = parse_start(await self._first_message(socket))
-        live = await self._open(engine, start)
+        live = await self._open(engine, start, client)
         conversation = _Conversation(socket, start, live, self.options)
         self._stopping.check()  # once more: the start may have come late
         self._running.add(conversation)
@@ -139,9 +139,9 @@ class LiveSessions:
         text: str | None = message.get("text")
         return text
 
-    async def _open(self, engine: Engine, start: Start) -> LiveSession:
+    async def _open(self, engine: Engine, start: Start, client: str | None) -> LiveSession:
         try:
-            return await engine.open(start.sampling_rate, start.hotwords, start.partials)
+            return await engine.open(start.sampling_rate, start.hotwords, start.partials, client)
         except UserError as error:
             raise RefusedError("bad_start", f"The session cannot begin: {error.what}.") from error
 

@@ -1,9 +1,10 @@
 """The thread that owns the live model, and the sessions it serves in batches.
 
 Audio enters from the event loop, results go back to it; only the worker touches the model. In a
-round every session that has audio hands over at most a chunk of it, all chunks that this completes
-are run as one batch, and what changed is sent. Nothing waits for a batch to fill: while one is
-computed the next one gathers, so that batches are as large as the load asks for.
+round every session that has audio hands over at most a chunk of it. Chunks that this completes are
+run as one batch, those of other lists of hotwords in their turn, and what changed is sent. Nothing
+waits for a batch to fill: while one is computed the next one gathers, so that batches are as large
+as the load asks for.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ import logging
 import threading
 import time
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Hashable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -27,6 +28,7 @@ from asr.serving.live.arrivals import Arrivals
 from asr.serving.live.messages import done_message, final_message, partial_message
 from asr.serving.live.outbox import Outbox
 from asr.serving.live.recognizers import Recognizers
+from asr.serving.live.shares import Shares
 from asr.serving.metrics import Metrics
 from asr.streaming import Segment, StreamingRecognizer, StreamingSession
 
@@ -48,8 +50,10 @@ class LiveSession:
         recognizer: StreamingRecognizer,
         stream: StreamingSession,
         partials: bool,
+        client: str | None,
     ) -> None:
         self.recognizer = recognizer
+        self.client: Hashable = client or object()  # one that nothing tells apart is its own
         self.sampling_rate = stream.sampling_rate
         self.partials = partials
         self.outbox = Outbox()
@@ -131,6 +135,7 @@ class Engine:
         self._changed = threading.Condition()
         self._pending: dict[LiveSession, None] = {}  # those with something new, oldest first
         self._open: dict[LiveSession, None] = {}  # those the worker has begun; only it changes this
+        self._shares = Shares()
         self._most_waiting = 0.0
         self._stopping = False
         self._thread: threading.Thread | None = None
@@ -161,15 +166,23 @@ class Engine:
             await asyncio.to_thread(self._thread.join, _JOIN_SECONDS)
 
     async def open(
-        self, sampling_rate: int, hotwords: Sequence[str] = (), partials: bool = True
+        self,
+        sampling_rate: int,
+        hotwords: Sequence[str] = (),
+        partials: bool = True,
+        client: str | None = None,
     ) -> LiveSession:
         """Return a new session.
+
+        Args:
+            client: whose it is, as `client_of` says.
 
         Raises:
             UserError: audio of `sampling_rate` Hz cannot be resampled, or hotwords not be used.
         """
-        recognizer = await self._recognizers.favouring(hotwords)
-        return LiveSession(self, recognizer, recognizer.session(sampling_rate), partials)
+        recognizer = await self._recognizers.favouring(hotwords, client)
+        stream = recognizer.session(sampling_rate)
+        return LiveSession(self, recognizer, stream, partials, client)
 
     def note_waiting(self, seconds: float) -> None:
         """Remember the most audio that waited in a session."""
@@ -246,7 +259,10 @@ class Engine:
             self._fail(session, results)
 
     def _advance(self, results: dict[LiveSession, _Result]) -> bool:
-        """Decode a chunk of every session that has one: a batch for each list of hotwords.
+        """Decode a chunk of every session that has one, with the same list of hotwords.
+
+        Each list is a batch of its own. It is the turn of the one with the client that has had
+        least of the model's time. The others come in the next rounds, behind who has come since.
 
         Returns:
             whether any session had work.
@@ -255,13 +271,18 @@ class Engine:
         for session in self._open:
             if session.work.stream.has_work:
                 groups.setdefault(session.recognizer, []).append(session)
-        for recognizer, sessions in groups.items():
-            try:
-                self._advance_batch(recognizer, sessions)
-            except Exception:
-                _log.exception("a batch of %d live sessions failed", len(sessions))
-                self._advance_singly(recognizer, sessions, results)
-        return bool(groups)
+        if not groups:
+            return False
+        clients = {each: [one.client for one in sessions] for each, sessions in groups.items()}
+        recognizer = min(groups, key=lambda each: self._shares.least(clients[each]))
+        sessions, begin = groups[recognizer], time.perf_counter()
+        try:
+            self._advance_batch(recognizer, sessions)
+        except Exception:
+            _log.exception("a batch of %d live sessions failed", len(sessions))
+            self._advance_singly(recognizer, sessions, results)
+        self._shares.charge(clients[recognizer], time.perf_counter() - begin)
+        return True
 
     def _advance_batch(
         self, recognizer: StreamingRecognizer, sessions: Sequence[LiveSession]
@@ -288,7 +309,8 @@ class Engine:
     def _take(self) -> list[tuple[LiveSession, list[np.ndarray], bool]]:
         """Take up to a chunk of audio of every session that has some; forget those that are gone.
 
-        Audio of sessions that wait for a second pass is left: queued here it slows its client down.
+        Audio of sessions that wait for a second pass, or for their turn with the chunk that they
+        have, is left: queued here it slows its client down.
 
         Returns:
             of each session its samples, and whether they are its last.
@@ -297,7 +319,7 @@ class Engine:
         with self._changed:
             for session in list(self._pending):
                 work = session.work
-                if work.stream.is_ending and not work.discarded:
+                if (work.stream.is_ending or work.stream.has_work) and not work.discarded:
                     continue
                 samples = _up_to(work.inbox, self.chunk_seconds * session.sampling_rate)
                 if not work.inbox:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Sequence
 from dataclasses import replace
 from weakref import WeakValueDictionary
 
-from asr.decoding.hotwords.scorer import hotword_scorer
+from asr.decoding.hotwords.scorer import spell_phrases, token_letters
 from asr.decoding.resources import Resources
+from asr.serving.live.builds import HotwordBuilds
 from asr.streaming import StreamingRecognizer
 from asr.text.hotwords import Hotword
 
@@ -24,12 +24,19 @@ class Recognizers:
     def __init__(self, default: StreamingRecognizer, resources: Resources) -> None:
         self.default = default
         self._resources = resources
+        self._builds = HotwordBuilds()
+        self._vocabulary = token_letters(default.bundle.tokenizer)
         self._others: WeakValueDictionary[tuple[str, ...], StreamingRecognizer] = (
             WeakValueDictionary()
         )
 
-    async def favouring(self, phrases: Sequence[str]) -> StreamingRecognizer:
+    async def favouring(
+        self, phrases: Sequence[str], client: str | None = None
+    ) -> StreamingRecognizer:
         """Return the recogniser of a list of phrases, the default one for an empty list.
+
+        Args:
+            client: whose phrases they are, as `client_of` says.
 
         Raises:
             UserError: a phrase cannot be spelled, or nothing in the server would use it.
@@ -39,12 +46,15 @@ class Recognizers:
         wanted = tuple(dict.fromkeys(phrases))
         found = self._others.get(wanted)
         if found is None:
-            found = await asyncio.to_thread(self._made, wanted)
+            hotwords = [Hotword(phrase) for phrase in wanted]
+            spelled = spell_phrases(hotwords, self.default.bundle.tokenizer, self._vocabulary)
+            scorer = await self._builds.scorer(spelled, client)
+            resources = replace(self._resources, hotwords=scorer)
+            default = self.default
+            found = StreamingRecognizer(default.bundle, default.options, resources)
             self._others[wanted] = found
         return found
 
-    def _made(self, phrases: Sequence[str]) -> StreamingRecognizer:
-        bundle = self.default.bundle
-        scorer = hotword_scorer([Hotword(phrase) for phrase in phrases], bundle.tokenizer)
-        resources = replace(self._resources, hotwords=scorer)
-        return StreamingRecognizer(bundle, self.default.options, resources)
+    def stop(self) -> None:
+        """End what builds lists."""
+        self._builds.stop()

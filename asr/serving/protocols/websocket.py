@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import socket
 from asyncio.transports import BaseTransport
 from typing import Any
@@ -15,6 +16,8 @@ _LAST_WORDS_SECONDS = 5.0
 _KERNEL_BUFFER = 64 << 10  # bytes
 _MOST_UNREAD = 4 << 20  # bytes
 _MOST_FRAMES = 4096  # of a message
+_SLICE = 1024  # bytes that are taken apart before others have a turn
+_FRAMES_PER_SECOND, _FRAMES_AT_ONCE = 500.0, 1000.0  # of a connection
 _NO_TEXT = 1007  # close code of text that is not UTF-8
 
 
@@ -29,17 +32,78 @@ class Connection(WebSocketsSansIOProtocol):
     def connection_made(self, transport: BaseTransport) -> None:
         """Let little wait in the kernel: a client that does not read shall be noticed."""
         super().connection_made(transport)
+        self._unread = bytearray()  # what has come and was not taken apart
+        self._next_slice: asyncio.Handle | None = None
+        self._frames_left, self._counted_at = _FRAMES_AT_ONCE, self.loop.time()
         connected = transport.get_extra_info("socket")
         if connected is not None:
             connected.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _KERNEL_BUFFER)
 
     def data_received(self, data: bytes) -> None:
+        """Take data apart slice by slice, and no more messages than a second may bring.
+
+        A read can hold tens of thousands of small messages: others would wait for all of them.
+        """
+        self._unread += data
+        if self._next_slice is None and self.queue.qsize() <= 1:
+            self._take_slice()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Take apart no more."""
+        if self._next_slice is not None:
+            self._next_slice.cancel()
+        super().connection_lost(exc)
+
+    async def receive(self) -> Any:
+        """Return the next message; the socket is read on where nothing of it is left here."""
+        message = await super().receive()
+        if self._unread:
+            self._pause_reading()
+            if self._next_slice is None:
+                self._plan_slice()
+        return message
+
+    def _take_slice(self) -> None:
+        self._next_slice = None
+        piece = bytes(self._unread[:_SLICE])
+        del self._unread[:_SLICE]
+        self._take_apart(piece)
+        if self._unread:
+            self._pause_reading()
+            self._plan_slice()
+        elif self.read_paused and self.queue.empty():
+            self.read_paused = False
+            self.transport.resume_reading()
+
+    def _plan_slice(self) -> None:
+        """Take the next slice when it is time, unless the session has messages to read first."""
+        if self.transport.is_closing() or self.queue.qsize() > 1:
+            return
+        now = self.loop.time()
+        gained = (now - self._counted_at) * _FRAMES_PER_SECOND
+        self._frames_left = min(_FRAMES_AT_ONCE, self._frames_left + gained)
+        self._counted_at = now
+        pause = max(0.0, -self._frames_left / _FRAMES_PER_SECOND)
+        self._next_slice = self.loop.call_later(pause, self._take_slice)
+
+    def _pause_reading(self) -> None:
+        if not self.read_paused and not self.transport.is_closing():
+            self.read_paused = True
+            self.transport.pause_reading()
+
+    def _take_apart(self, data: bytes) -> None:
         """Take data; a head that HTTP allows may still be too large for the WebSocket library."""
         super().data_received(data)
         if self.conn.handshake_exc is not None and not self.close_sent:
             self.handshake_complete = self.close_sent = True
             self.transport.write(b"".join(self.conn.data_to_send()))
             self.transport.close()
+
+    def handle_events(self) -> None:
+        """Handle what a slice held, and count it."""
+        events = self.conn.events
+        self._frames_left -= len(events)
+        super().handle_events()
 
     def send_receive_event_to_app(self) -> None:
         """Hand a message over; uvicorn would log text that is not UTF-8 as a fault of its own."""
