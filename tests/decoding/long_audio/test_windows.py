@@ -10,6 +10,7 @@ import soundfile
 from asr.data.audio.files import read_audio
 from asr.decoding.long_audio.recordings import AudioFile
 from asr.decoding.long_audio.windows import Window, overlapped_windows
+from tests.audio.media import encode, mp3, sound
 
 
 @pytest.mark.parametrize("duration", [0.01, 5.0, 20.0, 20.01, 36.0, 52.1, 7200.0])
@@ -39,3 +40,24 @@ def test_a_window_is_the_same_stretch_of_the_resampled_file(rate: int, tmp_path:
         assert abs(len(part) - len(expected)) <= 1
         common = min(len(part), len(expected))
         assert np.abs(part[:common] - expected[:common]).max() < 1e-5
+
+
+@pytest.mark.parametrize("name", ["call.wav", "phone.m4a", "half.mp3", "a.ogg"])
+def test_windows_in_order_of_any_format(name: str, tmp_path: Path) -> None:
+    """Overlapped windows, then from the beginning again, as after a search for speech."""
+    path, samples = tmp_path / name, sound(8000, 9)
+    if name == "phone.m4a":
+        encode(path, "aac", 8000, samples)
+    elif name == "half.mp3":
+        path.write_bytes(mp3(sound(16000, 18), 16000)[:-60_000])
+    else:
+        soundfile.write(path, samples, 8000, "GSM610" if name == "call.wav" else None)
+    file = AudioFile.open(path)
+    whole = read_audio(path, 8000)
+    assert bool(file.warning) == (name == "half.mp3")
+    assert abs(file.duration - len(whole) / 8000) < 1e-3
+    for window in overlapped_windows(file.duration, 2.0, 0.5) * 2:
+        first, last = round(window.start * 8000), round(window.end * 8000)
+        part = file.read(window, 8000)
+        assert abs(len(part) - (last - first)) <= 1
+        assert np.abs(part - whole[first : first + len(part)]).max() < 1e-4
