@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from asr.files import write_text
+from tests.patience import PATIENCE
 
 # Writes half a file and then says so; waits for ever, or writes the next file.
 WRITER = """
@@ -46,11 +47,11 @@ def test_what_a_killed_process_has_left_goes_and_what_a_living_one_writes_stays(
     killed.kill()
     killed.wait()
     assert len(hidden(tmp_path)) == 3
-    assert write(tmp_path, "whole").wait(timeout=60) == 0
+    assert write(tmp_path, "whole").wait(timeout=PATIENCE) == 0
     assert len(hidden(tmp_path)) == 2
     living.kill()
     living.wait()
-    assert write(tmp_path, "whole").wait(timeout=60) == 0
+    assert write(tmp_path, "whole").wait(timeout=PATIENCE) == 0
     assert hidden(tmp_path) == [own.name]
     assert not (tmp_path / "file.txt").exists()
 

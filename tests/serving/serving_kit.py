@@ -86,7 +86,7 @@ class Running:
 
         self._thread = threading.Thread(target=lambda: asyncio.run(run()), daemon=True)
         self._thread.start()
-        ready.wait(10)
+        ready.wait(PATIENCE)
         wait_until(lambda: self.server.started)
 
     @property
@@ -99,7 +99,7 @@ class Running:
 
     def stop(self) -> None:
         self.server.should_exit = True
-        self._thread.join(20)
+        self._thread.join(PATIENCE)
         assert not self._thread.is_alive()
 
     def connect(self, **options: Any) -> ClientConnection:

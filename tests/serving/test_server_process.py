@@ -18,7 +18,7 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 from asr.cli.main import main
 from asr.serving import run
 from asr.serving.service import Service
-from tests.patience import wait_until
+from tests.patience import PATIENCE, wait_until
 from tests.serving.serving_kit import (
     START,
     ServerProcess,
@@ -126,7 +126,7 @@ def test_a_second_signal_and_a_warning(folder: Path) -> None:
         process.process.send_signal(signal.SIGINT)
         wait_until(lambda: process.get("/readyz").status_code == 503)
         process.process.send_signal(signal.SIGINT)
-        assert process.process.wait(15) == 0
+        assert process.process.wait(PATIENCE) == 0
     _, errors = process.stop()
     assert "Traceback" not in errors
     assert "everybody who reaches this address may use the server" in errors
