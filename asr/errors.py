@@ -127,6 +127,17 @@ def needs_extra(what: str, extra: str, packages: Collection[str]) -> Iterator[No
         raise UserError(f"{what} needs the package {missing}", todo=todo) from error
 
 
+def tell_lost(message: str) -> int:
+    """Print that another process has ended this one, and return the exit code for it.
+
+    The other one may be about to end still. torchrun keeps the code of the first to end, which
+    should be the cause's, and ends the others itself.
+    """
+    print(f"asr: {message}", file=sys.stderr, flush=True)
+    time.sleep(5.0)
+    return EXIT_LOST_PROCESS
+
+
 def tell_mistake(program: str, message: str) -> int:
     """Print a user's mistake, or each line of several, and return the exit code for it.
 

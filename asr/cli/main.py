@@ -11,11 +11,11 @@ import click
 
 from asr import __version__
 from asr.errors import (
-    EXIT_LOST_PROCESS,
     EXIT_OUR_FAULT,
     LostProcessError,
     UserError,
     did_you_mean,
+    tell_lost,
     tell_mistake,
 )
 from asr.machine import bulk_allocation
@@ -121,8 +121,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except UserError as error:
         return tell_mistake("asr", str(error))
     except LostProcessError as error:
-        print(f"asr: {error}", file=sys.stderr, flush=True)
-        return EXIT_LOST_PROCESS
+        return tell_lost(str(error))
     except click.UsageError as error:
         return tell_mistake("asr", " ".join(_usage_error(error).split()))
     except (click.Abort, KeyboardInterrupt):

@@ -137,7 +137,7 @@ def test_a_model_that_diverged_is_one_clear_line(
     weights = {name: value * torch.nan for name, value in diverged.model.state_dict().items()}
     save_bundle(tmp_path / "bundle", weights, diverged.config, diverged.tokenizer, {})
     assert align(tmp_path / "bundle", cuts_path, tmp_path / "out") == 2
-    assert "are not finite numbers" in capsys.readouterr().err
+    assert "holds values that are not finite" in capsys.readouterr().err
     assert not (tmp_path / "out" / "alignments.jsonl").exists()
 
 

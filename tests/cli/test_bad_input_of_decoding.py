@@ -64,7 +64,7 @@ RESOURCE_MISTAKES: list[tuple[str, str, Make, str]] = [
     ("--ngram", "joint+ngram", lambda kit, folder: folder / "none", "does not exist"),
     ("--neural-lm", "joint+neural", lambda kit, _: kit.neural_lm.parent, "EXP_DIR/bundle"),
     ("--neural-lm", "joint+neural", lambda kit, _: kit.bundle, "no neural language model here"),
-    ("--neural-lm", "joint+neural", lambda kit, _: kit.ngram, "no neural language model here"),
+    ("--neural-lm", "joint+neural", lambda kit, _: kit.ngram, "is neither a bundle's folder nor"),
     ("--graph", "wfst", lambda kit, folder: folder, "no graph here (graph.json"),
     ("--graph", "wfst", lambda kit, _: kit.graph / "HLG.fst", "no graph here (graph.json"),
     ("--hotwords", "joint+hotwords", written("h", "low".encode("utf-16")), "is not UTF-8 text"),
@@ -187,7 +187,7 @@ def test_options_of_decode(wrong: list[str], told: str, mistakes: MistakeKit) ->
         (["--format", "doc"], "'doc' is not one of"),
         (["--method", "joint+ngram"], "(--ngram)"),
         (["none.wav"], "none.wav: the audio file does not exist"),
-        (["."], ".: the audio file does not exist"),
+        (["."], ".: the folder holds no audio files"),
     ],
 )
 def test_options_of_transcribe(wrong: list[str], told: str, mistakes: MistakeKit) -> None:

@@ -58,7 +58,7 @@ def test_a_kill_while_the_processes_start_leaves_none(
     wait_until(lambda: launcher.pid in started_by(launcher).values())
     time.sleep(seconds)
     os.kill(launcher.pid, signal.SIGKILL)
-    wait_until(lambda: not started_by(launcher), seconds=60)
+    wait_until(lambda: not started_by(launcher))
 
 
 def test_a_process_that_stands_in_a_collective_ends(
@@ -72,9 +72,9 @@ def test_a_process_that_stands_in_a_collective_ends(
     os.kill(stopped, signal.SIGSTOP)
     time.sleep(1.0)
     os.kill(launcher.pid, signal.SIGKILL)
-    wait_until(lambda: set(started_by(launcher)) <= {stopped}, seconds=90)
+    wait_until(lambda: set(started_by(launcher)) <= {stopped})
     os.kill(stopped, signal.SIGCONT)
-    wait_until(lambda: not started_by(launcher), seconds=60)
+    wait_until(lambda: not started_by(launcher))
 
 
 def errors_of(corpus: ToneCorpus, exp_dir: Path, *overrides: str) -> list[str]:

@@ -117,7 +117,7 @@ def test_too_many_utterances_that_ctc_cannot_train_on(
 @pytest.mark.parametrize(
     ("overrides", "replaced", "expected"),
     [
-        (["training.max_epochs=-3"], {}, "training.max_epochs: Input should be greater than"),
+        (["training.max_epochs=-3"], {}, "training.max_epochs=-3: Input should be greater than"),
         ([], {"train_cuts": Path("/nowhere.jsonl")}, "/nowhere.jsonl: the cuts do not exist"),
         ([], {"tokenizer": Path("/nowhere")}, "/nowhere: no tokenizer here"),
         ([], {"config": Path("/no.yaml")}, "/no.yaml: the conf file does not exist"),

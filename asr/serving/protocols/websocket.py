@@ -17,7 +17,7 @@ _KERNEL_BUFFER = 64 << 10  # bytes
 _MOST_UNREAD = 4 << 20  # bytes
 _MOST_FRAMES = 4096  # of a message
 _SLICE = 1024  # bytes that are taken apart before others have a turn
-_FRAMES_PER_SECOND, _FRAMES_AT_ONCE = 500.0, 1000.0  # of a connection
+_FRAMES_PER_SECOND, _FRAMES_AT_ONCE = 200.0, 400.0  # of a connection
 _NO_TEXT = 1007  # close code of text that is not UTF-8
 
 
