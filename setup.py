@@ -6,8 +6,8 @@ from pathlib import Path
 from setuptools import find_packages, setup
 
 CORE = [
-    # The range that tools/try_versions.sh has tested. torchaudio 2.11.1 says that it needs torch
-    # 2.11 or newer, and cannot be loaded by 2.11.0 and 2.12.0.
+    # docs/versions.md says what was tested of this range; tools/try_versions.sh tests its ends.
+    # torchaudio 2.11.1 declares torch>=2.11, and cannot be loaded by 2.11.0 and 2.12.0.
     "torch>=2.8,<2.15",
     "torchaudio>=2.8,<2.11.1",
     "lhotse>=1.33",
