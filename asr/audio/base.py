@@ -22,6 +22,10 @@ class AudioError(Exception):
     """An audio file cannot be read; the message says why, without naming the file."""
 
 
+class EmptyFileError(AudioError):
+    """The file has no bytes: no other format would help."""
+
+
 class NeedsMediaError(AudioError):
     """A file is FFmpeg's, and the extra that brings it is not installed."""
 

@@ -63,6 +63,7 @@ class _Track:
 
     def __init__(self, path: Path) -> None:
         import av
+        import av.stream
 
         self.stopped_by = ""
         self._file = path.open("rb")
@@ -82,7 +83,7 @@ class _Track:
         self.stream: Any = self.container.streams.audio[0]
         others: list[Any] = [one for one in self.container.streams if one is not self.stream]
         for other in others:
-            other.discard = "all"
+            other.discard = av.stream.Discard.all
 
     def frames(self) -> Iterator[AudioFrame]:
         """Yield what is decoded from here on; damaged packets are passed over."""

@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from asr.audio.base import AUDIO_SUFFIXES, AudioError, NeedsMediaError
+from asr.audio.base import AUDIO_SUFFIXES, AudioError, EmptyFileError, NeedsMediaError
 from asr.errors import UserError, install_command
 from asr.files import PathLike
 from asr.folders import own_files
@@ -55,6 +55,8 @@ def unreadable(path: PathLike, error: AudioError) -> UserError:
     """Return what a user is told of a file that no decoder reads."""
     what = f"cannot be read as audio: {error}"
     todo = "Convert it to WAV or FLAC."
-    if isinstance(error, NeedsMediaError):
+    if isinstance(error, EmptyFileError):
+        todo = "Record or copy it again."
+    elif isinstance(error, NeedsMediaError):
         todo = f"Install it by: {install_command('media')}, or convert the file to WAV or FLAC."
     return UserError(what, where=os.fspath(path), todo=todo)

@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from asr.audio import ffmpeg
-from asr.audio.base import AudioError, AudioHeader, Decoder, blocks
+from asr.audio.base import AudioError, AudioHeader, Decoder, EmptyFileError, blocks
 from asr.audio.libsndfile import SndfileDecoder, sndfile_header
 from asr.audio.mpeg import looks_like_mpeg, scan_mpeg
 from asr.audio.ogg import scan_links
@@ -49,7 +49,7 @@ def start_decoder(path: str | os.PathLike[str]) -> Decoder:
     path = Path(path)
     state = _state(path)
     if not state[0]:
-        raise AudioError("the file is empty (0 bytes)")
+        raise EmptyFileError("the file is empty (0 bytes)")
     parts = _known_parts(os.fspath(path), state)
     if not isinstance(parts, str):
         return SndfileDecoder(path, parts)

@@ -65,3 +65,24 @@ def ffmpeg_samples(path: Path) -> np.ndarray:
     with av.open(str(path)) as container:
         frames = [frame.to_ndarray()[0] for frame in container.decode(audio=0)]
     return np.concatenate(frames)
+
+
+def with_pictures(path: Path, sounds: list[Path]) -> Path:
+    """Write a video: a grey picture, and the sound tracks of files as they are."""
+    with av.open(str(path), "w") as target:
+        pictures = target.add_stream("mpeg4", rate=10)
+        pictures.width, pictures.height, pictures.pix_fmt = 64, 48, "yuv420p"
+        sources = [av.open(str(each)) for each in sounds]
+        tracks = [target.add_stream_from_template(each.streams.audio[0]) for each in sources]
+        for number in range(20):
+            picture = av.VideoFrame.from_ndarray(np.full((48, 64, 3), 128, np.uint8), "rgb24")
+            picture.pts = number
+            target.mux(pictures.encode(picture))
+        target.mux(pictures.encode(None))
+        for source, track in zip(sources, tracks, strict=True):
+            for packet in source.demux(audio=0):
+                if packet.dts is not None:
+                    packet.stream = track
+                    target.mux(packet)
+            source.close()
+    return path

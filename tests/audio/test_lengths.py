@@ -13,7 +13,14 @@ from asr.audio.base import AudioError, blocks, rest
 from asr.audio.reader import count_samples, open_audio, read_header
 from asr.data.audio.files import read_audio
 from asr.errors import UserError, install_command
-from tests.audio.media import encode, ffmpeg_samples, mp3, sound, without_information
+from tests.audio.media import (
+    encode,
+    ffmpeg_samples,
+    mp3,
+    sound,
+    with_pictures,
+    without_information,
+)
 
 RATE = 16000
 _EARLY = {"a.wma": -2048, "a.amr": -160}  # what their codecs lose in front: up to a frame
@@ -234,6 +241,20 @@ def test_stereo_media_and_a_change_of_channels(tmp_path: Path) -> None:
         assert decoder.header.num_channels == 2
         samples = rest(decoder)
     assert np.abs(samples[: len(left)] - np.stack([left, right], axis=1)).max() < 1e-4
+
+
+@pytest.mark.parametrize(("container", "delay"), [("mp4", 0), ("mkv", 1024)])
+def test_the_sound_of_a_video_is_that_of_its_first_sound_track(
+    tmp_path: Path, container: str, delay: int
+) -> None:
+    """Pictures and a second language are passed over.
+
+    A list in MP4 takes the encoder's first frame off, which is lost where packets are copied.
+    """
+    alone = encode(tmp_path / "a.m4a", "aac", 16000, sound(16000, 2.0))
+    other = encode(tmp_path / "b.m4a", "aac", 16000, sound(16000, 2.0, seed=1))
+    video = with_pictures(tmp_path / f"v.{container}", [alone, other])
+    assert np.array_equal(decoded(video)[delay:], decoded(alone))
 
 
 def test_half_a_video_of_the_kind_that_streams(tmp_path: Path) -> None:
