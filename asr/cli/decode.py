@@ -8,13 +8,13 @@ from typing import Any
 import click
 
 from asr.cli.options import (
-    DEFAULT_METHOD,
     PATH,
     backend_option,
     batch_duration_option,
     bundle_option,
     decoding_set_option,
     device_option,
+    methods_option,
     resource_options,
 )
 from asr.config.decoding import EXTRAS, METHODS, MethodName
@@ -58,12 +58,7 @@ def _list_methods(context: click.Context, parameter: click.Parameter, asked: boo
 @click.option("--cuts", type=PATH, required=True, help="lhotse cuts of the split.")
 @click.option("--split", required=True, help="The split's name in the results.")
 @click.option("--output-dir", type=PATH, required=True, help="Gets a folder a method.")
-@click.option(
-    "--method",
-    "methods",
-    multiple=True,
-    help=f"A name with its extras; may be repeated; {DEFAULT_METHOD}",
-)
+@methods_option
 @decoding_set_option
 @click.option(
     "--chunk-size",

@@ -8,7 +8,6 @@ from typing import Any, get_args
 import click
 
 from asr.cli.options import (
-    DEFAULT_METHOD,
     PATH,
     POSITIVE,
     backend_option,
@@ -16,6 +15,7 @@ from asr.cli.options import (
     bundle_option,
     decoding_set_option,
     device_option,
+    methods_option,
     resource_options,
 )
 from asr.config.export import Backend
@@ -45,12 +45,7 @@ from asr.scoring.alignment import Unit
     metavar="KEY:NAME",
     help="Of a table: the column for path, text, speaker, id, start, end or duration.",
 )
-@click.option(
-    "--method",
-    "methods",
-    multiple=True,
-    help=f"A name with its extras; may be repeated; {DEFAULT_METHOD}",
-)
+@methods_option
 @decoding_set_option
 @click.option(
     "--unit",

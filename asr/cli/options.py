@@ -108,6 +108,12 @@ batch_duration_option = click.option(
 DEFAULT_METHOD = (
     "without it attention-rescoring, or ctc-prefix-beam where the model has no attention decoder."
 )
+methods_option = click.option(
+    "--method",
+    "methods",
+    multiple=True,
+    help=f"A name with its extras; may be repeated; {DEFAULT_METHOD}",
+)
 
 
 def asked_speeds(
