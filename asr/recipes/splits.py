@@ -58,13 +58,20 @@ def plan_splits(request: TableRequest, parts: Sequence[str]) -> SplitPlan:
     request = replace(request, splits={split: found for split, found in own.items() if found})
     missing = [split for split in (DEV, TEST) if not own[split]]
     unused = [part for part in parts if not any(part in found for found in own.values())]
-    warnings = [f"not used: {', '.join(unused)}"] if unused else []
+    warnings = [_unused(request, unused)] if unused else []
     tables = read_tables(request)
     if missing:
         plan = _hold_out(request, tables, missing)
     else:
         plan = SplitPlan(request, tables, ("the corpus' own", "named as such"))
     return replace(plan, warnings=[*warnings, *plan.warnings, *_shared_speakers(plan)])
+
+
+def _unused(request: TableRequest, parts: list[str]) -> str:
+    """Say how much of a corpus no split takes, and how it would be taken."""
+    rows = read_tables(replace(request, splits={"unused": parts})).rows["unused"]
+    todo = f"move them into a part called {TRAIN}, {DEV} or {TEST} to use them"
+    return f"not used: {', '.join(parts)} ({len(rows)} utterances; {todo})"
 
 
 def _split_of(part: str) -> str | None:
