@@ -6,13 +6,14 @@ import contextlib
 import socket
 import struct
 
+from tests.patience import PATIENCE
 from tests.serving.serving_kit import Running
 
 
 def upgraded(server: Running, receive_buffer: int = 0) -> socket.socket:
     """Connect without a WebSocket library, and with a small buffer in the kernel if asked for."""
     raw = socket.socket()
-    raw.settimeout(10)
+    raw.settimeout(PATIENCE)
     if receive_buffer:
         raw.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
     raw.connect(("127.0.0.1", server.port))

@@ -18,7 +18,7 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 from asr.bundle import Bundle
 from asr.serving.access.admission import check_origin
 from asr.serving.errors import RefusedError
-from tests.patience import wait_until
+from tests.patience import PATIENCE, wait_until
 from tests.serving.raw_socket import frame, hung_up, hung_up_at_last, read_close, upgraded
 from tests.serving.serving_kit import (
     START,
@@ -38,7 +38,7 @@ SPEECH = as_int16(speech(2 * RATE, seed=0))
 
 def test_bytes_that_are_no_websocket(server: Running) -> None:
     for garbage in (b"\x00\xff" * 500, b"GET / HTTP/9.9\r\n\r\n", b"\x16\x03\x01\x02\x00"):
-        with socket.create_connection(("127.0.0.1", server.port), 10) as raw:
+        with socket.create_connection(("127.0.0.1", server.port), PATIENCE) as raw:
             raw.sendall(garbage)
             assert raw.recv(100).startswith((b"HTTP/1.1 4", b""))
 
@@ -156,7 +156,7 @@ def test_a_message_of_countless_parts(server: Running) -> None:
 
 def test_connections_without_a_request(model: Bundle, folder: Path) -> None:
     def silent(sent: bytes = b"") -> socket.socket:
-        raw = socket.create_connection(("127.0.0.1", server.port), 10)
+        raw = socket.create_connection(("127.0.0.1", server.port), PATIENCE)
         raw.sendall(sent)
         return raw
 
@@ -205,7 +205,7 @@ def test_slow_readers(model: Bundle, folder: Path, monkeypatch: pytest.MonkeyPat
 def test_bodies_that_nobody_asked_for(model: Bundle, folder: Path) -> None:
     """Neither the rest of a body behind its answer nor its slow arrival keeps a connection."""
     with running(model, folder, head_seconds=0.3) as server, socket.socket() as raw:
-        raw.settimeout(10)
+        raw.settimeout(PATIENCE)
         raw.connect(("127.0.0.1", server.port))
         raw.sendall(b"GET /healthz HTTP/1.1\r\nHost: x\r\nContent-Length: 1000000\r\n\r\nx")
         assert raw.recv(1000).startswith(b"HTTP/1.1 200")
@@ -217,7 +217,7 @@ def test_bodies_that_nobody_asked_for(model: Bundle, folder: Path) -> None:
 def test_a_body_that_breaks_behind_its_answer(
     server: Running, caplog: pytest.LogCaptureFixture
 ) -> None:
-    with socket.create_connection(("127.0.0.1", server.port), 10) as raw:
+    with socket.create_connection(("127.0.0.1", server.port), PATIENCE) as raw:
         raw.sendall(b"GET /healthz HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n")
         assert raw.recv(1000).startswith(b"HTTP/1.1 200")
         raw.sendall(b"no length\r\n")
@@ -239,7 +239,7 @@ def test_answers_over_http_that_nobody_reads(model: Bundle, folder: Path) -> Non
 def test_a_handshake_with_too_large_a_head(server: Running) -> None:
     """HTTP takes it, the WebSocket library does not; the server must be able to stop after it."""
     many = b",".join(b"asr.%d" % number for number in range(3000))
-    with socket.create_connection(("127.0.0.1", server.port), 10) as raw:
+    with socket.create_connection(("127.0.0.1", server.port), PATIENCE) as raw:
         raw.sendall(
             b"GET /v1/stream HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
             b"Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\nSec-WebSocket-Version: 13\r\n"

@@ -15,7 +15,7 @@ from asr.serving.errors import TOO_BIG
 _LAST_WORDS_SECONDS = 5.0
 _KERNEL_BUFFER = 64 << 10  # bytes
 _MOST_UNREAD = 4 << 20  # bytes
-_MOST_FRAMES = 4096  # of a message
+_MOST_FRAMES = 1024  # of a message; a connection brings as many in three seconds
 _SLICE = 1024  # bytes that are taken apart before others have a turn
 _FRAMES_PER_SECOND, _FRAMES_AT_ONCE = 200.0, 400.0  # of a connection
 _NO_TEXT = 1007  # close code of text that is not UTF-8
