@@ -25,10 +25,10 @@ from lhotse.cut import Cut
 from asr.config.augmentation import Augmentation
 from asr.config.features import FbankParams
 from asr.config.loading import parse_config
-from asr.data.audio.wav import write_wav
-from asr.data.augmentation import WaveformAugmenter
-from asr.data.augmentation.preview import parts_alone
-from asr.data.features.fbank import FbankExtractor
+from asr.signal.audio.wav import write_wav
+from asr.signal.augmentation import WaveformAugmenter
+from asr.signal.augmentation.preview import parts_alone
+from asr.signal.features.fbank import FbankExtractor
 
 CODECS = ("mp3", "vorbis", "opus", "gsm", "g711-mulaw")
 

@@ -24,16 +24,16 @@ from processes import machine
 
 from asr.bundle import Bundle, load_bundle
 from asr.config.export import ExportOptions
-from asr.data.batches.feasibility import cut_text
-from asr.data.features.loading import load_finite_features
-from asr.data.manifests.cuts import load_cuts
+from asr.corpora.feasibility import cut_text
 from asr.decoding.recognizer import Recognizer
 from asr.deploy.exported.model import load_exported
 from asr.deploy.exporting.export import export_bundle
+from asr.feeding.cuts import load_cuts
 from asr.files import write_text
 from asr.models import Chunking
 from asr.scoring.alignment import align, count_errors, tokenise
 from asr.scoring.text_tables import markdown_table
+from asr.signal.features.loading import load_finite_features
 
 MINI = Path(__file__).resolve().parents[1] / "egs" / "mini"
 METHODS = ("ctc-greedy", "attention-rescoring")

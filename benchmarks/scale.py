@@ -25,7 +25,7 @@ from processes import machine, peak_memory
 
 if TYPE_CHECKING:
     from asr.config.augmentation import SpeedPerturb
-    from asr.data.batches.sampling import GlobalBatchSampler
+    from asr.feeding.batches.sampling import GlobalBatchSampler
 
 SIZES = (1_000, 10_000, 100_000)
 WARM_UP = 200
@@ -114,7 +114,7 @@ def write_manifests(folder: Path, size: int) -> None:
 
 
 def validate(folder: Path) -> None:
-    from asr.data.validation import ValidationOptions, validate_split
+    from asr.corpora.validation import ValidationOptions, validate_split
 
     validate_split(folder, SPLIT, folder, ValidationOptions(RATE, decode=False))
 
@@ -124,20 +124,20 @@ def prepare_validation(folder: Path) -> Callable[[], object]:
 
 
 def prepare_reading(folder: Path) -> Callable[[], object]:
-    from asr.data.manifests.cuts import load_cuts
+    from asr.feeding.cuts import load_cuts
 
     return lambda: load_cuts(folder / SPLIT / "cuts.jsonl")
 
 
 def prepare_copies(folder: Path) -> Callable[[], object]:
     from asr.config.augmentation import SpeedPerturb
-    from asr.data.manifests.cuts import load_training_cuts
+    from asr.feeding.cuts import load_training_cuts
 
     return lambda: load_training_cuts(folder / SPLIT / "cuts.jsonl", SpeedPerturb())
 
 
 def prepare_description(folder: Path) -> Callable[[], object]:
-    from asr.data.manifests.cuts import describe_cuts, load_cuts
+    from asr.feeding.cuts import describe_cuts, load_cuts
 
     cuts = load_cuts(folder / SPLIT / "cuts.jsonl")
     return lambda: describe_cuts(cuts)
@@ -146,8 +146,8 @@ def prepare_description(folder: Path) -> Callable[[], object]:
 def prepare_rule(folder: Path) -> Callable[[], object]:
     from asr.config.features import FbankParams
     from asr.config.tokenizer import CharTokenizerParams
-    from asr.data.batches.feasibility import split_feasible
-    from asr.data.manifests.cuts import load_cuts
+    from asr.corpora.feasibility import split_feasible
+    from asr.feeding.cuts import load_cuts
     from asr.text.tokenizers import CharTokenizer
 
     cuts = load_cuts(folder / SPLIT / "cuts.jsonl")
@@ -174,8 +174,8 @@ def prepare_epoch(folder: Path) -> Callable[[], object]:
 
 
 def make_sampler(folder: Path, speed: SpeedPerturb | None = None) -> GlobalBatchSampler:
-    from asr.data.batches.sampling import GlobalBatchSampler
-    from asr.data.manifests.cuts import load_training_cuts
+    from asr.feeding.batches.sampling import GlobalBatchSampler
+    from asr.feeding.cuts import load_training_cuts
 
     cuts = load_training_cuts(folder / SPLIT / "cuts.jsonl", speed)
     return GlobalBatchSampler(cuts, batch_duration=600.0, num_buckets=30, seed=0, speed=speed)

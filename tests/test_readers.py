@@ -2,8 +2,8 @@
 
 The doors turn what is missing, damaged or hostile into a line for the user, and run nothing of it:
 `asr/files.py` (bytes, text, JSON), `asr/lines.py` (text line by line), `asr/archives.py`,
-`asr/audio/` (sound), `asr/tensors.py` (weights), `asr/data/manifests/cut_rows.py` (lhotse's cuts),
-`asr/deploy/exported/programs.py` (torch.export).
+`asr/audio/` (sound), `asr/tensors.py` (weights), `asr/corpora/manifests/cut_rows.py` (lhotse's
+cuts), `asr/deploy/exported/programs.py` (torch.export).
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from pathlib import Path
 ROOT = Path(__file__).parents[1]
 DOORS = (
     "asr/files.py", "asr/lines.py", "asr/archives.py", "asr/audio/", "asr/tensors.py",
-    "asr/data/manifests/cut_rows.py", "asr/deploy/exported/programs.py",
+    "asr/corpora/manifests/cut_rows.py", "asr/deploy/exported/programs.py",
 )  # fmt: skip
 # Calls that read a file, or make something of what was read.
 READER = re.compile(
@@ -35,28 +35,28 @@ LISTED = {
     ("asr/client/client.py", "file.open"): "sent to the server as it is",
     ("asr/config/bases.py", "Path(path).read_text"): "the door of conf files, a SafeLoader",
     ("asr/config/bases.py", "yaml.load"): "the door of conf files, a SafeLoader",
-    ("asr/data/augmentation/channel.py", "soundfile.read"): "a coded copy of samples, in memory",
-    ("asr/data/features/cache.py", "np.fromfile"): "raw numbers of a cache, of a checked size",
-    ("asr/data/features/cache.py", "open"): "the counter of a cache",
-    ("asr/data/features/extraction.py", "open"): "bytes of lines, parsed by cut_rows",
-    ("asr/data/features/extraction.py", "plan.job.manifest(part).read_text"): OURS,
-    ("asr/data/features/storage.py", "np.fromfile"): "raw numbers, of a checked size",
-    ("asr/data/formats/json_stream.py", "open"): "JSON too large for memory, value by value",
-    ("asr/data/formats/json_stream.py", "self._decoder.raw_decode"): "a value of a large JSON file",
-    ("asr/data/formats/textgrid.py", "Path(path).read_bytes"): "decoded and parsed there",
-    ("asr/data/layouts/lhotse_cuts.py", "deserialize_item"): "for times and text alone",
-    ("asr/data/layouts/sightings.py", "path.open"): "a look at the first bytes",
-    ("asr/data/shards/building.py", "gzip.GzipFile"): WRITES,
-    ("asr/data/shards/building.py", "path.open"): OURS,
-    ("asr/data/shards/building.py", "tarfile.open"): f"{OURS}; nothing is extracted",
-    ("asr/data/shards/job.py", "open"): "bytes of lines, parsed by cut_rows",
-    ("asr/data/shards/manifest.py", "path.open"): HASH,
-    ("asr/data/shards/planning.py", "open"): "bytes of lines, parsed by cut_rows",
-    ("asr/data/shards/reading.py", "gzip.open"): "lines of a shard, parsed by cut_rows",
-    ("asr/data/shards/reading.py", "np.load"): "a matrix; NumPy refuses pickles",
-    ("asr/data/shards/reading.py", "open"): "the bytes of an utterance within a tar file",
-    ("asr/data/tables/rows.py", "open"): f"a table, {OURS}",
-    ("asr/data/validation/audio_cache.py", "open"): "the journal of a killed run, line by line",
+    ("asr/signal/augmentation/channel.py", "soundfile.read"): "a coded copy of samples, in memory",
+    ("asr/signal/features/cache.py", "np.fromfile"): "raw numbers of a cache, of a checked size",
+    ("asr/signal/features/cache.py", "open"): "the counter of a cache",
+    ("asr/corpora/extraction.py", "open"): "bytes of lines, parsed by cut_rows",
+    ("asr/corpora/extraction.py", "plan.job.manifest(part).read_text"): OURS,
+    ("asr/signal/features/storage.py", "np.fromfile"): "raw numbers, of a checked size",
+    ("asr/corpora/formats/json_stream.py", "open"): "JSON too large for memory, value by value",
+    ("asr/corpora/formats/json_stream.py", "self._decoder.raw_decode"): "a value of a large file",
+    ("asr/corpora/formats/textgrid.py", "Path(path).read_bytes"): "decoded and parsed there",
+    ("asr/corpora/layouts/lhotse_cuts.py", "deserialize_item"): "for times and text alone",
+    ("asr/corpora/layouts/sightings.py", "path.open"): "a look at the first bytes",
+    ("asr/feeding/shards/building.py", "gzip.GzipFile"): WRITES,
+    ("asr/feeding/shards/building.py", "path.open"): OURS,
+    ("asr/feeding/shards/building.py", "tarfile.open"): f"{OURS}; nothing is extracted",
+    ("asr/feeding/shards/job.py", "open"): "bytes of lines, parsed by cut_rows",
+    ("asr/feeding/shards/manifest.py", "path.open"): HASH,
+    ("asr/feeding/shards/planning.py", "open"): "bytes of lines, parsed by cut_rows",
+    ("asr/feeding/shards/reading.py", "gzip.open"): "lines of a shard, parsed by cut_rows",
+    ("asr/feeding/shards/reading.py", "np.load"): "a matrix; NumPy refuses pickles",
+    ("asr/feeding/shards/reading.py", "open"): "the bytes of an utterance within a tar file",
+    ("asr/corpora/tables/rows.py", "open"): f"a table, {OURS}",
+    ("asr/corpora/validation/audio_cache.py", "open"): "the journal of a killed run, line by line",
     ("asr/decoding/searches/k2_lattices.py", "path.read_bytes"): "a graph, checked by Arcs",
     ("asr/deploy/exported/runners.py", "onnxruntime.InferenceSession"): "the door of ONNX",
     ("asr/deploy/exported/runners.py", "path.read_bytes"): "the door of ONNX",

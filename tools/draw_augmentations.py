@@ -18,10 +18,10 @@ from lhotse.cut import Cut
 from PIL import Image
 
 from asr.config.loading import parse_config
-from asr.data.audio.resampling import resample
-from asr.data.audio.wav import write_wav
-from asr.data.augmentation.preview import PreviewRequest, preview
-from asr.data.synthesis.espeak import EspeakSynthesiser
+from asr.signal.audio.resampling import resample
+from asr.signal.audio.wav import write_wav
+from asr.signal.augmentation.preview import PreviewRequest, preview
+from asr.signal.synthesis.espeak import EspeakSynthesiser
 
 RATE = 16000
 DOCUMENT = Path(__file__).resolve().parents[1] / "docs" / "augmentation.md"

@@ -8,8 +8,8 @@ from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 from asr.alignment.utterances import AlignedUtterance
-from asr.data.formats.ctm import ctm_line
-from asr.data.formats.textgrid import Interval, Tier, write_textgrid
+from asr.corpora.formats.ctm import ctm_line
+from asr.corpora.formats.textgrid import Interval, Tier, write_textgrid
 from asr.decoding.timing import ctm_words
 from asr.files import atomic_writer
 

@@ -16,15 +16,15 @@ from asr.alignment.delay import DelayMeter, EmissionDelay
 from asr.alignment.formats import FORMATS
 from asr.alignment.utterances import AlignedUtterance, align_batch
 from asr.bundle import Bundle
-from asr.data.batches.feasibility import cut_text, feasibility_advice, split_feasible
-from asr.data.batches.sampling import duration_batches
-from asr.data.faults.reasons import Reason
-from asr.data.faults.rejections import Rejection, count_reasons, nothing_usable, write_rejections
-from asr.data.features.fbank import FbankExtractor
-from asr.data.manifests.cuts import load_cuts
+from asr.corpora.faults.reasons import Reason
+from asr.corpora.faults.rejections import Rejection, count_reasons, nothing_usable, write_rejections
+from asr.corpora.feasibility import cut_text, feasibility_advice, split_feasible
+from asr.feeding.batches.sampling import duration_batches
+from asr.feeding.cuts import load_cuts
 from asr.files import check_writable, write_json
 from asr.progress import progress_bar
 from asr.provenance import command_line, git_commit
+from asr.signal.features.fbank import FbankExtractor
 
 _CUTS_IN_MEMORY = 2000
 

@@ -9,15 +9,15 @@ import torch
 from lhotse.cut import Cut
 
 from asr.bundle import Bundle
-from asr.data.batches.dataset import collate_features
-from asr.data.batches.feasibility import cut_text
-from asr.data.features.fbank import FbankExtractor
-from asr.data.features.loading import load_finite_features
+from asr.corpora.feasibility import cut_text
 from asr.decoding.base import scores_not_finite
 from asr.decoding.forced_alignment import align_tokens
 from asr.decoding.hypothesis import Hypothesis
 from asr.decoding.timing import place_in_time, spell_words
 from asr.devices import memory_errors
+from asr.feeding.batches.dataset import collate_features
+from asr.signal.features.fbank import FbankExtractor
+from asr.signal.features.loading import load_finite_features
 
 
 @dataclass(frozen=True)

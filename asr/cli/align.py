@@ -49,7 +49,7 @@ def command(
     """
     from asr.alignment.run import align_split
     from asr.bundle import load_bundle
-    from asr.data.faults.rejections import name_rejections
+    from asr.corpora.faults.rejections import name_rejections
     from asr.devices import pick_device
 
     loaded = load_bundle(bundle, pick_device(device))

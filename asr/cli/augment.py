@@ -34,9 +34,9 @@ def command(
     name: with a small probability in CONF most files stay as they are, except with --each.
     """
     config = load_config(config_path, overrides)
-    from asr.data.augmentation.pictures import can_draw
-    from asr.data.augmentation.preview import PreviewRequest, preview
-    from asr.data.manifests.cuts import load_cuts
+    from asr.feeding.cuts import load_cuts
+    from asr.signal.augmentation.pictures import can_draw
+    from asr.signal.augmentation.preview import PreviewRequest, preview
 
     request = PreviewRequest(
         augmentation=config.augmentation,

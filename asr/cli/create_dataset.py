@@ -12,7 +12,7 @@ from asr.config.loading import load_config
 from asr.config.schema import ExperimentConfig
 
 if TYPE_CHECKING:
-    from asr.data.shards.job import AudioFormat
+    from asr.feeding.shards.job import AudioFormat
 
 
 @click.command("create-dataset")
@@ -65,10 +65,10 @@ def command(
         raise click.UsageError("--features, --speed-copies, --augment and --set need --config.")
     config = load_config(config_path, overrides) if config_path else ExperimentConfig()
     speed = asked_speeds(config, speed_copies, config_path)
-    from asr.data.shards.creation import create_dataset
-    from asr.data.shards.executors import open_executor
-    from asr.data.shards.job import DatasetJob, dataset_augmenter
-    from asr.data.shards.planning import plan_dataset
+    from asr.feeding.shards.creation import create_dataset
+    from asr.feeding.shards.executors import open_executor
+    from asr.feeding.shards.job import DatasetJob, dataset_augmenter
+    from asr.feeding.shards.planning import plan_dataset
 
     job = DatasetJob(
         cuts.absolute(), output_dir.absolute(), shard_size, seed, audio,

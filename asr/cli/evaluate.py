@@ -105,7 +105,7 @@ def command(
     """
     if not source.exists():
         raise UserError("no such file or folder", where=str(source), todo="Give --data PATH.")
-    from asr.data.tables.corpora import parse_columns
+    from asr.corpora.tables.corpora import parse_columns
     from asr.decoding.recognizer import recognizers_of
     from asr.decoding.resources import ResourcePaths
     from asr.deploy.backends import load_for_backend

@@ -49,7 +49,7 @@ def command(
     """Store the features of CUTS.jsonl in DIR. Parts that an earlier run finished are kept."""
     config = load_config(config_path, overrides)
     speed = asked_speeds(config, speed_copies, config_path)
-    from asr.data.features.extraction import FeatureJob, plan_extraction, run_extraction
+    from asr.corpora.extraction import FeatureJob, plan_extraction, run_extraction
 
     job = FeatureJob(cuts, output_dir.absolute(), config.features_params, speed)
     plan = plan_extraction(job, output_cuts or cuts.with_name("cuts_fbank.jsonl"))

@@ -11,9 +11,9 @@ import click
 
 from asr.cli.options import PATH
 from asr.config.tokenizer import NormaliserName
-from asr.data.faults.rejections import name_rejections
-from asr.data.layouts import LAYOUTS
-from asr.data.tables.corpora import parse_columns
+from asr.corpora.faults.rejections import name_rejections
+from asr.corpora.layouts import LAYOUTS
+from asr.corpora.tables.corpora import parse_columns
 from asr.recipes.create import RecipeRequest, init_recipe
 from asr.recipes.files import decisions_table
 

@@ -34,7 +34,7 @@ def command(table: Path, split: str, output_dir: Path, audio_dir: Path | None) -
     Utterances whose audio is missing or has no readable header are set aside with their reasons
     in rejected_NAME.jsonl.
     """
-    from asr.data.manifests.preparation import prepare_manifests
+    from asr.corpora.manifests.preparation import prepare_manifests
 
     manifests = prepare_manifests(table, split, output_dir, audio_dir)
     click.echo(f"{split}: {manifests.summary()}")

@@ -9,14 +9,14 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import NoReturn
 
-from asr.data.faults.rejections import (
+from asr.corpora.faults.rejections import (
     Rejection,
     name_rejections,
     nothing_usable,
     write_rejections,
 )
-from asr.data.tables.reading import Read, without_duplicates
-from asr.data.tables.rows import TableRow, unlisted_path, write_table
+from asr.corpora.tables.reading import Read, without_duplicates
+from asr.corpora.tables.rows import TableRow, unlisted_path, write_table
 from asr.errors import UserError, tell_mistake
 from asr.files import check_writable, disk_errors
 from asr.folders import unpacking_advice

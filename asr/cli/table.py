@@ -8,9 +8,9 @@ from typing import get_args
 import click
 
 from asr.cli.options import PATH
-from asr.data.faults.rejections import name_rejections
-from asr.data.layouts import LAYOUTS, choose_layout
-from asr.data.tables.corpora import (
+from asr.corpora.faults.rejections import name_rejections
+from asr.corpora.layouts import LAYOUTS, choose_layout
+from asr.corpora.tables.corpora import (
     SplitBy,
     TableRequest,
     parse_columns,

@@ -9,7 +9,7 @@ import click
 from asr.cli.options import PATH, set_option
 from asr.config.features import FbankParams
 from asr.config.loading import load_config
-from asr.data.faults.reasons import rejecting_reasons
+from asr.corpora.faults.reasons import rejecting_reasons
 
 
 @click.command("validate")
@@ -86,7 +86,7 @@ def command(
         raise click.UsageError("--tokenizer needs the model's conf file: give --config as well.")
     config = load_config(config_path, overrides) if config_path else None
     rejecting = rejecting_reasons(reject, keep)
-    from asr.data.validation import CtcRule, ValidationOptions, validate_split
+    from asr.corpora.validation import CtcRule, ValidationOptions, validate_split
     from asr.text.tokenizers import load_tokenizer
 
     options = ValidationOptions(

@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from asr.cli.options import PATH
-from asr.data.splits.comparison import validate_splits
+from asr.corpora.splits.comparison import validate_splits
 
 
 @click.command("validate-splits")

@@ -13,20 +13,20 @@ from lhotse.cut import Cut
 
 from asr.bundle import Bundle
 from asr.config.base import Params
-from asr.data.batches.feasibility import cut_text
-from asr.data.batches.sampling import duration_batches
-from asr.data.features.loading import load_finite_features
-from asr.data.formats.ctm import write_ctm
-from asr.data.manifests.cuts import load_cuts
+from asr.corpora.feasibility import cut_text
+from asr.corpora.formats.ctm import write_ctm
 from asr.decoding.hypothesis import Hypothesis
 from asr.decoding.recognizer import Recognizer
 from asr.decoding.timing import ctm_words
 from asr.errors import UserError
+from asr.feeding.batches.sampling import duration_batches
+from asr.feeding.cuts import load_cuts
 from asr.files import check_writable, write_json, write_jsonl
 from asr.models import Chunking
 from asr.progress import progress_bar
 from asr.provenance import command_line, git_commit
 from asr.scoring.hypotheses import decode_folder, write_trn
+from asr.signal.features.loading import load_finite_features
 from asr.text.tokenizers import Tokenizer
 
 # The time that self-attention takes grows with the square of the length.

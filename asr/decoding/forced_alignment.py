@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 from torchaudio.functional import forced_align
 
-from asr.data.batches.feasibility import required_ctc_length
+from asr.corpora.feasibility import required_ctc_length
 from asr.text.symbols import BLANK_ID
 
 # Stands for -inf and for what is no number: `forced_align` would return paths of stray numbers.

@@ -13,8 +13,6 @@ from asr.config.decoding import DecodingOptions, check_method, default_method
 from asr.config.decoding_use import check_options_read, check_resources_used, read_options
 from asr.config.loading import override_section
 from asr.config.transcription import TranscriptionOptions
-from asr.data.batches.dataset import collate_features
-from asr.data.features.fbank import FbankExtractor
 from asr.decoding.base import model_parts
 from asr.decoding.hypothesis import Hypothesis
 from asr.decoding.long_audio.decode import decode_recording
@@ -23,8 +21,10 @@ from asr.decoding.registry import decode
 from asr.decoding.resources import NO_RESOURCES, ResourcePaths, Resources, load_resources
 from asr.decoding.timing import spell_words
 from asr.devices import memory_errors
+from asr.feeding.batches.dataset import collate_features
 from asr.files import PathLike
 from asr.models import Chunking
+from asr.signal.features.fbank import FbankExtractor
 
 
 def recognizers_of(

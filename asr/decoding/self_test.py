@@ -11,14 +11,14 @@ import numpy as np
 from lhotse.cut import Cut
 
 from asr.bundle import TEST_AUDIO, TEST_FILE, load_bundle
-from asr.data.audio.cuts import load_samples
-from asr.data.audio.files import read_audio
-from asr.data.audio.wav import write_wav
 from asr.decoding.hypothesis import Hypothesis
 from asr.decoding.long_audio.recordings import AudioFile
 from asr.decoding.recognizer import Recognizer
 from asr.errors import UserError
 from asr.files import disk_errors, read_json, write_json
+from asr.signal.audio.cuts import load_samples
+from asr.signal.audio.files import read_audio
+from asr.signal.audio.wav import write_wav
 
 logger = logging.getLogger("asr.decoding")
 

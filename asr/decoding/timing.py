@@ -23,7 +23,7 @@ from typing import Any
 
 from torch import Tensor
 
-from asr.data.formats.ctm import CtmWord
+from asr.corpora.formats.ctm import CtmWord
 from asr.decoding.base import AttentionDecoder, DecodableModel
 from asr.decoding.forced_alignment import TokenAlignment, align_tokens
 from asr.decoding.hypothesis import Hypothesis, TokenPath, Word

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from asr.archives import unpack
-from asr.data.manifests.cuts import load_cuts
 from asr.decoding.recognizer import Recognizer
 from asr.decoding.self_test import (
     SelfTest,
@@ -19,6 +18,7 @@ from asr.decoding.self_test import (
     write_self_test,
 )
 from asr.errors import UserError
+from asr.feeding.cuts import load_cuts
 from asr.files import atomic_writer, disk_errors
 
 

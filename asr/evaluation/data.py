@@ -8,16 +8,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from asr.data.faults.reasons import rejecting_reasons
-from asr.data.faults.rejections import Rejection
-from asr.data.layouts import choose_layout
-from asr.data.layouts.base import ALL
-from asr.data.manifests.cuts import load_cuts
-from asr.data.manifests.preparation import prepare_manifests
-from asr.data.shards.manifest import is_dataset
-from asr.data.tables.corpora import TableRequest, write_tables
-from asr.data.validation import ValidationOptions, validate_split
+from asr.corpora.faults.reasons import rejecting_reasons
+from asr.corpora.faults.rejections import Rejection
+from asr.corpora.layouts import choose_layout
+from asr.corpora.layouts.base import ALL
+from asr.corpora.manifests.preparation import prepare_manifests
+from asr.corpora.tables.corpora import TableRequest, write_tables
+from asr.corpora.validation import ValidationOptions, validate_split
 from asr.errors import UserError
+from asr.feeding.cuts import load_cuts
+from asr.feeding.shards.manifest import is_dataset
 from asr.files import read_json, read_jsonl, write_json
 
 _TEST_NAMES = {"test", "eval", "evaluation"}

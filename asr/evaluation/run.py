@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from asr.config.tokenizer import NormaliserName
-from asr.data.faults.rejections import name_rejections
-from asr.data.splits.comparison import FINGERPRINTS
+from asr.corpora.faults.rejections import name_rejections
+from asr.corpora.splits.comparison import FINGERPRINTS
 from asr.decoding.corpus import decode_split
 from asr.decoding.recognizer import Recognizer
 from asr.errors import UserError

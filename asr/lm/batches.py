@@ -12,7 +12,7 @@ from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 from torch.utils.data import Dataset
 
-from asr.data.batches.sampling import PartSampler
+from asr.feeding.batches.sampling import PartSampler
 from asr.lm.corpus import TokenCorpus
 
 _POOL_BATCHES = 64  # sentences are sorted by length among those of so many batches

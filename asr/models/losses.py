@@ -13,7 +13,7 @@ def ctc_loss(log_probs: Tensor, lengths: Tensor, tokens: Tensor, token_lengths: 
     """Negative log-likelihood of the labels, summed over utterances (Graves et al. 2006).
 
     Infinite where an utterance has fewer frames than its labels need: such utterances are set
-    aside before training (`asr.data.batches.feasibility`) and are not hidden here.
+    aside before training (`asr.corpora.feasibility`) and are not hidden here.
 
     Args:
         log_probs: (B, T', V) with lengths (B,).

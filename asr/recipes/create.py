@@ -9,10 +9,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from asr.config.tokenizer import NormaliserName
-from asr.data.faults.rejections import Rejection, nothing_usable
-from asr.data.layouts import Layout, choose_layout
-from asr.data.layouts.column_table import ColumnTable
-from asr.data.tables.corpora import TableRequest
+from asr.corpora.faults.rejections import Rejection, nothing_usable
+from asr.corpora.layouts import Layout, choose_layout
+from asr.corpora.layouts.column_table import ColumnTable
+from asr.corpora.tables.corpora import TableRequest
 from asr.errors import UserError
 from asr.files import disk_errors
 from asr.recipes.decisions import Decision, decide

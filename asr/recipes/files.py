@@ -9,7 +9,7 @@ from pathlib import Path
 
 import yaml
 
-from asr.data.tables.corpora import TableRequest
+from asr.corpora.tables.corpora import TableRequest
 from asr.files import write_text
 from asr.recipes.decisions import Decision, Plan
 from asr.scoring.text_tables import markdown_table

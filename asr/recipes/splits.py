@@ -7,10 +7,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from asr.data.faults.rejections import Rejection
-from asr.data.layouts.base import SPLIT_NAMES
-from asr.data.tables.corpora import HoldOut, TableRequest, Tables, hold_out_splits, read_tables
-from asr.data.tables.rows import TableRow
+from asr.corpora.faults.rejections import Rejection
+from asr.corpora.layouts.base import SPLIT_NAMES
+from asr.corpora.tables.corpora import HoldOut, TableRequest, Tables, hold_out_splits, read_tables
+from asr.corpora.tables.rows import TableRow
 from asr.errors import UserError
 from asr.speakers import is_known, known_speakers
 

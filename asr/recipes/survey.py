@@ -11,10 +11,10 @@ from dataclasses import dataclass, field, replace
 
 from asr.audio.base import AudioHeader
 from asr.config.tokenizer import NormaliserName
-from asr.data.faults.reasons import Reason
-from asr.data.faults.rejections import Rejection
-from asr.data.manifests.preparation import header_or_fault
-from asr.data.tables.rows import TableRow
+from asr.corpora.faults.reasons import Reason
+from asr.corpora.faults.rejections import Rejection
+from asr.corpora.manifests.preparation import header_or_fault
+from asr.corpora.tables.rows import TableRow
 from asr.progress import progress_bar
 from asr.recipes.writing import Writing, look_at_writing, normalise_texts, sample_texts
 from asr.speakers import is_known

@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from asr.data.features.fbank import FbankExtractor, num_frames
+from asr.signal.features.fbank import FbankExtractor, num_frames
 
 _NOTHING = np.empty(0, dtype=np.float32)
 

@@ -13,15 +13,15 @@ from torch import Tensor
 from asr.bundle import Bundle, load_bundle
 from asr.config.decoding import DecodingOptions
 from asr.config.streaming import StreamingOptions
-from asr.data.batches.dataset import collate_features
-from asr.data.features.fbank import FbankExtractor
 from asr.decoding.base import scores_not_finite
 from asr.decoding.resources import NO_RESOURCES, Resources
 from asr.decoding.searches.greedy import best_symbols
 from asr.devices import memory_errors
+from asr.feeding.batches.dataset import collate_features
 from asr.files import PathLike
 from asr.models.encoders import EncoderState
 from asr.models.masks import padding_mask
+from asr.signal.features.fbank import FbankExtractor
 from asr.streaming.chunks import session_chunking
 from asr.streaming.endings import Turns
 from asr.streaming.features import features_of

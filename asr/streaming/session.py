@@ -13,9 +13,9 @@ from torch import Tensor
 
 from asr.bundle import Bundle
 from asr.config.streaming import StreamingOptions
-from asr.data.features.fbank import FbankExtractor
 from asr.decoding.hypothesis import Hypothesis
 from asr.errors import UserError
+from asr.signal.features.fbank import FbankExtractor
 from asr.streaming.audio import as_mono_floats
 from asr.streaming.endpoints import endpoint
 from asr.streaming.features import FrameBuffer

@@ -14,14 +14,14 @@ from torch import Tensor, nn
 from asr.bundle import save_bundle
 from asr.config.decoding import DecodingOptions
 from asr.config.schema import ExperimentConfig
-from asr.data.batches.dataset import SpeechDataset
-from asr.data.batches.feasibility import split_feasible
-from asr.data.features.fbank import FbankExtractor
-from asr.data.manifests.cuts import load_cuts
+from asr.corpora.feasibility import split_feasible
 from asr.decoding.self_test import add_self_test
 from asr.errors import UserError
+from asr.feeding.batches.dataset import SpeechDataset
+from asr.feeding.cuts import load_cuts
 from asr.files import read_json, write_json
 from asr.models import AsrModel
+from asr.signal.features.fbank import FbankExtractor
 from asr.tensors import load_tensors
 from asr.training.checkpoints import Checkpoints
 from asr.training.distributed import Processes

@@ -11,12 +11,12 @@ from lhotse.cut import Cut
 
 from asr.config.loading import load_config
 from asr.config.schema import ExperimentConfig
-from asr.data.augmentation import make_augmenter
-from asr.data.manifests.cuts import describe_cuts, load_cuts, load_training_cuts
-from asr.data.shards.reading import ShardedCuts
 from asr.errors import UserError
+from asr.feeding.cuts import describe_cuts, load_cuts, load_training_cuts
+from asr.feeding.shards.reading import ShardedCuts
 from asr.models import AsrModel
 from asr.models.label_losses import check_loss
+from asr.signal.augmentation import make_augmenter
 from asr.text.tokenizers import Tokenizer, load_tokenizer
 from asr.training.experiment import Experiment
 from asr.training.selection import keep_feasible

@@ -8,10 +8,10 @@ from functools import partial
 from lhotse.cut import Cut
 
 from asr.config.schema import ExperimentConfig
-from asr.data.batches.feasibility import cut_text, feasibility_advice, split_feasible
-from asr.data.faults.rejections import count_reasons, write_rejections
-from asr.data.shards.reading import ShardedCuts
+from asr.corpora.faults.rejections import count_reasons, write_rejections
+from asr.corpora.feasibility import cut_text, feasibility_advice, split_feasible
 from asr.errors import UserError
+from asr.feeding.shards.reading import ShardedCuts
 from asr.models import AsrModel
 from asr.training.distributed import Processes
 from asr.training.experiment import Experiment

@@ -13,20 +13,20 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
 from asr.config.schema import ExperimentConfig
-from asr.data.augmentation import WaveformAugmenter
-from asr.data.batches.dataset import Batch, SpeechDataset
-from asr.data.batches.feasibility import cut_text
-from asr.data.batches.sampling import GlobalBatchSampler
-from asr.data.features.cache import FeatureCache
-from asr.data.features.fbank import FbankExtractor
-from asr.data.features.statistics import compute_statistics
-from asr.data.shards.reading import ShardedCuts
+from asr.corpora.feasibility import cut_text
 from asr.errors import UserError
+from asr.feeding.batches.dataset import Batch, SpeechDataset
+from asr.feeding.batches.sampling import GlobalBatchSampler
+from asr.feeding.shards.reading import ShardedCuts
 from asr.files import disk_errors
 from asr.models import AsrModel, Chunking, Evaluation
 from asr.models.chunking import draw_chunking
 from asr.models.label_losses import LfMmiLoss
 from asr.models.token_bigram import token_bigram
+from asr.signal.augmentation import WaveformAugmenter
+from asr.signal.features.cache import FeatureCache
+from asr.signal.features.fbank import FbankExtractor
+from asr.signal.features.statistics import compute_statistics
 from asr.training.distributed import Processes
 from asr.training.experiment import Experiment
 from asr.training.selection import judged_cuts

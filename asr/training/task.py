@@ -16,9 +16,9 @@ from torch.utils.data import DataLoader, Dataset
 
 from asr.config.base import Params
 from asr.config.training import AdamWParams, LoopParams
-from asr.data.batches.dataset import TellingDataset, leave_signals_to_parent
-from asr.data.batches.sampling import PartSampler
 from asr.errors import UserError
+from asr.feeding.batches.dataset import TellingDataset, leave_signals_to_parent
+from asr.feeding.batches.sampling import PartSampler
 from asr.training.distributed import Processes
 
 

@@ -12,10 +12,10 @@ from lhotse.cut import Cut
 
 from asr.config.decoding import DecodingOptions
 from asr.config.training import Precision
-from asr.data.batches.dataset import Batch, SpeechDataset
-from asr.data.batches.sampling import BatchPlan, duration_batches
 from asr.decoding.registry import decode
 from asr.devices import autocast
+from asr.feeding.batches.dataset import Batch, SpeechDataset
+from asr.feeding.batches.sampling import BatchPlan, duration_batches
 from asr.models import AsrModel, Evaluation
 from asr.text.scripts import split_words
 from asr.text.tokenizers import Tokenizer

@@ -15,14 +15,14 @@ from asr.bundle import Bundle
 from asr.config.decoding import DecodingOptions, MethodName
 from asr.config.loading import build
 from asr.config.tokenizer import NormaliserName
-from asr.data.batches.feasibility import cut_text
-from asr.data.batches.sampling import duration_batches
-from asr.data.features.loading import load_finite_features
-from asr.data.manifests.cuts import load_cuts
+from asr.corpora.feasibility import cut_text
 from asr.decoding.recognizer import Recognizer
 from asr.decoding.resources import Resources
+from asr.feeding.batches.sampling import duration_batches
+from asr.feeding.cuts import load_cuts
 from asr.progress import progress_bar
 from asr.scoring.alignment import Unit, align, count_errors, tokenise
+from asr.signal.features.loading import load_finite_features
 from asr.text.normalise import TextNormaliser
 from asr.tuning.search import Trial
 

@@ -18,10 +18,10 @@ from asr.config.decoding_use import check_resources_used
 from asr.config.loading import load_config
 from asr.config.tokenizer import NormaliserName
 from asr.config.tuning import grid_around, tunable_options
-from asr.data.manifests.cuts import load_cuts
 from asr.decoding.base import model_parts
 from asr.decoding.resources import ResourcePaths, Resources, load_resources
 from asr.decoding.self_test import add_self_test
+from asr.feeding.cuts import load_cuts
 from asr.files import append_jsonl, read_jsonl_log, state_of, write_text
 from asr.models import AsrModel
 from asr.saved_models import CONFIG_FILE

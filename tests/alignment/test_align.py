@@ -14,8 +14,8 @@ from lhotse import CutSet
 
 from asr.bundle import load_bundle, save_bundle
 from asr.cli.main import main
-from asr.data.formats.textgrid import read_textgrid
-from asr.data.manifests.cuts import load_cuts
+from asr.corpora.formats.textgrid import read_textgrid
+from asr.feeding.cuts import load_cuts
 from asr.files import read_json, read_jsonl, write_jsonl
 from tests.tone_corpus import ToneCorpus, run, train_here
 

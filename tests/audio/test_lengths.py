@@ -11,8 +11,8 @@ import soundfile
 
 from asr.audio.base import AudioError, blocks, rest
 from asr.audio.reader import count_samples, open_audio, read_header
-from asr.data.audio.files import read_audio
 from asr.errors import UserError, install_command
+from asr.signal.audio.files import read_audio
 from tests.audio.media import (
     encode,
     ffmpeg_samples,

@@ -12,10 +12,10 @@ import soundfile
 from asr.audio.reader import count_samples
 from asr.bundle import load_bundle
 from asr.config.decoding import METHODS, MethodName
-from asr.data.features.fbank import FbankExtractor
 from asr.decoding.recognizer import Recognizer
 from asr.decoding.resources import ResourcePaths, load_resources
 from asr.files import read_json
+from asr.signal.features.fbank import FbankExtractor
 from tests.audio.media import encode, mp3, sound
 from tests.decoding_kit import DecodingKit
 from tests.tone_corpus import RATE, run

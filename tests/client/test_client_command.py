@@ -21,8 +21,8 @@ from asr.bundle import Bundle
 from asr.cli.main import main
 from asr.client.audio import file_blocks, paced
 from asr.client.run import Display
-from asr.data.audio.files import read_audio
 from asr.errors import install_command
+from asr.signal.audio.files import read_audio
 from tests.audio.media import encode, mp3, without_information
 from tests.serving.serving_kit import Running, running, save
 from tests.streaming.streaming_kit import random_bundle, speech

@@ -11,8 +11,8 @@ from lhotse import CutSet
 from asr.bundle import load_bundle, save_bundle
 from asr.config.loading import load_config
 from asr.config.tokenizer import CharTokenizerParams
-from asr.data.manifests.cuts import load_cuts
 from asr.errors import UserError
+from asr.feeding.cuts import load_cuts
 from asr.files import read_json, read_jsonl
 from asr.models import AsrModel
 from asr.text.tokenizers import train_tokenizer

@@ -9,10 +9,10 @@ from torch import Tensor
 
 from asr.config.augmentation import Pauses
 from asr.config.loading import parse_config
-from asr.data.augmentation.pauses import with_pauses
 from asr.models import AsrModel
 from asr.models.losses import ctc_loss
 from asr.models.silence import blank_in, silent_frames
+from asr.signal.augmentation.pauses import with_pauses
 from tests.models.ctc_alignments import alignments
 
 LENGTHS = torch.tensor([5, 4, 3])

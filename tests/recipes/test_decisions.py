@@ -10,9 +10,9 @@ import pytest
 from asr.config.bases import PRESETS, lay_over, read_conf
 from asr.config.loading import default_classes, parse_config
 from asr.config.schema import ExperimentConfig
-from asr.data.synthesis.rehearsal import WORDS
 from asr.recipes.decisions import Plan, decide
 from asr.recipes.survey import Survey, survey_texts
+from asr.signal.synthesis.rehearsal import WORDS
 from asr.text.tokenizers import train_tokenizer
 
 LETTERS = "etaoinshrdlucmfwyp"

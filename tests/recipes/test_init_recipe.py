@@ -12,7 +12,7 @@ import pytest
 
 from asr.cli.main import main
 from asr.config.loading import load_config
-from asr.data.tables.corpora import TableRequest
+from asr.corpora.tables.corpora import TableRequest
 from asr.models import AsrModel
 from asr.recipes.splits import plan_splits
 from tests.corpus_files import read_rows, write_noise

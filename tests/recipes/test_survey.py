@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from asr.data.tables.rows import TableRow
+from asr.corpora.tables.rows import TableRow
 from asr.recipes import survey
 from tests.corpus_files import write_noise
 

@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 import soundfile
 
-from asr.data.synthesis.rehearsal import speak
+from asr.signal.synthesis.rehearsal import speak
 from tests.corpus_files import read_rows
 from tests.recipes.conftest import ROOT
 

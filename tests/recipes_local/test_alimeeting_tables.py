@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from asr.data.tables.rows import read_table
+from asr.corpora.tables.rows import read_table
 
 SCRIPT = "egs/alimeeting/local/prepare_tables.py"
 SESSION = "R0003_M0046"

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from asr.data.manifests.preparation import prepare_manifests
+from asr.corpora.manifests.preparation import prepare_manifests
 from asr.files import read_jsonl
 
 SCRIPT = "egs/an4/local/prepare_tables.py"

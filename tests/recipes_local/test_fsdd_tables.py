@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 import soundfile
 
-from asr.data.audio.wav import write_wav
 from asr.files import read_jsonl
+from asr.signal.audio.wav import write_wav
 
 SCRIPT = "egs/fsdd/local/prepare_tables.py"
 WORDS = ["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine"]

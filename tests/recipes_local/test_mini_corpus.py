@@ -15,8 +15,8 @@ import pytest
 import soundfile
 import yaml
 
-from asr.data.synthesis.espeak import EspeakSynthesiser
 from asr.files import read_json, read_jsonl
+from asr.signal.synthesis.espeak import EspeakSynthesiser
 
 pytest.importorskip("espeakng_loader")
 

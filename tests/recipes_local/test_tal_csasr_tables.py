@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from asr.data.audio.wav import write_wav
-from asr.data.manifests.preparation import prepare_manifests
+from asr.corpora.manifests.preparation import prepare_manifests
 from asr.files import read_jsonl
+from asr.signal.audio.wav import write_wav
 
 SCRIPT = "egs/tal_csasr/local/prepare_tables.py"
 LESSON = "210_40223_210_6228_1_1533298404_4812267"

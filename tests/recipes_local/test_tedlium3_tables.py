@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from asr.data.tables.rows import TableRow, read_table
+from asr.corpora.tables.rows import TableRow, read_table
 from tests.corpus_files import read_rows
 
 SCRIPT = "egs/tedlium3/local/prepare_tables.py"

@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from asr.data.audio.wav import write_wav
-from asr.data.manifests.preparation import prepare_manifests
+from asr.corpora.manifests.preparation import prepare_manifests
 from asr.files import read_jsonl
+from asr.signal.audio.wav import write_wav
 
 SCRIPT = "egs/thchs30/local/prepare_tables.py"
 NAMES = {"train": ["A11_0", "A11_1", "B2_250"], "dev": ["C4_501"], "test": ["D4_750", "D12_751"]}

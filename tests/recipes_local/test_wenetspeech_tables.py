@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from asr.data.tables.rows import TableRow, read_table
+from asr.corpora.tables.rows import TableRow, read_table
 
 SCRIPT = "egs/wenetspeech/local/prepare_tables.py"
 

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from lhotse.recipes.yesno import prepare_yesno
 
-from asr.data.audio.wav import write_wav
 from asr.files import read_jsonl
+from asr.signal.audio.wav import write_wav
 
 SCRIPT = "egs/yesno/local/prepare_table.py"
 SIZES = {"train": 25, "dev": 5, "test": 30}

@@ -20,10 +20,10 @@ from lhotse import CutSet, MonoCut, Recording
 from lhotse.audio import AudioSource
 
 from asr.cli.main import main
-from asr.data.audio.cuts import Downmix
 from asr.scoring.corpus import compare_corpora, score_corpus
 from asr.scoring.hypotheses import read_hypotheses
 from asr.scoring.report.audio import Segment, read_clip
+from asr.signal.audio.cuts import Downmix
 from tests.audio.media import encode, sound
 from tests.html_page import Page, reaches_outside
 

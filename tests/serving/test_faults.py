@@ -22,10 +22,10 @@ from websockets.exceptions import ConnectionClosed
 
 from asr.bundle import Bundle
 from asr.client import AsrClient, ServerRefusedError
-from asr.data.features.fbank import FbankExtractor
 from asr.decoding.hypothesis import Hypothesis
 from asr.serving.access.keys import SUBPROTOCOL
 from asr.serving.errors import MEANINGS
+from asr.signal.features.fbank import FbankExtractor
 from asr.streaming import StreamingSession
 from asr.streaming.features import features_of
 from asr.streaming.segments import SpokenSegment

@@ -10,9 +10,9 @@ from torch import Tensor, nn
 
 from asr.bundle import Bundle
 from asr.config.tokenizer import CharTokenizerParams
-from asr.data.features.fbank import FbankExtractor
 from asr.models import Chunking
 from asr.models.encoders import Encoder, EncoderState
+from asr.signal.features.fbank import FbankExtractor
 from asr.text.tokenizers.char import CharTokenizer
 from tests.streaming.streaming_kit import random_bundle
 from tests.tone_corpus import RATE, TONES

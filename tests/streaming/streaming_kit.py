@@ -13,10 +13,10 @@ import yaml
 from asr.bundle import Bundle
 from asr.config.loading import parse_config
 from asr.config.tokenizer import CharTokenizerParams
-from asr.data.features.fbank import FbankExtractor
 from asr.decoding.hypothesis import Hypothesis
 from asr.decoding.recognizer import Recognizer
 from asr.models import AsrModel
+from asr.signal.features.fbank import FbankExtractor
 from asr.streaming import StreamingRecognizer, StreamingSession
 from asr.text.tokenizers.char import CharTokenizer
 from tests.tone_corpus import CONF, RATE, TONES, speak

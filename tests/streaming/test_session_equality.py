@@ -10,8 +10,8 @@ import torch
 
 from asr.bundle import Bundle
 from asr.config.streaming import StreamingOptions
-from asr.data.audio.resampling import resample
 from asr.decoding.hypothesis import Hypothesis
+from asr.signal.audio.resampling import resample
 from asr.streaming import StreamingRecognizer
 from tests.streaming.streaming_kit import (
     RATE,

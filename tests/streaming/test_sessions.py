@@ -16,11 +16,11 @@ from asr.config.decoding import DecodingOptions
 from asr.config.features import FbankParams
 from asr.config.loading import build
 from asr.config.streaming import StreamingOptions
-from asr.data.features.fbank import FbankExtractor
 from asr.decoding.hotwords.scorer import hotword_scorer
 from asr.decoding.resources import Resources
 from asr.errors import UserError
 from asr.models import Chunking
+from asr.signal.features.fbank import FbankExtractor
 from asr.streaming import StreamingRecognizer
 from asr.streaming.features import features_of
 from asr.text.hotwords import Hotword

@@ -14,9 +14,9 @@ import pytest
 from asr.bundle import load_bundle
 from asr.cli.main import main
 from asr.config.streaming import StreamingOptions
-from asr.data.manifests.cuts import load_cuts
 from asr.decoding.hypothesis import Hypothesis, Word
 from asr.decoding.recognizer import Recognizer
+from asr.feeding.cuts import load_cuts
 from asr.files import read_json, read_jsonl
 from asr.models import Chunking
 from asr.streaming import Partial, Segment, StreamingRecognizer

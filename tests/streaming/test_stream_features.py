@@ -7,9 +7,9 @@ import pytest
 import torch
 
 from asr.config.features import FbankParams
-from asr.data.audio.resampling import resample
-from asr.data.features.fbank import FbankExtractor
 from asr.errors import UserError
+from asr.signal.audio.resampling import resample
+from asr.signal.features.fbank import FbankExtractor
 from asr.streaming.features import FrameBuffer, features_of
 from asr.streaming.resampling import StreamResampler
 from tests.streaming.streaming_kit import packets, speech

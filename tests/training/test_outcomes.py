@@ -11,11 +11,11 @@ import torch
 from asr.bundle import load_bundle
 from asr.config.encoders import ConformerEncoderParams
 from asr.config.training import OneCycleParams, WarmupNoamParams
-from asr.data.batches.dataset import SpeechDataset
-from asr.data.features.fbank import FbankExtractor
-from asr.data.manifests.cuts import load_cuts
 from asr.errors import UserError
+from asr.feeding.batches.dataset import SpeechDataset
+from asr.feeding.cuts import load_cuts
 from asr.files import read_json
+from asr.signal.features.fbank import FbankExtractor
 from asr.tensors import load_tensors
 from asr.training.averaging import WeightSum, choose_weights
 from asr.training.distributed import Processes

@@ -8,12 +8,12 @@ import soundfile
 from beeps import RATE, BeepRecogniser, record
 
 from asr.config.transcription import TranscriptionOptions
-from asr.data.audio.resampling import resample
-from asr.data.synthesis.espeak import EspeakSynthesiser
 from asr.decoding.long_audio.recordings import AudioFile
 from asr.decoding.long_audio.speech import speech_windows
 from asr.decoding.resources import ResourcePaths, Resources
 from asr.errors import UserError
+from asr.signal.audio.resampling import resample
+from asr.signal.synthesis.espeak import EspeakSynthesiser
 from asr.transcription.long_audio import transcribe_file
 
 OPTIONS = TranscriptionOptions(window=10.0, overlap=2.0, batch_duration=40.0)

@@ -11,12 +11,12 @@ from torch import Tensor
 
 from asr.bundle import Bundle
 from asr.config.transcription import TranscriptionOptions
-from asr.data.features.fbank import FbankExtractor
 from asr.decoding.hypothesis import Hypothesis, Word
 from asr.decoding.long_audio.cutting import cut_recording
 from asr.decoding.long_audio.merging import join_words, merge_words
 from asr.decoding.long_audio.recordings import Recording
 from asr.decoding.long_audio.windows import Window, quietest
+from asr.signal.features.fbank import FbankExtractor
 
 
 class WindowDecoder(Protocol):

@@ -13,11 +13,11 @@ import numpy as np
 from asr.audio.base import AudioError, AudioHeader, Decoder
 from asr.audio.paths import existing_audio, unreadable
 from asr.audio.reader import count_samples, read_header, start_decoder
-from asr.data.audio.files import check_samples, read_audio
-from asr.data.audio.resampling import resample
 from asr.decoding.long_audio.windows import Window
 from asr.errors import UserError
 from asr.files import PathLike
+from asr.signal.audio.files import check_samples, read_audio
+from asr.signal.audio.resampling import resample
 
 logger = logging.getLogger("asr.decoding")
 

@@ -8,11 +8,11 @@ import numpy as np
 import torch
 
 from asr.config.transcription import TranscriptionOptions
-from asr.data.audio.resampling import resample
 from asr.decoding.long_audio.recordings import Recording
 from asr.decoding.long_audio.windows import Window, overlapped_windows
 from asr.errors import UserError, install_command
 from asr.progress import progress_bar
+from asr.signal.audio.resampling import resample
 
 _RATE, _CHUNK = 16000, 512  # what the detector takes
 _BLOCK = 60.0  # seconds read at once

@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 from itertools import accumulate
 from pathlib import Path
 
-from asr.data.formats.ctm import CtmWord
-from asr.data.formats.stm import StmSegment
+from asr.corpora.formats.ctm import CtmWord
+from asr.corpora.formats.stm import StmSegment
 from asr.errors import UserError
 from asr.scoring.transcripts.formats import FORMATS
 from asr.scoring.transcripts.reading import Texts, by_file

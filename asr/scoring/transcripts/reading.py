@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from asr.data.formats.ctm import CtmWord, read_ctm
-from asr.data.formats.stm import StmSegment, read_stm
+from asr.corpora.formats.ctm import CtmWord, read_ctm
+from asr.corpora.formats.stm import StmSegment, read_stm
 from asr.errors import UserError
 from asr.files import parse_json
 from asr.scoring.transcripts.formats import COMMENT, FORMATS, TRN_LINE, FormatName

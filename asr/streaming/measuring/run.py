@@ -11,10 +11,7 @@ from lhotse.cut import Cut
 from asr.alignment.utterances import align_batch
 from asr.bundle import Bundle
 from asr.config.streaming import StreamingOptions
-from asr.data.batches.feasibility import split_feasible
-from asr.data.batches.sampling import duration_batches
-from asr.data.features.fbank import FbankExtractor
-from asr.data.manifests.cuts import load_cuts
+from asr.corpora.feasibility import split_feasible
 from asr.decoding.corpus import (
     Decoded,
     check_lengths,
@@ -25,10 +22,13 @@ from asr.decoding.corpus import (
 from asr.decoding.hypothesis import Word
 from asr.decoding.resources import Resources
 from asr.errors import UserError
+from asr.feeding.batches.sampling import duration_batches
+from asr.feeding.cuts import load_cuts
 from asr.files import check_writable, write_json, write_jsonl
 from asr.progress import progress_bar
 from asr.scoring.hypotheses import decode_folder
 from asr.scoring.latency import NO_SECOND_PASS, LiveDecoding
+from asr.signal.features.fbank import FbankExtractor
 from asr.streaming.measuring.clock import VirtualClock
 from asr.streaming.measuring.delays import DelayMeter
 from asr.streaming.measuring.speakers import listen

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 from lhotse.cut import Cut
 
-from asr.data.audio.cuts import load_samples
 from asr.decoding.hypothesis import Hypothesis
+from asr.signal.audio.cuts import load_samples
 from asr.streaming.measuring.clock import VirtualClock
 from asr.streaming.recognizer import StreamingRecognizer
 from asr.streaming.results import Partial, Segment, joined

@@ -17,10 +17,10 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from asr.cli.script import run_script, write_tables
-from asr.data.faults.rejections import Rejection, duplicate
-from asr.data.formats.textgrid import Tier, read_textgrid
-from asr.data.tables.reading import Read
-from asr.data.tables.rows import TableRow
+from asr.corpora.faults.rejections import Rejection, duplicate
+from asr.corpora.formats.textgrid import Tier, read_textgrid
+from asr.corpora.tables.reading import Read
+from asr.corpora.tables.rows import TableRow
 from asr.errors import UserError
 from asr.folders import own_files, unpacking_advice
 from asr.text.scripts import join_cjk

@@ -9,7 +9,7 @@ import numpy as np
 import soundfile
 
 from asr.cli.script import run_rehearsal
-from asr.data.synthesis.rehearsal import Spoken, lay_out, speak
+from asr.signal.synthesis.rehearsal import Spoken, lay_out, speak
 
 MEETINGS = {"Train": 3, "Eval": 1, "Test": 1}
 UTTERANCES_EACH = 8

@@ -12,10 +12,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from asr.cli.script import run_prepare_tables
-from asr.data.faults.rejections import Rejection, duplicate, malformed
-from asr.data.splits.holding_out import hold_out_speakers
-from asr.data.tables.reading import Read, numbered_lines
-from asr.data.tables.rows import TableRow
+from asr.corpora.faults.rejections import Rejection, duplicate, malformed
+from asr.corpora.splits.holding_out import hold_out_speakers
+from asr.corpora.tables.reading import Read, numbered_lines
+from asr.corpora.tables.rows import TableRow
 from asr.errors import UserError
 from asr.lines import read_lines
 from asr.speakers import UNKNOWN_SPEAKER

@@ -7,7 +7,7 @@ from pathlib import Path
 import soundfile
 
 from asr.cli.script import run_rehearsal
-from asr.data.synthesis.rehearsal import Spoken, speak
+from asr.signal.synthesis.rehearsal import Spoken, speak
 
 SPEAKERS = {  # the archive's own names: the first letter tells women from men
     "train": ["fash", "fbbh", "fclc", "fejs", "mblb", "mblw", "mcel", "mcfl"],

@@ -9,7 +9,7 @@ from pathlib import Path
 import soundfile
 
 from asr.cli.script import run_rehearsal
-from asr.data.synthesis.rehearsal import Spoken, speak
+from asr.signal.synthesis.rehearsal import Spoken, speak
 
 RELEASE = "cv-corpus-17.0-2024-03-15"
 LANGUAGES = {"en": "en", "zh-CN": "cmn"}  # Common Voice's code and that of the voice

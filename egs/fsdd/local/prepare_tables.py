@@ -26,10 +26,10 @@ import numpy as np
 import soundfile
 
 from asr.cli.script import find_corpus, make_output_folder, run_script
-from asr.data.audio.wav import write_wav
 from asr.errors import UserError, did_you_mean
 from asr.files import write_jsonl
 from asr.folders import is_own
+from asr.signal.audio.wav import write_wav
 
 WORDS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
 NAME = re.compile(r"(?P<digit>[0-9])_(?P<speaker>[a-z]+)_(?P<index>[0-9]+)")

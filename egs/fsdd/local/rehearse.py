@@ -8,7 +8,7 @@ from pathlib import Path
 import soundfile
 
 from asr.cli.script import run_rehearsal
-from asr.data.synthesis.rehearsal import speak
+from asr.signal.synthesis.rehearsal import speak
 
 SPEAKERS = ("george", "jackson", "lucas", "nicolas", "theo", "yweweler")
 DIGITS = ["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine"]

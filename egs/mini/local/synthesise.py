@@ -22,10 +22,10 @@ from grammar import Grammar, Speaker, load_grammar, make_speakers
 from tqdm import tqdm
 
 from asr.cli.script import make_output_folder, run_script
-from asr.data.audio.wav import write_wav
-from asr.data.synthesis.espeak import EspeakSynthesiser
 from asr.errors import UserError
 from asr.files import write_json, write_jsonl
+from asr.signal.audio.wav import write_wav
+from asr.signal.synthesis.espeak import EspeakSynthesiser
 
 SAMPLING_RATE = 16000
 SPLITS = ("train", "dev", "test")

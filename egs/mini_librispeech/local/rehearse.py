@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from asr.cli.script import run_rehearsal
-from asr.data.synthesis.rehearsal import write_librispeech
+from asr.signal.synthesis.rehearsal import write_librispeech
 
 
 def write_corpus(folder: Path) -> None:

@@ -14,8 +14,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from asr.cli.script import run_prepare_tables
-from asr.data.tables.reading import Read, read_entries
-from asr.data.tables.rows import TableRow
+from asr.corpora.tables.reading import Read, read_entries
+from asr.corpora.tables.rows import TableRow
 from asr.folders import own_files
 from asr.text.scripts import space_scripts
 

@@ -14,10 +14,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from asr.cli.script import find_corpus, run_script, write_tables
-from asr.data.faults.rejections import Rejection
-from asr.data.formats.stm import StmSegment, read_stm
-from asr.data.tables.reading import Read
-from asr.data.tables.rows import TableRow
+from asr.corpora.faults.rejections import Rejection
+from asr.corpora.formats.stm import StmSegment, read_stm
+from asr.corpora.tables.reading import Read
+from asr.corpora.tables.rows import TableRow
 from asr.errors import UserError
 from asr.folders import is_own
 from asr.speakers import UNKNOWN_SPEAKER

@@ -8,7 +8,7 @@ from pathlib import Path
 import soundfile
 
 from asr.cli.script import run_rehearsal
-from asr.data.synthesis.rehearsal import Spoken, lay_out, speak
+from asr.signal.synthesis.rehearsal import Spoken, lay_out, speak
 
 SPEAKERS = {"train": 6, "dev": 1, "test": 2}
 UTTERANCES_EACH = 8

@@ -12,9 +12,9 @@ from dataclasses import replace
 from pathlib import Path
 
 from asr.cli.script import run_prepare_tables
-from asr.data.faults.rejections import Rejection, malformed
-from asr.data.tables.reading import Read, numbered_lines
-from asr.data.tables.rows import TableRow
+from asr.corpora.faults.rejections import Rejection, malformed
+from asr.corpora.tables.reading import Read, numbered_lines
+from asr.corpora.tables.rows import TableRow
 from asr.folders import is_own
 from asr.text.scripts import is_cjk, join_cjk
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import soundfile
 
 from asr.cli.script import run_rehearsal
-from asr.data.synthesis.rehearsal import speak
+from asr.signal.synthesis.rehearsal import speak
 
 SPEAKERS = {  # of the corpus' own names; a letter stands for the texts that were read
     "train": ["A11", "A12", "B11", "B12", "C12", "C13"],

@@ -15,9 +15,9 @@ from pathlib import Path
 from typing import Any
 
 from asr.cli.script import make_output_folder, run_script
-from asr.data.faults.rejections import Rejection, malformed, write_rejections
-from asr.data.formats.json_stream import iter_json_array
-from asr.data.tables.rows import TableRow, table_writers, unlisted_path
+from asr.corpora.faults.rejections import Rejection, malformed, write_rejections
+from asr.corpora.formats.json_stream import iter_json_array
+from asr.corpora.tables.rows import TableRow, table_writers, unlisted_path
 from asr.errors import UserError
 from asr.folders import unpacking_advice
 from asr.progress import progress_bar

@@ -10,7 +10,7 @@ from typing import Any
 import soundfile
 
 from asr.cli.script import run_rehearsal
-from asr.data.synthesis.rehearsal import Spoken, lay_out, speak
+from asr.signal.synthesis.rehearsal import Spoken, lay_out, speak
 
 RECORDINGS = {
     "train/youtube": (4, ["L", "M", "S"]),

@@ -7,7 +7,7 @@ from pathlib import Path
 import soundfile
 
 from asr.cli.script import run_rehearsal
-from asr.data.synthesis.rehearsal import speak
+from asr.signal.synthesis.rehearsal import speak
 
 DIGITS = {"no": "0", "yes": "1"}
 

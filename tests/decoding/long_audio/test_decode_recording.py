@@ -11,15 +11,15 @@ import soundfile
 
 from asr.bundle import load_bundle
 from asr.config.transcription import TranscriptionOptions
-from asr.data.audio.resampling import resample
-from asr.data.manifests.cuts import load_cuts
-from asr.data.synthesis.espeak import EspeakSynthesiser
 from asr.decoding.hypothesis import Word
 from asr.decoding.long_audio.cutting import cut_recording
 from asr.decoding.long_audio.decode import decode_recording, read_between_words
 from asr.decoding.long_audio.recordings import AudioFile, open_recording
 from asr.decoding.long_audio.windows import overlapped_windows
 from asr.decoding.recognizer import Recognizer
+from asr.feeding.cuts import load_cuts
+from asr.signal.audio.resampling import resample
+from asr.signal.synthesis.espeak import EspeakSynthesiser
 from asr.transcription.long_audio import transcribe_file
 from tests.decoding_kit import DecodingKit
 from tests.tone_corpus import RATE, TONES, speak

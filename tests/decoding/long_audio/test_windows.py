@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 import soundfile
 
-from asr.data.audio.files import read_audio
 from asr.decoding.long_audio.recordings import AudioFile
 from asr.decoding.long_audio.windows import Window, overlapped_windows
+from asr.signal.audio.files import read_audio
 from tests.audio.media import encode, mp3, sound
 
 

@@ -1,0 +1,1 @@
+"""lhotse's manifests: made from tables, their cuts checked row by row."""

@@ -1,1 +1,0 @@
-"""What training draws its steps from: the CTC rule, the sampler, padded batches."""

@@ -1,1 +1,0 @@
-"""lhotse's manifests and cuts: made from tables, read from files."""

@@ -1,0 +1,1 @@
+"""Utterances on their way into a training: cuts, shards, samplers, batches."""

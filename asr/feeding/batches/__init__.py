@@ -1,0 +1,1 @@
+"""What training draws its steps from: the sampler and padded batches."""
