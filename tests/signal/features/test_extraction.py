@@ -60,7 +60,7 @@ def matrices(data: Path, output: str = "fbank") -> bytes:
 
 def fail_after(monkeypatch: pytest.MonkeyPatch, writes: int) -> None:
     """Let the disk be full after some matrices."""
-    from asr.signal.features import extraction
+    from asr.corpora import extraction
 
     real = extraction.append_features
     calls = iter(range(10**6))
