@@ -18,7 +18,7 @@ from asr.files import disk_errors
 from asr.recipes.decisions import Decision, decide
 from asr.recipes.files import RecipeFiles
 from asr.recipes.places import find_place
-from asr.recipes.splits import check_usable, plan_splits
+from asr.recipes.splits import choose_parts, plan_splits
 from asr.recipes.survey import Survey, split_repeated, survey_rows
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
@@ -72,16 +72,16 @@ def init_recipe(request: RecipeRequest) -> RecipeReport:
     source = request.source.absolute()
     language = request.language or "und"
     unsplit = TableRequest(layout.name, source, language, {}, columns=request.columns)
-    splits = plan_splits(unsplit, layout.parts(source))
-    parted = {split: split_repeated(found) for split, found in splits.tables.rows.items()}
-    rows = {split: first for split, (first, _) in parted.items()}
-    survey = survey_rows([row for found in rows.values() for row in found])
-    unlisted = [item for items in splits.tables.rejected.values() for item in items]
+    own = choose_parts(unsplit, layout.parts(source))
+    parted = {split: split_repeated(found) for split, found in own.tables.rows.items()}
+    survey = survey_rows([row for first, _ in parted.values() for row in first])
+    unlisted = [item for items in own.tables.rejected.values() for item in items]
     repeated = [item for _, again in parted.values() for item in again]
     rejected = [*unlisted, *repeated, *survey.faults]
     if not survey.seconds_by_rate:
-        raise nothing_usable(rejected, where=source)
-    check_usable(rows, survey.faults, source)
+        beside = f"Not used: {own.unused}." if own.unused else ""
+        raise nothing_usable(rejected, where=source, todo=beside)
+    splits = plan_splits(own, survey.faults)
     plan = decide(survey, request.language, request.normaliser)
     decisions = [
         _layout_decision(request, layout, others),

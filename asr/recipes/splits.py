@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from asr.corpora.faults.rejections import Rejection
+from asr.corpora.layouts import find_layout
 from asr.corpora.layouts.base import SPLIT_NAMES
 from asr.corpora.tables.corpora import HoldOut, TableRequest, Tables, hold_out_splits, read_tables
-from asr.corpora.tables.rows import TableRow
+from asr.corpora.tables.reading import without_duplicates
+from asr.corpora.tables.rows import TableRow, is_usable
 from asr.errors import UserError
 from asr.speakers import is_known, known_speakers
 
@@ -18,6 +21,24 @@ TRAIN, DEV, TEST = "train", "dev", "test"
 _SHARES = (0.05, 0.1, 0.15, 0.2)  # of the utterances; larger ones where speakers are few
 _FEWEST_UTTERANCES = 20  # that a held-out split should have
 _ENOUGH = 300  # utterances from which a model may learn more than nothing
+
+
+@dataclass(frozen=True)
+class OwnParts:
+    """A corpus as its parts stand for splits, before anything is held out.
+
+    Attributes:
+        request: what to read of it.
+        tables: the rows of every split.
+        missing: splits that no part stands for.
+        unused: how much lies in parts that stand for no split, and how it would be used; else
+            empty.
+    """
+
+    request: TableRequest
+    tables: Tables
+    missing: list[str]
+    unused: str = ""
 
 
 @dataclass(frozen=True)
@@ -35,15 +56,15 @@ class SplitPlan:
     warnings: list[str] = field(default_factory=list)
 
 
-def plan_splits(request: TableRequest, parts: Sequence[str]) -> SplitPlan:
-    """Take the corpus' own parts where their names say what they are; hold out what is missing.
+def choose_parts(request: TableRequest, parts: Sequence[str]) -> OwnParts:
+    """Take the corpus' own parts where their names say what they are, and read them.
 
     Args:
         request: what to read, its splits not yet chosen.
         parts: all that the corpus has.
 
     Raises:
-        UserError: nothing in it is usable, or there are too few utterances for three splits.
+        UserError: nothing in it is usable, or it has no part to train on.
     """
     own: dict[str, list[str]] = {split: [] for split in SPLIT_NAMES}
     for part in parts:
@@ -56,22 +77,64 @@ def plan_splits(request: TableRequest, parts: Sequence[str]) -> SplitPlan:
         todo = "Give a folder with training data, too."
         raise UserError(f"only dev or test: {', '.join(parts)}", where="--from", todo=todo)
     request = replace(request, splits={split: found for split, found in own.items() if found})
-    missing = [split for split in (DEV, TEST) if not own[split]]
-    unused = [part for part in parts if not any(part in found for found in own.values())]
-    warnings = [_unused(request, unused)] if unused else []
-    tables = read_tables(request)
-    if missing:
-        plan = _hold_out(request, tables, missing)
-    else:
-        plan = SplitPlan(request, tables, ("the corpus' own", "named as such"))
-    return replace(plan, warnings=[*warnings, *plan.warnings, *_shared_speakers(plan)])
+    beside = [part for part in parts if not any(part in found for found in own.values())]
+    unused = _unused(request, beside) if beside else ""
+    with _telling(unused):
+        tables = read_tables(request)
+    return OwnParts(request, tables, [split for split in (DEV, TEST) if not own[split]], unused)
+
+
+def plan_splits(own: OwnParts, faults: Sequence[Rejection]) -> SplitPlan:
+    """Hold out the splits that a corpus does not have.
+
+    Args:
+        faults: rows that cannot be used, as far as was looked; they are not counted.
+
+    Raises:
+        UserError: there are too few utterances for three splits; it says how many are needed.
+    """
+    usable = _Usable(faults)
+    with _telling(own.unused):
+        if own.missing:
+            plan = _hold_out(own.request, own.tables, own.missing, usable)
+        else:
+            plan = SplitPlan(own.request, own.tables, ("the corpus' own", "named as such"))
+        _check_usable(plan.tables.rows, usable, own.request.corpus_dir)
+    unused = [f"not used: {own.unused}"] if own.unused else []
+    shared = _shared_speakers(plan, usable)
+    return replace(plan, warnings=[*unused, *plan.warnings, *shared])
+
+
+class _Usable:
+    """Tells which rows count: those without a fault."""
+
+    def __init__(self, faults: Sequence[Rejection]) -> None:
+        self._broken = {(item.id, item.path) for item in faults}
+
+    def __call__(self, rows: Iterable[TableRow]) -> list[TableRow]:
+        return [row for row in rows if (row.id, row.path) not in self._broken]
+
+
+@contextmanager
+def _telling(unused: str) -> Iterator[None]:
+    """Say in a refusal what lies beside the parts that were too little."""
+    try:
+        yield
+    except UserError as error:
+        if not unused:
+            raise
+        todo = f"{error.todo} Not used: {unused}."
+        raise UserError(error.what, where=error.where, todo=todo) from error
 
 
 def _unused(request: TableRequest, parts: list[str]) -> str:
     """Say how much of a corpus no split takes, and how it would be taken."""
-    rows = read_tables(replace(request, splits={"unused": parts})).rows["unused"]
+    layout = find_layout(request.layout, request.columns)
+    read = (layout.read(request.corpus_dir, part, request.language) for part in parts)
+    items = without_duplicates(item for part in read for item in part)
+    rows = sum(isinstance(item, TableRow) and is_usable(item) for item in items)
     todo = f"move them into a part called {TRAIN}, {DEV} or {TEST} to use them"
-    return f"not used: {', '.join(parts)} ({len(rows)} utterances; {todo})"
+    return f"{', '.join(parts)} ({rows} utterances; {todo})"
 
 
 def _split_of(part: str) -> str | None:
@@ -84,25 +147,12 @@ def _split_of(part: str) -> str | None:
     return found.pop() if len(found) == 1 else None
 
 
-def check_usable(
-    rows: Mapping[str, Sequence[TableRow]], faults: Sequence[Rejection], where: Path
-) -> None:
-    """Refuse a corpus too small for its splits.
-
-    Args:
-        faults: of all rows, as far as was looked.
-
-    Raises:
-        UserError: a split has no utterance that is usable; it says how many are needed.
-    """
-    broken = {(item.id, item.path) for item in faults}
-    usable = {
-        split: sum((row.id, row.path) not in broken for row in found)
-        for split, found in rows.items()
-    }
-    empty = [split for split, count in usable.items() if not count]
+def _check_usable(rows: Mapping[str, Sequence[TableRow]], usable: _Usable, where: Path) -> None:
+    """Refuse a corpus of which a split has nothing that is usable."""
+    counts = {split: len(usable(found)) for split, found in rows.items()}
+    empty = [split for split, count in counts.items() if not count]
     if empty:
-        raise _too_few(sum(usable.values()), f"none for {' and '.join(empty)}", where)
+        raise _too_few(sum(counts.values()), f"none for {' and '.join(empty)}", where)
 
 
 def _too_few(usable: int, what: str, where: Path) -> UserError:
@@ -114,9 +164,11 @@ def _too_few(usable: int, what: str, where: Path) -> UserError:
     return UserError(f"{usable} {noun} usable, {what}", where=str(where), todo=todo)
 
 
-def _hold_out(request: TableRequest, whole: Tables, missing: Sequence[str]) -> SplitPlan:
+def _hold_out(
+    request: TableRequest, whole: Tables, missing: Sequence[str], usable: _Usable
+) -> SplitPlan:
     """Hold speakers out, or utterances where speakers are too few."""
-    rows = whole.rows[TRAIN]
+    rows = usable(whole.rows[TRAIN])
     if len(rows) <= len(missing):
         what = f"too few to train and hold out {' and '.join(missing)}"
         raise _too_few(len(rows), what, request.corpus_dir)
@@ -132,8 +184,9 @@ def _hold_out(request: TableRequest, whole: Tables, missing: Sequence[str]) -> S
             tables = hold_out_splits(whole, attempt)
         except UserError:
             continue
-        keeps_most = 2 * len(tables.rows[TRAIN]) > len(rows)
-        if speakers > len(missing) and keeps_most:
+        keeps_most = 2 * len(usable(tables.rows[TRAIN])) > len(rows)
+        has_all = all(usable(found) for found in tables.rows.values())
+        if speakers > len(missing) and keeps_most and has_all:
             choice = f"{names}: about {share:.0%} of train, by speaker"
             unnamed = sum(not is_known(row.speaker) for row in rows)
             told = f"{speakers} speakers, none in two splits"
@@ -152,12 +205,12 @@ def _hold_out(request: TableRequest, whole: Tables, missing: Sequence[str]) -> S
     return SplitPlan(attempt, hold_out_splits(whole, attempt), (choice, f"{known} only"), [warning])
 
 
-def _shared_speakers(plan: SplitPlan) -> list[str]:
+def _shared_speakers(plan: SplitPlan, usable: _Usable) -> list[str]:
     """Warn of speakers that the corpus' own splits share."""
     if plan.request.split_by == "utterance":
         return []
     known = {
-        split: known_speakers(row.speaker for row in rows)
+        split: known_speakers(row.speaker for row in usable(rows))
         for split, rows in plan.tables.rows.items()
     }
     return [

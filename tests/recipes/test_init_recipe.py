@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 import shutil
 import subprocess
@@ -14,7 +15,7 @@ from asr.cli.main import main
 from asr.config.loading import load_config
 from asr.corpora.tables.corpora import TableRequest
 from asr.models import AsrModel
-from asr.recipes.splits import plan_splits
+from asr.recipes.splits import choose_parts, plan_splits
 from tests.corpus_files import read_rows, write_noise
 from tests.recipes.conftest import ROOT
 from tests.recipes.test_all_recipes import COPIED
@@ -140,7 +141,9 @@ def test_own_parts(
     for part in parts:
         lines = "".join(f"{part}{i}.wav,word,{part}-{i % 10}\n" for i in range(200))
         (tmp_path / f"{part}.csv").write_text("path,text,speaker\n" + lines)
-    plan = plan_splits(TableRequest("table", tmp_path, "en", {}), parts)
+        for index in range(200):
+            (tmp_path / f"{part}{index}.wav").write_bytes(b"there")
+    plan = plan_splits(choose_parts(TableRequest("table", tmp_path, "en", {}), parts), ())
     assert (set(plan.request.splits), set(plan.request.holdouts)) == (splits, held)
     told = [warning.partition(";")[0] for warning in plan.warnings]
     assert told == ([f"not used: {unused} (200 utterances"] if unused else [])
@@ -152,7 +155,8 @@ def test_own_parts(
 def test_shared_speakers_of_own_splits_are_told(tmp_path: Path) -> None:
     for part in ("train", "dev", "test"):
         (tmp_path / f"{part}.csv").write_text(f"path,text,speaker\n{part}.wav,word,anna\n")
-    plan = plan_splits(TableRequest("table", tmp_path, "en", {}), ["dev", "test", "train"])
+    own = choose_parts(TableRequest("table", tmp_path, "en", {}), ["dev", "test", "train"])
+    plan = plan_splits(own, ())
     assert len(plan.warnings) == 2
 
 
@@ -202,6 +206,43 @@ def test_too_few_recordings_say_how_many_are_needed(
     assert "At least 3 are needed" in told
     assert told.count("\n") == 1
     assert not list(egs.iterdir())
+
+
+def test_too_few_in_the_own_parts_tells_what_lies_beside_them(
+    tmp_path: Path, egs: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for folder, count in (("train", 1), ("test", 1), ("north", 6), ("south", 3)):
+        for index in range(count):
+            path = write_noise(tmp_path / "c" / folder / f"{index}.wav", 0.5)
+            path.with_suffix(".txt").write_text("word")
+    assert init("mine", tmp_path / "c", egs) == 2
+    told = capsys.readouterr().err
+    assert "1 utterance is usable, too few to train and hold out dev" in told
+    assert "Not used: rest (9 utterances; move them into a part called train, dev or test" in told
+    assert told.count("\n") == 1
+    for path in (tmp_path / "c" / "train").glob("*.wav"):
+        path.write_bytes(b"no audio")
+    assert init("mine", tmp_path / "c", egs) == 2
+    assert "Not used: rest (9 utterances" in capsys.readouterr().err
+
+
+def test_one_count_of_speakers(
+    tmp_path: Path, egs: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Speakers none of whose rows can be used are counted nowhere, whatever is wrong with them."""
+    lines = ["path,text,speaker"]
+    for index in range(50):
+        path = write_noise(tmp_path / f"{index}.wav", 0.5)
+        lines.append(f"{index}.wav,{'' if index % 5 == 1 else 'word'},s{index % 5}")
+        if index % 5 == 0:
+            path.write_bytes(b"no audio at all")
+    (tmp_path / "t.csv").write_text("\n".join(lines) + "\n")
+    assert init("mine", tmp_path / "t.csv", egs) == 0
+    told = capsys.readouterr().out
+    assert "30 utterances, 3 speakers" in told
+    counts = re.findall(r"\d+ (?:known )?speakers", told)
+    assert {count.split()[0] for count in counts} == {"3"}, counts
+    assert len(counts) > 1
 
 
 @pytest.mark.parametrize("speakers", [1, 8])
