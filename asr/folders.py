@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
@@ -17,6 +18,11 @@ _ARCHIVES = (
     ".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tbz2", ".tar.xz", ".txz", ".tar.zst", ".zip", ".7z",
     ".rar", ".aes.tgz",
 )  # fmt: skip
+# What people write about a corpus, in small letters: LICENSE.txt, README_en.txt, COPYING.
+_PROSE = re.compile(
+    r"(about|authors?|change(log|s)|citation|copying|copyright|credits|disclaimer|licen[cs]es?"
+    r"|notice|readme|unlicense)([-_. ].*)?"
+)
 
 
 def is_own(path: Path) -> bool:
@@ -26,6 +32,12 @@ def is_own(path: Path) -> bool:
     what other systems' disks have no place for.
     """
     return not path.name.startswith(".") and path.name.lower() not in _LEFT_BY_SYSTEMS
+
+
+def is_prose(path: Path) -> bool:
+    """Whether a text file is one about a corpus, by its name: a licence, a README."""
+    is_text = path.suffix.lower() in ("", ".txt")
+    return is_text and _PROSE.fullmatch(path.stem.lower()) is not None
 
 
 def is_file(path: str | Path) -> bool:

@@ -12,7 +12,7 @@ from asr.corpora.faults.rejections import Rejection
 from asr.corpora.layouts.base import ALL, REST, is_part_name
 from asr.corpora.tables.reading import Read, numbered_lines
 from asr.corpora.tables.rows import TableRow
-from asr.folders import is_own, own_files, own_folders
+from asr.folders import is_own, is_prose, own_files, own_folders
 from asr.speakers import speaker_name
 
 _OF_NOBODY = {"audio", "clips", "data", "files", "flac", "mp3", "recordings", "wav", "wavs"}
@@ -41,7 +41,10 @@ class AudioFolder:
         return [*([REST] if _holds_pair(_beside(_top(folder), named)) else []), *named]
 
     def read(self, folder: Path, part: str, language: str) -> Iterator[Read]:
-        """Yield the recordings in the order of their paths; a text alone is a row as well."""
+        """Yield the recordings in the order of their paths.
+
+        A text alone is a row as well, unless it is a README.
+        """
         top = folder if part == ALL else _top(folder)
         parts = _parts(top)
         if part in parts:
@@ -54,6 +57,8 @@ class AudioFolder:
         for stem in sorted(found):
             texts = [path for path in found[stem] if path.suffix.lower() == ".txt"]
             heard = sorted(path for path in found[stem] if path.suffix.lower() != ".txt")
+            if not heard and is_prose(texts[0]):
+                continue
             name = stem.relative_to(folder).as_posix()
             text = _read_text(texts[0], name) if texts else None
             if isinstance(text, Rejection):

@@ -16,7 +16,7 @@ from asr.corpora.layouts.records import first_names, is_json, read_records
 from asr.corpora.tables.reading import Read
 from asr.corpora.tables.rows import SURROGATE, TableRow
 from asr.errors import UserError
-from asr.folders import is_own, own_folders
+from asr.folders import is_own, is_prose, own_folders
 from asr.speakers import speaker_name
 
 SUFFIXES = (".csv", ".tsv", ".jsonl", ".json", ".list", ".manifest", ".txt")
@@ -149,13 +149,14 @@ class ColumnTable:
 def tables_in(folder: Path) -> list[Path]:
     """Return the files of a folder that may be tables by their name, in order of their suffix.
 
-    What stands beside audio of the same name is that recording's own.
+    What stands beside audio of the same name is that recording's own, and a README is none.
     """
     if not folder.is_dir():
         return []
     files = [path for path in sorted(folder.iterdir()) if is_own(path) and path.is_file()]
     heard = {path.stem for path in files if path.suffix.lower() in AUDIO_SUFFIXES}
-    found = [path for path in files if path.suffix.lower() in SUFFIXES and path.stem not in heard]
+    files = [path for path in files if path.stem not in heard and not is_prose(path)]
+    found = [path for path in files if path.suffix.lower() in SUFFIXES]
     return sorted(found, key=lambda path: -SUFFIXES.index(path.suffix.lower()))
 
 

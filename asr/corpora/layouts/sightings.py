@@ -17,6 +17,7 @@ from asr.folders import is_file, own_files, own_folders, unpacking_advice
 
 Seen = tuple[str, str]  # what it is, and what to do
 _LOOKED_AT = 10_000  # files of a folder
+_WORDS_OF_A_NAME = 2  # of a column, at most and on average
 _SHOWN = 8  # names of columns
 _KINDS = {  # what files begin with that are no text
     b"PK\x03\x04": "a ZIP archive, or a workbook",
@@ -128,6 +129,14 @@ def _of_cells(path: Path) -> Seen:
     )
 
 
+def _reads_as_prose(path: Path) -> bool:
+    """Whether a text file has sentences where a table has the names of columns, or files."""
+    cells = _first_cells(path) if path.suffix.lower() == ".txt" and not is_json(path) else []
+    if ColumnTable().find_columns(path) or any(_is_audio(cell, path) for cell in cells):
+        return False
+    return sum(len(cell.split()) for cell in cells) > _WORDS_OF_A_NAME * len(cells)
+
+
 def _first_cells(path: Path) -> list[str]:
     _, row = next(iter(read_records(path, has_header=False)), ("", None))
     return [str(cell) for cell in row.values()] if isinstance(row, dict) else []
@@ -146,7 +155,7 @@ def _of_folder(folder: Path, fits: Callable[[Path], list[str]]) -> Seen:
     if below:
         found = ", ".join(f"{path.name} ({names[0]})" for path, names in islice(below.items(), 5))
         return f"holds folders that have a known layout: {found}", "Give one of them."
-    nearly = tables_in(folder)
+    nearly = [path for path in tables_in(folder) if not _reads_as_prose(path)]
     if nearly:
         what, todo = _of_file(nearly[-1])
         return f"holds {nearly[-1].name}, which {what}", todo

@@ -10,7 +10,7 @@ import pytest
 from lhotse import CutSet, MonoCut, Recording, SupervisionSegment
 
 from asr.corpora.faults.rejections import Rejection
-from asr.corpora.layouts import detect_layouts, find_layout, read_parts
+from asr.corpora.layouts import choose_layout, detect_layouts, find_layout, read_parts
 from asr.corpora.tables.rows import TableRow
 from asr.errors import UserError
 from tests.corpus_files import write_noise
@@ -56,6 +56,32 @@ def test_folder(tmp_path: Path) -> None:
     assert rejected == {"ben/odd": "malformed-row"}
     assert rows["ben/b"].path == str(tmp_path / "ben" / "b.flac")
     assert not Path(rows["ben/silent"].path).exists()
+
+
+PROSE = "Recorded in 2009, by volunteers, and read aloud\nby one man, twice, as the README says\n"
+
+
+@pytest.mark.parametrize(
+    "name", ["LICENSE.txt", "README.txt", "Licence-CC-BY.txt", "COPYING.TXT", "what it is.txt"]
+)
+def test_prose_is_no_table(tmp_path: Path, name: str) -> None:
+    """A licence beside recordings is no table, and its sentences no names of columns."""
+    write_noise(tmp_path / "a.wav", 0.1)
+    write(tmp_path / name, PROSE)
+    with pytest.raises(UserError, match="holds 1 recordings, but no text beside them and no table"):
+        choose_layout(tmp_path)
+    write(tmp_path / "t.csv", "path,text\na.wav,one\n")
+    assert names(tmp_path) == ["table"]
+
+
+def test_a_readme_is_no_transcript_unless_it_has_a_recording(tmp_path: Path) -> None:
+    for name in ("a", "about us"):
+        write_noise(tmp_path / f"{name}.wav", 0.1)
+        write(tmp_path / f"{name}.txt", name)
+    write(tmp_path / "README.txt", PROSE)
+    rows, rejected = read("folder", tmp_path)
+    assert {name: row.text for name, row in rows.items()} == {"a": "a", "about us": "about us"}
+    assert not rejected
 
 
 def test_folder_with_parts(tmp_path: Path) -> None:
