@@ -13,7 +13,7 @@ from asr.audio.base import AudioHeader
 from asr.config.tokenizer import NormaliserName
 from asr.corpora.faults.reasons import Reason
 from asr.corpora.faults.rejections import Rejection
-from asr.corpora.manifests.preparation import header_or_fault
+from asr.corpora.manifests.preparation import header_or_fault, without_text
 from asr.corpora.tables.rows import TableRow
 from asr.progress import progress_bar
 from asr.recipes.writing import Writing, look_at_writing, normalise_texts, sample_texts
@@ -97,8 +97,9 @@ def survey_rows(rows: Sequence[TableRow], seed: int = 0) -> Survey:
 
     Headers of up to `FILES_LOOKED_AT` files, drawn at random, stand for all.
     """
-    faults = [_no_text(row) for row in rows if not _has_text(row)]
-    spoken = [row for row in rows if _has_text(row)]
+    textless = [(row, fault) for row in rows if (fault := without_text(row))]
+    faults = [Rejection(row.id, row.path, *fault) for row, fault in textless]
+    spoken = [row for row in rows if row.text and row.text.strip()]
     there = {path: _is_there(path) for path in sorted({row.path for row in spoken})}
     missing = [path for path, is_there in there.items() if not is_there]
     paths = [path for path, is_there in there.items() if is_there]
@@ -182,13 +183,3 @@ def survey_texts(texts: Sequence[str]) -> TextSurvey:
         distinct_words=sum(not is_cjk(word) for word in words),
         scripts=scripts,
     )
-
-
-def _has_text(row: TableRow) -> bool:
-    return bool(row.text and row.text.strip())
-
-
-def _no_text(row: TableRow) -> Rejection:
-    if row.text is None:
-        return Rejection(row.id, row.path, Reason.MISSING_TRANSCRIPT, "audio without a transcript")
-    return Rejection(row.id, row.path, Reason.EMPTY_TRANSCRIPT, "nothing but white space")

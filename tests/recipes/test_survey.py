@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from asr.corpora.tables.rows import TableRow
+from asr.corpora.tables.rows import TableRow, write_table
 from asr.recipes import survey
-from tests.corpus_files import write_noise
+from tests.corpus_files import prepare, read_rows, validate, write_noise
 
 
 def row(name: str, path: Path, text: str | None = "a b", **changes: float) -> TableRow:
@@ -44,6 +44,27 @@ def test_hours_rates_and_faults(tmp_path: Path) -> None:
         "h": "segment-outside-recording",
         "i": "empty-audio",
     }
+
+
+def test_the_reasons_are_those_of_stage_1(tmp_path: Path) -> None:
+    """Whatever is wrong with text and audio at once."""
+    sound = write_noise(tmp_path / "sound.wav", 0.5)
+    broken = tmp_path / "broken.wav"
+    broken.write_bytes(b"no audio")
+    paths = {"sound": sound, "gone": tmp_path / "gone.wav", "broken": broken}
+    rows = [
+        row(f"{place} {text!r}", path, text)
+        for place, path in paths.items()
+        for text in ("good", None, "", " ")
+    ]
+    write_table(tmp_path / "t.jsonl", rows)
+    assert prepare(tmp_path / "t.jsonl", tmp_path / "manifests") == 0
+    assert validate(tmp_path / "manifests", tmp_path / "data") == 0
+    rejected = read_rows(tmp_path / "data" / "train" / "rejected.jsonl")
+    found = {item.id: item.reason.value for item in survey.survey_rows(rows).faults}
+    assert found == {item["id"]: item["reason"] for item in rejected}
+    assert found["gone ''"] == "missing-audio"
+    assert found["broken ' '"] == "empty-transcript"
 
 
 def test_many_files_are_estimated(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from lhotse import Recording, SupervisionSegment
 
 _Fault = tuple[Reason, str]
+_NO_AUDIO = Reason.MISSING_AUDIO, "transcript without audio"
 
 
 def prepare_manifests(
@@ -71,8 +72,8 @@ def _build(rows: list[TableRow]) -> Manifests:
         found = headers[row.path]
         if row.id in ids:
             found = Reason.DUPLICATE_ID, "an earlier row of the table has this id"
-        elif row.text is None:
-            found = Reason.MISSING_TRANSCRIPT, "audio without a transcript"
+        elif row.text is None or not isinstance(found, AudioHeader):
+            found = without_text(row) or found
         ids.add(row.id)
         if isinstance(found, AudioHeader):
             usable.append((row, found))
@@ -88,7 +89,7 @@ def _build(rows: list[TableRow]) -> Manifests:
 
 def header_or_fault(path: str) -> AudioHeader | _Fault:
     if not is_file(path):
-        return Reason.MISSING_AUDIO, "transcript without audio"
+        return _NO_AUDIO
     try:
         header = read_header(path)
     except AudioError as error:
@@ -96,6 +97,17 @@ def header_or_fault(path: str) -> AudioHeader | _Fault:
     if header.num_samples == 0:
         return Reason.EMPTY_AUDIO, "the file holds no samples"
     return header
+
+
+def without_text(row: TableRow) -> _Fault | None:
+    """Return why a row has no text, in the order of `Reason`; None where it has one."""
+    if row.text is None:
+        return Reason.MISSING_TRANSCRIPT, "audio without a transcript"
+    if row.text.strip():
+        return None
+    if not is_file(row.path):
+        return _NO_AUDIO
+    return Reason.EMPTY_TRANSCRIPT, "nothing but white space"
 
 
 def _recording_ids(paths: set[str]) -> dict[str, str]:
