@@ -24,6 +24,30 @@ _GZIP = b"\x1f\x8b"  # no text begins so
 _BROKEN_GZIP = (gzip.BadGzipFile, EOFError, zlib.error)
 _HEAD_BYTES = 1 << 16
 _LONGEST = 1 << 24  # characters of a line; beyond that the file is none of lines
+# What files begin with that are no text.
+_KINDS = {
+    b"RIFF": "a WAV file, or video",
+    b"RIFX": "a WAV file",
+    b"RF64": "a WAV file",
+    b"FORM": "an AIFF file",
+    b".snd": "an AU file",
+    b"caff": "a CAF file",
+    b"fLaC": "a FLAC file",
+    b"OggS": "an Ogg file",
+    b"ID3": "an MP3 file",
+    b"\xff\xf3": "an MP3 file",
+    b"\xff\xfb": "an MP3 file",
+    b"\x1aE\xdf\xa3": "a Matroska or WebM file",
+    b"#!AMR": "an AMR file",
+    b"PK\x03\x04": "a ZIP archive, or a workbook",
+    b"\x1f\x8b": "compressed",
+    b"PAR1": "a Parquet file",
+    b"ARROW1": "an Arrow file",
+    b"7z\xbc\xaf": "an archive",
+    b"Rar!": "an archive",
+    b"%PDF": "a PDF",
+}
+_CONTROLS = [value for value in range(32) if bytes([value]) not in b"\t\n\v\f\r\x1a\x1b"]
 _UNDECODABLE = "\udcff"  # no encoding of text has it: what cannot be decoded becomes this
 
 
@@ -81,6 +105,43 @@ def read_lines(path: PathLike, keep_blank: bool = False) -> Iterator[Line]:
     except OSError as error:
         what = (error.strerror or str(error)).lower()
         raise UserError(f"cannot be read ({what})", where=name) from error
+
+
+def binary_kind(path: PathLike) -> str:
+    """Return what a file is that is no text, by its first bytes: `a FLAC file`; empty for text."""
+    with open(path, "rb") as stream:
+        head = stream.read(_HEAD_BYTES)
+    if _may_be_text(head):
+        return ""
+    if head[4:8] == b"ftyp":
+        return "an MP4 file"
+    if head[257:262] == b"ustar":
+        return "a tar archive"
+    return next((kind for mark, kind in _KINDS.items() if head.startswith(mark)), "binary data")
+
+
+def no_text(path: PathLike, fault: str, where: str) -> UserError:
+    """Return what a user is told of a file of which a line cannot be read as text.
+
+    Args:
+        fault: why, as `Line.fault`.
+        where: the line.
+    """
+    if "gzip" in fault:
+        return UserError(fault, where=where, todo="Fetch or pack the file again.")
+    kind = binary_kind(path)
+    if kind and kind != _KINDS[_GZIP]:  # what is packed is text, or is not, when it is unpacked
+        return UserError(f"is {kind}, not text", where=str(path), todo="Give a text file.")
+    todo = "Convert the file, for instance with `iconv -f GB18030 -t UTF-8`, or mend the line."
+    return UserError(fault, where=where, todo=todo)
+
+
+def _may_be_text(head: bytes) -> bool:
+    """Whether bytes are hardly any that no text has, whatever its encoding."""
+    is_marked = any(head.startswith(mark) for mark, _ in _BYTE_ORDER_MARKS)
+    if is_marked or _unmarked_encoding(head) != "UTF-8":
+        return True
+    return sum(head.count(value) for value in _CONTROLS) <= len(head) // 100
 
 
 def _lines(

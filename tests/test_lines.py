@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import codecs
 import gzip
+import zipfile
 from pathlib import Path
 
 import pytest
 
 from asr.errors import UserError
-from asr.lines import Line, read_lines
+from asr.lines import Line, binary_kind, read_lines
 from asr.text.transcripts import read_lines as read_strictly
+from tests.corpus_files import write_noise
 
 TEXT = "größe\tein\n\n今天 \U0001f600\u2028天气\n"
 READ = [(1, "größe\tein"), (3, "今天 \U0001f600\u2028天气")]
@@ -92,3 +94,35 @@ def test_what_is_no_file_is_one_line(tmp_path: Path) -> None:
     (tmp_path / "t").write_bytes(b"one\n\xff\n")
     with pytest.raises(UserError, match=r"t:2: not UTF-8 text.*iconv"):
         list(read_strictly(tmp_path / "t"))
+
+
+def test_what_is_no_text_is_named(tmp_path: Path) -> None:
+    """Sound, an archive or a picture is not to be converted to another encoding."""
+    kinds = {"wav": "a WAV file", "flac": "a FLAC file", "ogg": "an Ogg file", "aiff": "an AIFF"}
+    for suffix, kind in kinds.items():
+        path = write_noise(tmp_path / f"a.{suffix}", 0.5)
+        assert binary_kind(path).startswith(kind)
+        with pytest.raises(UserError, match=f"is {kind}.*, not text. Give a text file") as told:
+            list(read_strictly(path))
+        assert "iconv" not in str(told.value)
+    with zipfile.ZipFile(tmp_path / "z.zip", "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("a.txt", "text " * 99)
+    assert binary_kind(tmp_path / "z.zip") == "a ZIP archive, or a workbook"
+    (tmp_path / "pixels").write_bytes(bytes(range(256)) * 9)
+    assert binary_kind(tmp_path / "pixels") == "binary data"
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"",
+        b"ID3 is a tag,RIFF another\n",
+        "größe".encode("latin-1"),
+        "打开窗户".encode("gb18030"),
+        "Größe und Länge".encode("utf-16"),
+        "plain words".encode("utf-16-le"),
+    ],
+)
+def test_text_in_any_encoding_is_no_binary(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "t").write_bytes(content * 20)
+    assert binary_kind(tmp_path / "t") == ""

@@ -45,7 +45,6 @@ LISTED = {
     ("asr/corpora/formats/json_stream.py", "self._decoder.raw_decode"): "a value of a large file",
     ("asr/corpora/formats/textgrid.py", "Path(path).read_bytes"): "decoded and parsed there",
     ("asr/corpora/layouts/lhotse_cuts.py", "deserialize_item"): "for times and text alone",
-    ("asr/corpora/layouts/sightings.py", "path.open"): "a look at the first bytes",
     ("asr/feeding/shards/building.py", "gzip.GzipFile"): WRITES,
     ("asr/feeding/shards/building.py", "path.open"): OURS,
     ("asr/feeding/shards/building.py", "tarfile.open"): f"{OURS}; nothing is extracted",

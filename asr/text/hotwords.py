@@ -8,6 +8,7 @@ from pathlib import Path
 
 from asr.errors import UserError
 from asr.files import PathLike
+from asr.lines import no_text
 
 _FORM = "Write one phrase a line, with a weight after a tab if it needs its own."
 
@@ -56,7 +57,7 @@ def _read_lines(path: PathLike) -> list[str]:
     except IsADirectoryError as error:
         raise UserError("is a folder, not a file of hotwords", where=str(path)) from error
     except UnicodeDecodeError as error:
-        raise UserError("is not UTF-8 text", where=str(path), todo=_FORM) from error
+        raise no_text(path, "is not UTF-8 text", str(path)) from error
 
 
 def _parse_line(line: str, where: str) -> Hotword:

@@ -35,25 +35,19 @@ def read_lines(path: PathLike) -> Iterator[tuple[str, str]]:
     Raises:
         UserError: the file is missing, or a line cannot be read as text; the line is named.
     """
-    return _texts(lines.read_lines(path))
+    return _texts(path, lines.read_lines(path))
 
 
 def read_all_lines(path: PathLike) -> Iterator[tuple[str, str]]:
     """Do `read_lines` with blank lines, whose content is empty."""
-    return _texts(lines.read_lines(path, keep_blank=True))
+    return _texts(path, lines.read_lines(path, keep_blank=True))
 
 
-def _texts(found: Iterable[lines.Line]) -> Iterator[tuple[str, str]]:
+def _texts(path: PathLike, found: Iterable[lines.Line]) -> Iterator[tuple[str, str]]:
     for line in found:
         if line.fault:
-            raise UserError(line.fault, where=line.where, todo=_todo(line.fault))
+            raise lines.no_text(path, line.fault, line.where)
         yield line.where, line.text.strip()
-
-
-def _todo(fault: str) -> str:
-    if "gzip" in fault:
-        return "Fetch or pack the file again."
-    return "Convert the file, for instance with `iconv -f GB18030 -t UTF-8`, or mend the line."
 
 
 def _manifest_texts(path: PathLike) -> Iterator[str]:

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from asr.cli.main import main
+from tests.corpus_files import write_noise
 
 Run = Callable[..., str]
 REFERENCES = {"u1": "turn on the office light", "u2": "call me at nine", "u3": "yes"}
@@ -316,3 +317,16 @@ def test_what_goes_together(capsys: pytest.CaptureFixture[str]) -> None:
         assert main(["score", *arguments]) == 2
         (line,) = capsys.readouterr().err.splitlines()
         assert message in line
+
+
+@pytest.mark.parametrize("form", [None, "ctm", "stm", "trn", "jsonl"])
+def test_a_recording_given_as_transcripts_is_told_to_be_one(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], form: str | None
+) -> None:
+    sound = write_noise(tmp_path / "a.wav", 0.5)
+    text = tmp_path / "hyp"
+    text.write_text("a b\n")
+    given = ["--ref", str(sound), "--hyp", str(text), *(["--ref-format", form] if form else [])]
+    assert main(["score", *given]) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "a.wav: is a WAV file, or video, not text" in line

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from asr.corpora.faults.rejections import Rejection, malformed
 from asr.errors import UserError
 from asr.files import PathLike
-from asr.lines import read_lines
+from asr.lines import no_text, read_lines
 
 _COMMENT = ";;"
 _IGNORED = "ignore_time_segment_in_scoring"
@@ -57,6 +57,8 @@ def read_stm(path: PathLike, broken: list[Rejection] | None = None) -> Iterator[
         if line.text.startswith(_COMMENT):
             continue
         try:
+            if line.fault and broken is None:
+                raise no_text(path, line.fault, line.where)
             if line.fault:
                 raise ValueError(line.fault)
             segment = _parse(line.text.strip())

@@ -14,19 +14,12 @@ from asr.corpora.layouts.column_table import ColumnTable, tables_in
 from asr.corpora.layouts.records import first_line, first_names, is_json, read_records
 from asr.corpora.tables.reading import numbered_lines
 from asr.folders import is_file, own_files, own_folders, unpacking_advice
+from asr.lines import binary_kind
 
 Seen = tuple[str, str]  # what it is, and what to do
 _LOOKED_AT = 10_000  # files of a folder
 _WORDS_OF_A_NAME = 2  # of a column, at most and on average
 _SHOWN = 8  # names of columns
-_KINDS = {  # what files begin with that are no text
-    b"PK\x03\x04": "a ZIP archive, or a workbook",
-    b"\x1f\x8b": "compressed",
-    b"PAR1": "a Parquet file",
-    b"ARROW1": "an Arrow file",
-    b"7z\xbc\xaf": "an archive",
-    b"Rar!": "an archive",
-}
 _FIRST_HELP = (
     "Give a folder with a .txt beside each recording, or a table: CSV, TSV or JSON lines with a"
     " path and a text in each row."
@@ -62,18 +55,13 @@ def _of_file(path: Path) -> Seen:
 
 
 def _binary_kind(path: Path) -> Seen | None:
-    with path.open("rb") as stream:
-        head = stream.read(512)
     if path.suffix.lower() in AUDIO_SUFFIXES:
         return "is one recording, and no corpus", _FIRST_HELP
-    if not head:
+    if not path.stat().st_size:
         return "is empty", _FIRST_HELP
-    if head[257:262] == b"ustar":
-        return "is a tar archive", "Unpack it, and give the folder."
-    for start, name in _KINDS.items():
-        if head.startswith(start):
-            return f"is {name}", "Unpack it and give the folder, or save the table as CSV."
-    return None
+    kind = binary_kind(path)
+    todo = "If it is packed, unpack it and give the folder; save a table as CSV."
+    return (f"is {kind}", todo) if kind else None
 
 
 def _without_text(path: Path) -> Seen:
