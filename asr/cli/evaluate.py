@@ -10,6 +10,7 @@ import click
 from asr.cli.options import (
     PATH,
     POSITIVE,
+    LayoutName,
     backend_option,
     batch_duration_option,
     bundle_option,
@@ -37,7 +38,12 @@ from asr.scoring.alignment import Unit
     "files, lhotse cuts, a corpus: what asr init-recipe reads.",
 )
 @click.option("--part", metavar="NAME", help="Of data with parts; without it its test part.")
-@click.option("--layout", metavar="NAME", help="Of the data, as asr table has it; else found out.")
+@click.option(
+    "--layout",
+    type=LayoutName(),
+    metavar="NAME",
+    help="Of the data, as asr table has it; else found out.",
+)
 @click.option(
     "--column",
     "columns",

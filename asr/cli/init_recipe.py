@@ -9,7 +9,7 @@ from typing import get_args
 
 import click
 
-from asr.cli.options import PATH
+from asr.cli.options import PATH, LayoutName
 from asr.config.tokenizer import NormaliserName
 from asr.corpora.faults.rejections import name_rejections
 from asr.corpora.layouts import LAYOUTS
@@ -30,7 +30,12 @@ _LAYOUTS = "\n\n".join(f"{layout.name}: {layout.about}" for layout in LAYOUTS.va
     metavar="PATH",
     help="The corpus: a folder, or a table or CutSet. Only read.",
 )
-@click.option("--layout", metavar="LAYOUT", help="How it is laid out (see below); found out else.")
+@click.option(
+    "--layout",
+    type=LayoutName(),
+    metavar="LAYOUT",
+    help="How it is laid out (see below); found out else.",
+)
 @click.option("--language", metavar="CODE", help="en, cmn, ...: a label; guessed from the script.")
 @click.option(
     "--column",

@@ -52,6 +52,24 @@ class FiniteRange(click.FloatRange):
         return number
 
 
+class LayoutName(click.ParamType):
+    """The name of a layout; one that is unknown is told before what else is missing."""
+
+    name = "layout"
+
+    def convert(
+        self, value: Any, parameter: click.Parameter | None, context: click.Context | None
+    ) -> str:
+        """Return the name.
+
+        Raises:
+            UserError: there is no such layout; all of them are named.
+        """
+        from asr.corpora.layouts import find_layout
+
+        return find_layout(str(value)).name
+
+
 class BundlePath(click.Path):
     """A bundle's folder, unpacked into the cache where an archive is given."""
 

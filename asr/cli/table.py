@@ -7,7 +7,7 @@ from typing import get_args
 
 import click
 
-from asr.cli.options import PATH
+from asr.cli.options import PATH, LayoutName
 from asr.corpora.faults.rejections import name_rejections
 from asr.corpora.layouts import LAYOUTS, choose_layout
 from asr.corpora.tables.corpora import (
@@ -25,7 +25,9 @@ _LAYOUTS = "\n\n".join(f"{layout.name}: {layout.about}" for layout in LAYOUTS.va
 
 @click.command("table", epilog=f"Layouts:\n\n{_LAYOUTS}")
 @click.argument("splits", nargs=-1, required=True, metavar="SPLIT=PART[,PART]...")
-@click.option("--layout", metavar="NAME", help="See below; found out by what lies there.")
+@click.option(
+    "--layout", type=LayoutName(), metavar="NAME", help="See below; found out by what lies there."
+)
 @click.option("--corpus-dir", type=PATH, required=True, metavar="PATH", help="Only read.")
 @click.option("--language", required=True, metavar="CODE", help="en, cmn, ...")
 @click.option("--output-dir", type=PATH, required=True, metavar="DIR", help="Gets SPLIT.jsonl.")

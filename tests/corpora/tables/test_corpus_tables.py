@@ -83,3 +83,12 @@ def test_a_sample_is_of_usable_rows_and_keeps_the_splits(tmp_path: Path) -> None
     for split, rows in drawn.items():
         assert rows == [row for row in whole[split] if row in rows]
         assert all(Path(row.path).stat().st_size for row in rows)
+
+
+@pytest.mark.parametrize("command", ["table", "evaluate", "init-recipe"])
+def test_an_unknown_layout_is_told_before_what_is_missing(
+    command: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main([command, "--layout", "nonsense"]) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "no layout 'nonsense'. Known: aishell, common-voice, folder, kaldi" in line
