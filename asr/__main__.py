@@ -4,8 +4,8 @@ import sys
 
 from asr.orphans import watch_launcher
 
-watch_launcher()  # before the imports that take time
+watch_launcher()
 
-from asr.cli.main import main  # noqa: E402
+from asr.cli.main import main  # noqa: E402 - slow; what started this process may end meanwhile
 
 sys.exit(main())

@@ -17,7 +17,7 @@ from asr.feeding.shards.manifest import is_dataset
 from asr.feeding.shards.reading import ShardedCuts, open_shards
 from asr.files import PathLike
 from asr.machine import bulk_allocation
-from asr.signal.audio import cuts as _audio  # noqa: F401  registers its transform with lhotse
+from asr.signal.audio import cuts as _audio  # noqa: F401 - registers its transform with lhotse
 from asr.signal.augmentation.speed import source_id, speed_copies, speed_copy_id
 
 

@@ -59,9 +59,8 @@ def trace(graph: Graph) -> ExportedProgram:
 
 def _write_onnx(program: ExportedProgram, graph: Graph, path: Path, options: ExportOptions) -> None:
     with needs_extra("ONNX", "onnx", ONNX_PACKAGES):
-        # Looked for here, because torch tells what it misses in its own words.
-        import onnxruntime  # noqa: F401
-        import onnxscript  # noqa: F401
+        import onnxruntime  # noqa: F401 - looked for here: torch tells what it misses otherwise
+        import onnxscript  # noqa: F401 - the same
     with sdpa_kernel(SDPBackend.MATH):
         made = torch.onnx.export(
             program,

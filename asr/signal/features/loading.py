@@ -8,7 +8,7 @@ from torch import Tensor
 
 from asr.errors import UserError
 from asr.signal.audio.cuts import load_samples
-from asr.signal.features import storage as _storage  # noqa: F401  registers its reader with lhotse
+from asr.signal.features import storage as _storage  # noqa: F401 - registers its reader
 from asr.signal.features.fbank import FbankExtractor
 
 
